@@ -1,0 +1,63 @@
+"""Where the tensors live, and the seed that makes a run repeatable."""
+
+import os
+import random
+
+import numpy as np
+import torch
+
+_CHOICES = ("cuda", "mps", "cpu")
+
+
+def _available(name: str) -> bool:
+    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(name, lambda: True)()
+
+
+def get_device(verbose: bool = True) -> torch.device:
+    """Return the fastest device here: CUDA, then MPS (Apple), then the CPU.
+
+    The environment variable COURSE_DEVICE (`cpu`, `cuda`, `cuda:1`, `mps`) overrides the choice.
+    Prints what was chosen and what that costs, unless `verbose` is False.
+
+    Raises ValueError when COURSE_DEVICE names a device that does not exist here.
+    """
+    wanted = os.environ.get("COURSE_DEVICE", "").strip()
+    name = wanted or next(filter(_available, _CHOICES))
+    kind, _, index = name.partition(":")
+    if kind not in _CHOICES or (index and not index.isdigit()):
+        raise ValueError(f"COURSE_DEVICE is {wanted!r}, which is not a device. Use cpu, cuda, cuda:1 or mps, "
+                         "or unset it to let the course choose.")
+    if not _available(kind):
+        raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but PyTorch finds no such device here. "
+                         "Unset it to run on what there is.")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but there are only "
+                         f"{torch.cuda.device_count()} CUDA devices, numbered from 0.")
+    device = torch.device(name)
+    if verbose:
+        print(_describe(device))
+    return device
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"Device: cuda ({torch.cuda.get_device_name(device)}). Chapters train longer on it, and say so."
+    if device.type == "mps":
+        return "Device: mps (Apple GPU). Chapters do the work of the cpu profile on it."
+    return (f"Device: cpu ({torch.get_num_threads()} threads). Every chapter is sized for this and says how long "
+            "it takes.\nOn Colab, Runtime > Change runtime type offers a GPU.")
+
+
+def set_seed(seed: int = 0, deterministic: bool = False) -> None:
+    """Seed Python, NumPy and PyTorch (all devices), so that the next run draws the same numbers.
+
+    `deterministic=True` also asks PyTorch for deterministic algorithms only: an operation that has none
+    raises RuntimeError. It is slower on a GPU, and changes nothing on the CPU.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without it
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = False

@@ -1,0 +1,44 @@
+"""How long an operation takes, measured so that two numbers can be compared."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def wait_for(device: torch.device | str) -> None:
+    """Wait until `device` has done all that it was given: a GPU works on while Python goes ahead."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.synchronize(device)
+    elif kind == "mps":
+        torch.mps.synchronize()
+
+
+def seconds_per_call(call: Callable[[], object], device: torch.device | str = "cpu", *, threads: int | None = None,
+                     budget: float = 0.1, blocks: int = 5) -> float:
+    """Return the median time of `call()` in seconds, over `blocks` blocks that take about `budget` seconds together.
+
+    Short calls are timed many at a time, after a warm-up. `threads` sets how many CPU threads PyTorch may use
+    meanwhile. The result is of this moment on this machine; compare only what was measured side by side.
+    """
+    before = torch.get_num_threads()
+    try:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        repeats = 1
+        while (took := _block(call, device, repeats)) < budget / blocks and repeats < 1_000_000:
+            repeats = max(2 * repeats, int(repeats * 0.8 * budget / blocks / max(took, 1e-9)))
+        return statistics.median(_block(call, device, repeats) for _ in range(blocks)) / repeats
+    finally:
+        torch.set_num_threads(before)
+
+
+def _block(call, device, repeats: int) -> float:
+    wait_for(device)
+    started = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    wait_for(device)
+    return time.perf_counter() - started

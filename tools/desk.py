@@ -1,0 +1,40 @@
+"""Open the chapters in JupyterLab as copies in `work/`: nothing you type is ever overwritten.
+
+`make lab` calls this.
+"""
+
+import filecmp
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def lay_out(chapters: Path, work: Path) -> list[str]:
+    """Copy each chapter that is not in `work` yet; return the names of those there that differ from the chapter now."""
+    work.mkdir(exist_ok=True)
+    differing = []
+    for chapter in sorted(chapters.glob("*.ipynb")):
+        copy = work / chapter.name
+        if not copy.exists():
+            shutil.copy(chapter, copy)
+        elif not filecmp.cmp(chapter, copy, shallow=False):
+            differing.append(copy.name)
+    return differing
+
+
+def main() -> int:
+    """Lay out the copies and start JupyterLab (EDITION=author opens the chapters themselves)."""
+    folder = ROOT / "book"
+    if os.environ.get("EDITION") != "author":
+        folder = ROOT / "work"
+        for name in lay_out(ROOT / "book", folder):
+            print(f"work/{name} is yours and stays as it is. For a fresh copy, rename it and run this again.")
+    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

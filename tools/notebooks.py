@@ -1,0 +1,130 @@
+"""The stored form of a chapter: its source, and the text outputs that two unlike runs agree on.
+
+    python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what can be reproduced
+    python tools/notebooks.py check                         is every notebook in stored form? (CI)
+
+The two runs differ in all that must not matter: hash seed, threads, profile (smoke and cpu), data (stand-in and
+real CIFAR-10). A cell keeps its outputs only where all of them are short text and both runs agree; every other
+cell is stored as never run. `pytest --nbval` then compares whatever is stored, strictly, and runs the rest.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+BOOK = Path(__file__).parent.parent / "book"
+LIMIT = 1500  # characters of output that a cell may store
+# What differs between machines (devices, addresses, times, the words of PyTorch's errors), and what Jupyter stores
+# otherwise than nbval sees it.
+VOLATILE_OUTPUT = re.compile(r"0x[0-9a-f]{6,}|\d{4}-\d\d-\d\d[ T]\d\d:|\b(cpu|cuda|mps)\b|\bit/s\b")
+VOLATILE_SOURCE = re.compile(r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b")
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
+CELL_METADATA = {"tags", "mystnb"}
+RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+        {"COURSE_PROFILE": "cpu", "PYTHONHASHSEED": "2"})
+
+
+def run(notebook, folder: Path, settings: dict):
+    """Return a copy of `notebook`, executed with `settings` in the environment of its kernel."""
+    copy = nbformat.from_dict(notebook)
+    environment = {**os.environ, "TQDM_DISABLE": "1", **settings}
+    NotebookClient(copy, timeout=900, kernel_name="python3",
+                   resources={"metadata": {"path": str(folder)}}).execute(env=environment)
+    return copy
+
+
+def text_outputs(cell) -> list | None:
+    """Return the outputs of a cell, its prints joined to one, None if they hold more than stable text."""
+    kept, printed = [], None
+    for output in cell.outputs:
+        if output.output_type == "stream" and output.name == "stdout":
+            if printed is None:
+                printed = nbformat.v4.new_output("stream", name="stdout", text="")
+                kept.append(printed)
+            printed.text += output.text
+        elif output.output_type == "execute_result" and set(output.data) <= {"text/plain"}:
+            kept.append(nbformat.v4.new_output("execute_result", data=dict(output.data)))
+        else:
+            return None
+    text = "".join(o.get("text") or o.data["text/plain"] for o in kept)
+    if not kept or len(text) > LIMIT or VOLATILE_OUTPUT.search(text) or VOLATILE_SOURCE.search(cell.source):
+        return None
+    return kept
+
+
+def stored_form(notebook, other=None):
+    """Return `notebook` in stored form, keeping the outputs that also stand in `other` (default: all stable ones)."""
+    stored = nbformat.from_dict(notebook)
+    stored.metadata = nbformat.from_dict(METADATA)
+    stored.nbformat, stored.nbformat_minor = 4, 5
+    count = 0
+    for index, cell in enumerate(stored.cells):
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_METADATA})
+        cell.pop("attachments", None)
+        if cell.cell_type != "code":
+            continue
+        outputs = text_outputs(cell)
+        if other is not None and outputs != text_outputs(other.cells[index]):
+            outputs = None
+        if outputs is None:
+            cell.outputs, cell.execution_count = [], None
+            continue
+        count += 1
+        cell.execution_count = count
+        for output in outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+        cell.outputs = outputs
+    return stored
+
+
+def written(notebook) -> str:
+    """Return the text of the file, as nbformat writes it."""
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def refresh(paths: list[Path]) -> int:
+    """Run and rewrite each notebook; needs the real data, so that nothing is stored that only the stand-in gives."""
+    from helpers.data import STAND_IN, load_cifar10
+    if load_cifar10(verbose=False).source == STAND_IN:
+        print("make refresh needs the real CIFAR-10 for its second run: name its folder in COURSE_DATA.")
+        return 1
+    for path in paths:
+        notebook = nbformat.read(path, 4)
+        first, second = (run(notebook, path.parent, settings) for settings in RUNS)
+        text = written(stored_form(first, second))
+        changed = text != path.read_text(encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
+        code = [c for c in first.cells if c.cell_type == "code"]
+        kept = sum(bool(c.outputs) for c in nbformat.reads(text, 4).cells if c.cell_type == "code")
+        print(f"{path.name}: {kept} of {len(code)} code cells store their output; "
+              f"{'changed' if changed else 'unchanged'}")
+    return 0
+
+
+def check(paths: list[Path]) -> int:
+    """Say which notebooks are not in stored form; return how many."""
+    wrong = [p for p in paths if written(stored_form(nbformat.read(p, 4))) != p.read_text(encoding="utf-8")]
+    for path in wrong:
+        print(f"{path.name} is not in stored form. Run: make refresh NOTEBOOK={path.relative_to(BOOK.parent)}")
+    return len(wrong)
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("refresh", "check"))
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    arguments = parser.parse_args()
+    paths = [p.resolve() for p in arguments.notebooks] or sorted(BOOK.glob("*.ipynb"))
+    return {"refresh": refresh, "check": check}[arguments.command](paths)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What the site needs beyond Jupyter Book's own settings.
+
+* The execution cache is keyed on all that changes a result, not on the notebook alone.
+* A page built on the stand-in says so above everything.
+"""
+
+import hashlib
+import os
+from importlib import metadata
+from pathlib import Path
+
+from helpers.data import STAND_IN, find_files, official
+from helpers.profiles import profile
+
+LIBRARIES = ("torch", "torchvision", "numpy", "matplotlib", "ipykernel", "scikit-image")
+
+
+def _data_key() -> str:
+    """Name the data that a notebook will find: the size and time of each file, or the stand-in."""
+    found = find_files()
+    if found is None:
+        return STAND_IN
+    files = [found / name for name in official.MD5]
+    return " ".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files if f.exists())
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def cache_key(root: Path) -> str:
+    """Return a short hash of `helpers`, the library versions, the profile, the device and the data."""
+    digest = hashlib.sha256()
+    for path in sorted((root / "helpers").rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    settings = [profile(), os.environ.get("COURSE_DEVICE", ""), _data_key(), *(f"{n} {_version(n)}" for n in LIBRARIES)]
+    digest.update("\n".join(settings).encode())
+    return digest.hexdigest()[:16]
+
+
+def _configure(app, config):
+    root = Path(app.confdir)
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".cache" / cache_key(root))
+    notes = []
+    if find_files() is None:
+        notes.append(f"This copy of the site was computed on a {STAND_IN}.")
+    if profile() == "smoke":
+        notes.append("It was built in the smoke profile, for tests: its numbers mean nothing.")
+    if notes:
+        config.html_theme_options["announcement"] = " ".join(notes)
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.connect("config-inited", _configure, priority=100)  # before the theme and myst-nb read their settings
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
