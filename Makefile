@@ -12,7 +12,8 @@ help:
 	@echo "make test-long the same as test, with the full counts of the long checks"
 	@echo "make refresh   run the chapters and store what can be reproduced (NOTEBOOK=book/NN_….ipynb for one)"
 	@echo "make bench     measure the numbers that the chapters cite"
-	@echo "make setup     only the set-up;  make clean  removes what was built, and .venv"
+	@echo "make setup     only the set-up"
+	@echo "make clean     remove what was built, and .venv"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "The course needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 …")'

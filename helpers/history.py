@@ -69,10 +69,11 @@ class History:
         """Return the newest epoch as one line of text."""
         if not self.epochs:
             return "no epoch finished"
-        line = f"epoch {self.epochs:2}  loss {self.train_loss[-1]:.3f}  accuracy {100 * self.train_accuracy[-1]:.1f} %"
+        line = (f"epoch {self.epochs:2} | training loss {self.train_loss[-1]:.3f}, "
+                f"accuracy {100 * self.train_accuracy[-1]:.1f} %")
         if self.val_loss:
-            line += f"  |  validation: loss {self.val_loss[-1]:.3f}  accuracy {100 * self.val_accuracy[-1]:.1f} %"
-        return line + f"  |  {self.seconds[-1]:.1f} s"
+            line += f" | validation {self.val_loss[-1]:.3f}, {100 * self.val_accuracy[-1]:.1f} %"
+        return line + f" | {self.seconds[-1]:.1f} s"
 
     def __repr__(self) -> str:
         return (f"History({self.epochs} epochs, {self.images_per_second:,.0f} images/s; last: {self.last_line()})")

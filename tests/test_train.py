@@ -105,7 +105,8 @@ def test_says_what_it_does(capsys, standin):
     model = net()
     history = fit(model, loader(), loader(), epochs=2, optimizer=sgd(model))
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[1].startswith("epoch  2  loss") and "validation: loss" in lines[1]
+    assert len(lines) == 2 and lines[1].startswith("epoch  2 | training loss") and "| validation" in lines[1]
+    assert max(map(len, lines)) <= 88, "fits the page"
     assert "2 epochs" in repr(history) and history.source == ""
     lenet = LeNet()
     history = fit(lenet, standin.train.take(64).batches(32), epochs=1, optimizer=sgd(lenet), verbose=False)

@@ -1,0 +1,134 @@
+"""What a chapter builds by hand and `helpers` gives afterwards must be the same thing."""
+
+import inspect
+import os
+import re
+
+import nbformat
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ROOT
+from nbclient import NotebookClient
+from torch import nn
+
+import helpers
+from helpers import LeNet, fit, set_seed
+
+
+def cell_with(chapter: str, text: str) -> str:
+    """Return the source of the one code cell of a chapter that contains `text`."""
+    (path,) = (ROOT / "book").glob(f"{chapter}_*.ipynb")
+    found = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
+    assert len(found) == 1, f"{len(found)} cells of chapter {chapter} contain {text!r}"
+    return found[0]
+
+
+def define(chapter: str, start: str, **names):
+    """Run the cell that defines something, and return its names."""
+    exec(cell_with(chapter, start), names)
+    return names
+
+
+@pytest.mark.parametrize("channels, classes, width", [(1, 10, 1), (3, 10, 1), (3, 7, 2)])
+def test_lenet_by_hand_is_the_one_of_helpers(channels, classes, width):
+    by_hand = define("05", "class LeNet(nn.Module)", nn=nn, F=F)["LeNet"]
+    set_seed(0)
+    mine = by_hand(channels, classes, width)
+    set_seed(0)
+    ours = LeNet(channels, classes, width)
+    assert list(mine.state_dict()) == list(ours.state_dict())
+    images = torch.randn(4, channels, 32, 32)
+    assert mine(images).equal(ours(images)) and ours(images).shape == (4, classes)
+
+
+def test_loop_by_hand_gives_exactly_the_losses_of_fit(standin):
+    train_by_hand = define("05", "def train_by_hand", F=F, device=torch.device("cpu"))["train_by_hand"]
+    batches = standin.train.take(3_000).batches(64)
+
+    def start():
+        set_seed(3)
+        model = LeNet()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        return model, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=2 * len(batches))
+
+    model, optimizer, schedule = start()
+    by_hand = train_by_hand(model, batches, 2, optimizer, schedule)
+    twin, optimizer, schedule = start()
+    history = fit(twin, batches, epochs=2, optimizer=optimizer, batch_scheduler=schedule, verbose=False)
+    assert by_hand == history.batch_loss and len(by_hand) == 2 * 47
+    assert all(a.equal(b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+def test_chapter_5_and_the_benchmark_train_alike(standin):
+    """The settings written out at the top of chapter 5 are those of `helpers.lenet_run`."""
+    source = cell_with("05", "history = fit(model, train")
+    model = LeNet()
+    names = {"data": standin, "model": model, "SGD": torch.optim.SGD, "budget": lambda smoke, cpu, gpu: cpu,
+             "OneCycleLR": torch.optim.lr_scheduler.OneCycleLR,
+             "fit": lambda model, train, val, **settings: {"train": train, **settings}}
+    exec(source, names)
+    written, ours = names["history"], helpers.lenet_run(model, standin.train, epochs=4)
+    assert written.keys() == ours.keys() and written["epochs"] == ours["epochs"] and written["train"] == ours["train"]
+    for part in ("optimizer", "batch_scheduler"):
+        a, b = (run[part].state_dict() for run in (written, ours))
+        a.pop("_anneal_func_type", None), b.pop("_anneal_func_type", None)
+        assert a == b
+
+
+def test_value_gradients_equal_pytorchs_on_random_expressions():
+    names = define("01", "class Value:")
+    exec(cell_with("01", "Value.__neg__"), names)
+    exec(cell_with("01", "def backward(output)"), names)
+    value, backward = names["Value"], names["backward"]
+    generator = torch.Generator().manual_seed(0)
+    operations = [lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - 2 * b, lambda a, b: a / (b * b + 1),
+                  lambda a, b: (a * 0.1) ** 3, lambda a, b: a.relu() + 1 - b]
+
+    def build(leaves, steps):
+        pool = list(leaves)
+        for kind, i, j in steps:
+            pool.append(operations[kind](pool[i % len(pool)], pool[j % len(pool)]))
+        return pool[-1] + pool[0]
+
+    for _ in range(200):
+        numbers = torch.randn(3, generator=generator, dtype=torch.float64)
+        steps = torch.randint(0, 6, (8, 3), generator=generator).tolist()
+        mine, theirs = [value(x) for x in numbers.tolist()], [x.clone().requires_grad_() for x in numbers]
+        backward(build(mine, steps))
+        build(theirs, steps).backward()
+        for a, b in zip(mine, theirs, strict=True):
+            assert a.grad == pytest.approx(0.0 if b.grad is None else b.grad.item(), rel=1e-9, abs=1e-12)
+
+
+def test_the_scalar_autograd_has_the_size_that_the_chapter_says():
+    text = "\n".join(cell_with("01", start) for start in ("class Value:", "Value.__neg__", "def backward(output)"))
+    assert len([line for line in text.splitlines() if line.strip()]) <= 60
+
+
+def test_helpers_modules_stay_readable():
+    for path in (ROOT / "helpers").rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 220, path.name
+
+
+def test_every_public_name_has_a_docstring():
+    for name in helpers.__all__:
+        assert inspect.getdoc(getattr(helpers, name)), name
+
+
+@pytest.mark.parametrize("name", ["lenet", "lenet classic"])
+def test_bands_that_chapters_ask_for_exist(name):
+    helpers.expect_band(name, sum(helpers.read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
+
+
+def test_chapter_5_on_the_real_images(real_folder):
+    """The whole chapter in the `cpu` profile on the real CIFAR-10: 54 % or more, and every band kept."""
+    path = ROOT / "book" / "05_lenet_on_cifar10.ipynb"
+    notebook = nbformat.read(path, 4)
+    environment = {**os.environ, "COURSE_PROFILE": "cpu", "COURSE_DATA": real_folder, "CI": "true"}
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute(env=environment)
+    printed = {c.source: "".join(o.get("text", "") for o in c.outputs) for c in notebook.cells if c.cell_type == "code"}
+    (text,) = (out for source, out in printed.items() if 'expect_band("lenet",' in source)
+    accuracy = float(re.match(r"([\d.]+) %", text)[1])
+    assert accuracy >= 54, text
+    assert "CIFAR-10" in text and "inside the band" in text

@@ -1,0 +1,222 @@
+"""The smoke site, built as `make book` builds the real one, and looked at in a real browser."""
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import nbformat
+import pytest
+from conftest import ROOT, browser_path
+
+PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Build the site in the smoke profile on the stand-in; return its folder."""
+    output = tmp_path_factory.mktemp("site")
+    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
+    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(output)],
+                           env=environment, capture_output=True, text=True, check=False)
+    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
+    assert "Open it in a browser" in build.stdout
+    return output / "_build" / "html"
+
+
+class Elements(HTMLParser):
+    """Collects every start tag with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def all(self, tag, attribute):
+        return [a[attribute] for t, a in self.found if t == tag and a.get(attribute)]
+
+
+def elements(site, page) -> Elements:
+    return Elements((site / page).read_text(encoding="utf-8"))
+
+
+def test_every_page_is_there(site):
+    built = {str(p.relative_to(site).as_posix()) for p in site.rglob("*.html")}
+    assert built == {*PAGES, "index.html", "genindex.html", "search.html"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_internal_links_lead_somewhere(site, page):
+    for link in elements(site, page).all("a", "href"):
+        url, fragment = urldefrag(link)
+        if urlsplit(link).scheme in ("http", "https", "mailto"):
+            continue
+        target = (site / page).parent / url if url else site / page
+        assert target.exists(), f"{page}: {link}"
+        if fragment and target.suffix == ".html":
+            ids = [a.get("id") for _, a in Elements(target.read_text(encoding="utf-8")).found]
+            assert fragment in ids, f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_loaded_from_elsewhere(site, page):
+    found = elements(site, page)
+    sources = [*found.all("script", "src"), *found.all("img", "src"),
+               *(a.get("href") for t, a in found.found if t == "link" and "canonical" not in a.get("rel", ""))]
+    assert sources and not [s for s in sources if urlsplit(s).netloc]
+
+
+@pytest.mark.parametrize("chapter", PAGES[1:])
+def test_every_figure_is_on_the_page_with_words_for_those_who_cannot_see_it(site, chapter):
+    notebook = nbformat.read(ROOT / chapter.replace(".html", ".ipynb"), 4)
+    texts = [c.metadata.get("mystnb", {}).get("image", {}).get("alt") for c in notebook.cells]
+    images = [a for t, a in elements(site, chapter).found if t == "img"]
+    assert [a.get("alt") for a in images] == [t for t in texts if t]
+    assert len(images) >= 1 and all(len(a["alt"]) > 40 for a in images)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_error_text(site, page):
+    text = re.sub(r"<[^>]+>", "", (site / page).read_text(encoding="utf-8"))
+    for mark in ("Traceback (most recent", "UserWarning", "DeprecationWarning", "FutureWarning", "it/s]"):
+        assert mark not in text, mark
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_stand_in_and_the_smoke_profile_are_announced(site, page):
+    text = (site / page).read_text(encoding="utf-8")
+    assert "computed on a synthetic stand-in, not CIFAR-10" in text and "smoke profile" in text
+    if "lenet" in page:
+        assert "NOTE: synthetic stand-in" in text
+
+
+def test_search_index_knows_the_chapters(site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert "jacobian" in index and "momentum" in index
+
+
+def test_a_second_build_runs_no_notebook(site):
+    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
+    (site / "objects.inv").unlink()
+    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(site.parents[1])]
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "Executing notebook" not in again.stdout + again.stderr
+
+
+def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
+    sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+    import course_site
+
+    (tmp_path / "helpers").mkdir()
+    module = tmp_path / "helpers" / "a.py"
+    module.write_text("x = 1")
+    keys = [course_site.cache_key(tmp_path), course_site.cache_key(tmp_path)]
+    module.write_text("x = 2")
+    keys.append(course_site.cache_key(tmp_path))
+    monkeypatch.setenv("COURSE_PROFILE", "cpu")
+    keys.append(course_site.cache_key(tmp_path))
+    monkeypatch.setattr(course_site, "_version", lambda library: "0")
+    keys.append(course_site.cache_key(tmp_path))
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_text("x")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    keys.append(course_site.cache_key(tmp_path))
+    assert keys[0] == keys[1] and len(set(keys)) == 5
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=http_server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http_server.server_port}/"
+    http_server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = browser_path()
+    if path is None:
+        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser tests")
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, server):
+    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test at its end."""
+    complaints, contexts = [], []
+
+    def start(path, width=1280, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("request", lambda r: complaints.append(f"outside: {r.url}")
+                if not r.url.startswith((server, "data:", "blob:")) else None)
+        page.goto(urljoin(server, path), wait_until="load")
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_open_without_complaint_and_fit_the_screen(open_page, page, width):
+    tab = open_page(page, width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+
+
+def test_formulas_are_typeset_from_this_site(open_page):
+    tab = open_page(PAGES[1])
+    tab.wait_for_selector("mjx-container", timeout=20_000)
+    assert tab.evaluate("document.querySelectorAll('mjx-container').length") >= 5
+    assert not tab.evaluate("document.querySelectorAll('mjx-merror').length")
+
+
+def test_previous_and_next_by_keyboard(open_page):
+    tab = open_page(PAGES[0])
+    tab.locator("a.right-next").focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/01_*")
+    tab.locator("a.left-prev").click()
+    tab.wait_for_url("**/index.html")
+
+
+def test_dark_mode_by_click_and_by_the_systems_wish(open_page):
+    tab = open_page(PAGES[1], scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+    tab = open_page(PAGES[1])
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) > 600
+    for _ in range(3):  # auto, light, dark in some order
+        tab.locator(".theme-switch-button").first.click()
+        if tab.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+
+
+def test_search_finds_a_chapter(open_page):
+    tab = open_page("search.html?q=momentum")
+    tab.wait_for_selector("#search-results a[href*='05_lenet']", timeout=20_000)
