@@ -2,6 +2,7 @@
 
 * The execution cache is keyed on all that changes a result, not on the notebook alone.
 * A page built on the stand-in says so above everything.
+* Scripts that the pages do not use are taken off them.
 """
 
 import hashlib
@@ -54,7 +55,16 @@ def _configure(app, config):
         config.html_theme_options["announcement"] = " ".join(notes)
 
 
+def _without_thebe(app, pagename, templatename, context, doctree):
+    """Take Thebe's scripts off the page: it is switched off, and its second copy raises a SyntaxError."""
+    def is_thebe(script):
+        return "thebe" in f"{script.filename} {script.attributes.get('body', '')}".lower()
+
+    context["script_files"] = [s for s in context["script_files"] if not is_thebe(s)]
+
+
 def setup(app):
     """Register with Sphinx."""
+    app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("config-inited", _configure, priority=100)  # before the theme and myst-nb read their settings
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
