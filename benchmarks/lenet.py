@@ -4,6 +4,7 @@
 
 * classic: batches of 4 from a DataLoader with 2 workers and torchvision's transforms, SGD 0.001 with momentum 0.9,
   2 epochs over the 50,000 training images. The recipe of the best-known PyTorch tutorial.
+* without workers: the same, with the images made in the training process itself.
 * ours: the same network class through `load_cifar10`, `batches` and `fit`, as chapter 5 calls them
   (`helpers.recipes.lenet_run`), on 45,000 of those images: the other 5,000 are for validation, which is timed too.
 * bare: what `fit` does, written as a bare loop over the same batches. How much does `fit` cost?
@@ -17,6 +18,7 @@ import platform
 import statistics
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -47,10 +49,10 @@ class ClassicDataset(Dataset):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
-def classic(data, seed: int) -> dict:
+def classic(data, seed: int, workers: int = 2) -> dict:
     """Train as the classic tutorial does; time the training alone."""
     set_seed(seed)
-    loader = DataLoader(ClassicDataset(data.train, data.val), batch_size=4, shuffle=True, num_workers=2)
+    loader = DataLoader(ClassicDataset(data.train, data.val), batch_size=4, shuffle=True, num_workers=workers)
     model = LeNet()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     started = time.perf_counter()
@@ -126,16 +128,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     data = load_cifar10()
-    runs = {"classic": [], "ours": []}
+    contestants = {"classic": classic, "without workers": partial(classic, workers=0), "ours": ours}
+    runs = {name: [] for name in contestants}
     warm = LeNet()  # the first steps of a process prepare kernels; neither side shall pay for that
     for size in (4, 64, 1000):
         fit(warm, data.train.batches(size, num_samples=5 * size), epochs=1, verbose=False,
             optimizer=torch.optim.SGD(warm.parameters(), lr=0.001, fused=True))
     for seed in seeds:
-        for name, train in (("ours", ours), ("classic", classic)):
+        for name, train in contestants.items():
             runs[name].append(train(data, seed))
             newest = runs[name][-1]
-            print(f"seed {seed}  {name:8} {newest['seconds']:6.1f} s   {newest['accuracy']:.2%}", flush=True)
+            print(f"seed {seed}  {name:16} {newest['seconds']:6.1f} s   {newest['accuracy']:.2%}", flush=True)
     costs = [overhead(data, seed) for seed in seeds]
 
     def mean(name, key):

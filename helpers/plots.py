@@ -76,8 +76,9 @@ def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *, column
     for p, label in zip(probabilities, data.labels.tolist(), strict=True):
         guess = int(p.argmax())
         right = guess == label
-        titles.append(f"{'✓' if right else '✗'} {data.classes[guess]} {100 * p[guess]:.0f} %"
-                      + ("" if right else f"\nis {data.classes[label]}"))
+        sep = "\n" if columns > 5 else " "  # narrow pictures have no room for the probability beside the name
+        titles.append(f"{'✓' if right else '✗'} {data.classes[guess]}{sep}{100 * p[guess]:.0f} %\n"
+                      f"{'is' if not right else 'and is'} {data.classes[label]}")
         colors.append(_RIGHT if right else _WRONG)
     return show_images(data.images, titles, columns=columns, colors=colors)
 
