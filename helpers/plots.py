@@ -64,7 +64,7 @@ def show_images(images: Tensor, titles: Sequence[str] | None = None, *, columns:
     for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
         ax.imshow(_to_array(image), vmin=0, vmax=255 if image.dtype == torch.uint8 else 1)
         if titles is not None:
-            ax.set_title(titles[i], fontsize=8, color=colors[i] if colors else "black")
+            ax.set_title(titles[i], fontsize=8 if columns <= 8 else 7, color=colors[i] if colors else "black")
     return axes
 
 
@@ -76,9 +76,10 @@ def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *, column
     for p, label in zip(probabilities, data.labels.tolist(), strict=True):
         guess = int(p.argmax())
         right = guess == label
-        sep = "\n" if columns > 5 else " "  # narrow pictures have no room for the probability beside the name
-        titles.append(f"{'✓' if right else '✗'} {data.classes[guess]}{sep}{100 * p[guess]:.0f} %\n"
-                      f"{'is' if not right else 'and is'} {data.classes[label]}")
+        said = f"{'✓' if right else '✗'} {data.classes[guess]}"
+        share = f"{100 * p[guess]:.0f} %"
+        titles.append(f"{said}\n{share}\nis {data.classes[label]}" if columns > 5 else  # narrow pictures, short lines
+                      f"{said} {share}\nis {data.classes[label]}")
         colors.append(_RIGHT if right else _WRONG)
     return show_images(data.images, titles, columns=columns, colors=colors)
 
