@@ -14,15 +14,14 @@ Writes helpers/measured_lenet.json, which the chapters cite.
 
 import argparse
 import json
-import platform
 import statistics
 import time
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from machine import measured_on
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
@@ -113,15 +112,6 @@ def overhead(data, seed: int, pairs: int = 12) -> float:
     return statistics.median(ratios)
 
 
-def processor() -> str:
-    """Name the processor, as well as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def main() -> None:
     """Run all, print, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,8 +135,7 @@ def main() -> None:
         return statistics.mean(r[key] for r in runs[name])
 
     result = {
-        "measured": str(date.today()), "source": data.source, "seeds": len(seeds),
-        "hardware": f"{processor()}, {torch.get_num_threads()} threads", "torch": torch.__version__.split("+")[0],
+        **measured_on(), "source": data.source, "seeds": len(seeds),
         "ratio": mean("classic", "seconds") / mean("ours", "seconds"),
         "fit_over_bare": statistics.median(costs),
         **{name: {"seconds": mean(name, "seconds"), "accuracy": mean(name, "accuracy"),

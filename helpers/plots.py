@@ -1,90 +1,19 @@
-"""One verb for each figure. Every function draws, and returns the axes it drew on; none writes a file."""
+"""Charts, one verb for each. Every function draws, and returns the axes it drew on; none writes a file."""
 
 from collections.abc import Mapping, Sequence
-from functools import wraps
-from importlib import resources
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from torch import Tensor, nn
+from torch import Tensor
 
-from .data import ImageSet
 from .history import History
-from .train import predict
-
-_STYLE = str(resources.files("helpers") / "course.mplstyle")
-_RIGHT, _WRONG = "#00694a", "#a33b00"
+from .style import WRONG, in_course_style
 
 
-def use_course_style() -> None:
-    """Use the course's style for figures that a notebook draws with matplotlib itself."""
-    plt.style.use(_STYLE)
-
-
-def _in_course_style(draw):
-    @wraps(draw)
-    def styled(*args, **kwargs):
-        with plt.style.context(_STYLE):
-            result = draw(*args, **kwargs)
-            interactive = plt.isinteractive()
-        # A notebook's backend switches this on with the first figure. Leaving the context would switch it off again,
-        # and no later figure would be shown.
-        matplotlib.interactive(interactive)
-        return result
-    return styled
-
-
-def _to_array(image: Tensor) -> np.ndarray:
-    """Return (C, H, W) or (H, W), uint8 or float in [0, 1], as matplotlib wants it."""
-    if image.is_floating_point() and image.numel() and not (image.min() >= -1e-4 and image.max() <= 1 + 1e-4):
-        raise ValueError(f"This image has values from {image.min():.2f} to {image.max():.2f}; to be shown it needs "
-                         "floats in [0, 1] or uint8. Undo the normalisation first: data.train.denormalize(images).")
-    if image.ndim == 3:
-        image = image.permute(1, 2, 0).squeeze(-1)
-    return image.detach().cpu().numpy()
-
-
-@_in_course_style
-def show_images(images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8,
-                colors: Sequence[str] | None = None) -> np.ndarray:
-    """Show images (N, C, H, W), uint8 or float in [0, 1], in rows of `columns`, with their titles. Returns the axes."""
-    if images.ndim != 4:
-        raise ValueError(f"show_images wants a batch (N, C, H, W), but this is {tuple(images.shape)}. "
-                         "One image (C, H, W) becomes a batch of one by unsqueeze(0).")
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    _, axes = plt.subplots(rows, columns, squeeze=False,
-                           figsize=(min(8, 1.1 * columns + 0.2), rows * min(8, 1.1 * columns + 0.2) / columns * 1.22))
-    for ax in axes.flat:
-        ax.axis("off")
-    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
-        ax.imshow(_to_array(image), vmin=0, vmax=255 if image.dtype == torch.uint8 else 1)
-        if titles is not None:
-            ax.set_title(titles[i], fontsize=8 if columns <= 8 else 7, color=colors[i] if colors else "black")
-    return axes
-
-
-def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *, columns: int = 4) -> np.ndarray:
-    """Show the first `count` images of `data` with what `model` takes them for, and what they are. Returns the axes."""
-    data = data.take(count)
-    probabilities = predict(model, data).softmax(1)
-    titles, colors = [], []
-    for p, label in zip(probabilities, data.labels.tolist(), strict=True):
-        guess = int(p.argmax())
-        right = guess == label
-        said = f"{'✓' if right else '✗'} {data.classes[guess]}"
-        share = f"{100 * p[guess]:.0f} %"
-        titles.append(f"{said}\n{share}\nis {data.classes[label]}" if columns > 5 else  # narrow pictures, short lines
-                      f"{said} {share}\nis {data.classes[label]}")
-        colors.append(_RIGHT if right else _WRONG)
-    return show_images(data.images, titles, columns=columns, colors=colors)
-
-
-@_in_course_style
+@in_course_style
 def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
     """Draw loss and accuracy by epoch, training dashed and validation solid, for one run or several named ones.
 
@@ -112,10 +41,10 @@ def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
 def _say_stand_in(ax: Axes, source: str) -> None:
     """A figure must not pass for CIFAR-10's when it is not."""
     if "stand-in" in source:
-        ax.set_title(source, color=_WRONG, fontsize=9)
+        ax.set_title(source, color=WRONG, fontsize=9)
 
 
-@_in_course_style
+@in_course_style
 def plot_lines(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str, *,
                log: str = "", markers: bool = False) -> Axes:
     """Draw named lines over common `x`. `log` names the logarithmic axes: "", "x", "y" or "xy". Returns the axes."""
@@ -143,7 +72,7 @@ def class_accuracy(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
     return counts.diag() / counts.sum(1)
 
 
-@_in_course_style
+@in_course_style
 def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source: str = "") -> Axes:
     """Draw the confusion matrix, in percent of each true class (rows sum to 100). Returns the axes."""
     counts = confusion_matrix(preds, labels, len(classes)).double()
@@ -162,7 +91,7 @@ def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source
     return ax
 
 
-@_in_course_style
+@in_course_style
 def plot_class_accuracy(accuracy: Mapping[str, Tensor], classes: Sequence[str]) -> Axes:
     """Draw bars of accuracy by class, one colour for each named model; values are fractions (K,). Returns the axes."""
     _, ax = plt.subplots(figsize=(8, 3))

@@ -8,18 +8,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .data import ImageSet
-from .history import History, watched
+from .history import History
+from .watch import watched
 
 _EVAL_BATCH = 1000
 
 
 def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = None, *, epochs: int,
         optimizer: torch.optim.Optimizer, scheduler=None, batch_scheduler=None,
-        loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy, verbose: bool = True) -> History:
+        loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy, verbose: bool = True, monitor=None) -> History:
     """Train `model` on `train`, any iterable of `(images, labels)` batches, and return the `History`.
 
     `val`, if given, is evaluated after each epoch. `scheduler` steps once an epoch (with the validation loss if it
     is a ReduceLROnPlateau), `batch_scheduler` once a batch. `loss_fn(logits, labels)` returns a mean over the batch.
+    A `TrainingMonitor` draws live curves instead of a progress bar and a line for each epoch.
 
     Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory, a loader that
     raises) is a `TrainingStopped` that says what to try and carries `.history`.
@@ -27,7 +29,7 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
     device = next(model.parameters()).device
     history = History(source=_source(train))
     compute_loss = _checked(loss_fn, train)
-    with watched(history, optimizer, verbose) as watch:
+    with watched(history, optimizer, verbose, monitor, epochs) as watch:
         for epoch in range(epochs):
             model.train()
             for images, labels in watch.batches(train, epoch, epochs):
@@ -49,8 +51,7 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
                 scheduler.step(validation[0] if validation else meter.loss)
             elif scheduler is not None:
                 scheduler.step()
-            if verbose:
-                print(history.last_line())
+            watch.report()
     return history
 
 

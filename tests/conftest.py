@@ -1,14 +1,21 @@
 """Every test runs on the stand-in and in the smoke profile unless it says otherwise."""
 
+import functools
+import http.server
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
 from helpers import load_cifar10
 
 ROOT = Path(__file__).parent.parent
+PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
 REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
 
 
@@ -47,3 +54,67 @@ def browser_path() -> str | None:
     """Where the system's Chromium is, if it has one."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Build the site in the smoke profile on the stand-in; return its folder. COURSE_SITE names a ready one."""
+    if "COURSE_SITE" in os.environ:
+        return Path(os.environ["COURSE_SITE"])
+    output = tmp_path_factory.mktemp("site")
+    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
+    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(output)],
+                           env=environment, capture_output=True, text=True, check=False)
+    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
+    assert "Open it in a browser" in build.stdout
+    return output / "_build" / "html"
+
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="session")
+def server(site):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=http_server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{http_server.server_port}/"
+    http_server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = browser_path()
+    if path is None:
+        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser tests")
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, server):
+    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test at its end."""
+    complaints, contexts = [], []
+
+    def start(path, width=1280, scheme="light"):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("request", lambda r: complaints.append(f"outside: {r.url}")
+                if not r.url.startswith((server, "data:", "blob:")) else None)
+        page.goto(urljoin(server, path), wait_until="load")
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert not complaints

@@ -14,14 +14,7 @@ from torch import nn
 
 import helpers
 from helpers import LeNet, fit, set_seed
-
-
-def cell_with(chapter: str, text: str) -> str:
-    """Return the source of the one code cell of a chapter that contains `text`."""
-    (path,) = (ROOT / "book").glob(f"{chapter}_*.ipynb")
-    found = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
-    assert len(found) == 1, f"{len(found)} cells of chapter {chapter} contain {text!r}"
-    return found[0]
+from tools.notebooks import cell_with
 
 
 def define(chapter: str, start: str, **names):
@@ -67,7 +60,9 @@ def test_chapter_5_and_the_benchmark_train_alike(standin):
     names = {"data": standin, "model": model, "SGD": torch.optim.SGD, "budget": lambda smoke, cpu, gpu: cpu,
              "OneCycleLR": torch.optim.lr_scheduler.OneCycleLR,
              "fit": lambda model, train, val, **settings: {"train": train, **settings}}
+    names["monitor"] = None
     exec(source, names)
+    assert names["history"].pop("monitor", "none was passed") is None
     written, ours = names["history"], helpers.lenet_run(model, standin.train, epochs=4)
     assert written.keys() == ours.keys() and written["epochs"] == ours["epochs"] and written["train"] == ours["train"]
     for part in ("optimizer", "batch_scheduler"):

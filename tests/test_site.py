@@ -1,34 +1,17 @@
 """The smoke site, built as `make book` builds the real one, and looked at in a real browser."""
 
-import functools
-import http.server
 import os
 import re
 import subprocess
 import sys
-import threading
 from html.parser import HTMLParser
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 import nbformat
 import pytest
-from conftest import ROOT, browser_path
+from conftest import ROOT
 
 PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """Build the site in the smoke profile on the stand-in; return its folder."""
-    output = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
-    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(output)],
-                           env=environment, capture_output=True, text=True, check=False)
-    assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
-    assert "Open it in a browser" in build.stdout
-    return output / "_build" / "html"
 
 
 class Elements(HTMLParser):
@@ -132,52 +115,6 @@ def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     keys.append(course_site.cache_key(tmp_path))
     assert keys[0] == keys[1] and len(set(keys)) == 5
-
-
-@pytest.fixture(scope="session")
-def server(site):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=http_server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http_server.server_port}/"
-    http_server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    path = browser_path()
-    if path is None:
-        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser tests")
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium, server):
-    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test at its end."""
-    complaints, contexts = [], []
-
-    def start(path, width=1280, scheme="light"):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("request", lambda r: complaints.append(f"outside: {r.url}")
-                if not r.url.startswith((server, "data:", "blob:")) else None)
-        page.goto(urljoin(server, path), wait_until="load")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert not complaints
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -39,6 +39,15 @@ def run(notebook, folder: Path, settings: dict):
     return copy
 
 
+def cell_with(chapter: str, text: str) -> str:
+    """Return the source of the one code cell of a chapter ("05") that contains `text`."""
+    (path,) = BOOK.glob(f"{chapter}_*.ipynb")
+    found = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} cells of chapter {chapter} contain {text!r}.")
+    return found[0]
+
+
 def text_outputs(cell) -> list | None:
     """Return the outputs of a cell, its prints joined to one, None if they hold more than stable text."""
     kept, printed = [], None

@@ -46,6 +46,7 @@ def cache_key(root: Path) -> str:
 def _configure(app, config):
     root = Path(app.confdir)
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".cache" / cache_key(root))
+    config.html_static_path.append(str(Path(__file__).parent / "static"))
     notes = []
     if find_files() is None:
         notes.append(f"This copy of the site was computed on a {STAND_IN}.")
@@ -65,6 +66,8 @@ def _without_thebe(app, pagename, templatename, context, doctree):
 
 def setup(app):
     """Register with Sphinx."""
+    app.add_css_file("course/course.css")
+    app.add_js_file("course/course.js", loading_method="defer")
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("config-inited", _configure, priority=100)  # before the theme and myst-nb read their settings
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

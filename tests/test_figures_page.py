@@ -1,0 +1,351 @@
+"""The figures on the built pages, moved by mouse, keyboard and finger; what they print is compared with PyTorch."""
+
+import json
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import PAGES, ROOT
+
+from helpers.widgets.graph import AutogradGraph
+
+CHAPTER = {path[5:7]: path for path in PAGES[1:]}
+SLIDERS = {"ConvExplorer": ["input size", "kernel size", "stride", "padding", "dilation"],
+           "PoolExplorer": ["input size", "window", "stride", "padding"]}
+
+
+def figure(tab, index=0):
+    """Wait for a figure of the page to be alive, and return it."""
+    one = tab.locator("[data-course-figure]").nth(index)
+    one.scroll_into_view_if_needed()
+    tab.wait_for_function("i => document.querySelectorAll('[data-course-figure]')[i].dataset.ready", arg=index)
+    return one
+
+
+def store(site, page) -> dict:
+    """What the page holds about its figures."""
+    text = (site / page).read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="course-figures">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def matrix(fig, name: str) -> torch.Tensor:
+    """Read a grid as one who hears the page does: from the labels of its cells."""
+    rows = fig.locator(f"[role=grid][aria-label='{name}'] [role=row]").all()
+    cells = "cells => cells.map(c => c.getAttribute('aria-label'))"
+    return torch.tensor([[number(label.split(": ")[1]) for label in row.locator("[role=gridcell]").evaluate_all(cells)]
+                         for row in rows], dtype=torch.float64)
+
+
+def value(fig, name: str) -> int:
+    return int(fig.get_by_role("slider", name=name, exact=True).input_value())
+
+
+def settled(tab) -> None:
+    """Let the figure draw."""
+    tab.evaluate("() => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)))")
+
+
+def check_conv(tab, fig) -> None:
+    settled(tab)
+    expected = F.conv2d(matrix(fig, "input")[None, None], matrix(fig, "kernel")[None, None],
+                        **{name: value(fig, name) for name in ("stride", "padding", "dilation")})[0, 0]
+    torch.testing.assert_close(matrix(fig, "output"), expected, rtol=1e-3, atol=1e-3)
+
+
+def check_pool(tab, fig) -> None:
+    settled(tab)
+    window, stride, padding = (value(fig, name) for name in ("window", "stride", "padding"))
+    ceil = fig.get_by_role("checkbox", name="ceil mode").is_checked()
+    image = matrix(fig, "input")[None, None]
+    if fig.get_by_role("combobox", name="keep the").input_value() == "max":
+        expected = F.max_pool2d(image, window, stride, padding, ceil_mode=ceil)
+    else:
+        include = fig.get_by_role("checkbox", name="count the padding").is_checked()
+        expected = F.avg_pool2d(image, window, stride, padding, ceil_mode=ceil, count_include_pad=include)
+    torch.testing.assert_close(matrix(fig, "output"), expected[0, 0], rtol=1e-3, atol=1e-3)
+
+
+FIGURES = [pytest.param("02", "ConvExplorer", check_conv, id="convolution"),
+           pytest.param("04", "PoolExplorer", check_pool, id="pooling")]
+
+
+@pytest.mark.parametrize("chapter, kind, check", FIGURES)
+def test_every_slider_by_keyboard_and_by_mouse(open_page, chapter, kind, check):
+    tab = open_page(CHAPTER[chapter])
+    fig = figure(tab)
+    check(tab, fig)
+    for name in SLIDERS[kind]:
+        slider = fig.get_by_role("slider", name=name, exact=True)
+        before = slider.input_value()
+        slider.focus()
+        tab.keyboard.press("ArrowRight")
+        settled(tab)
+        refused = fig.get_by_role("alert").inner_text()
+        assert slider.input_value() == (before if refused else str(int(before) + 1))
+        check(tab, fig)
+        box = slider.bounding_box()
+        tab.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)  # its lower end
+        check(tab, fig)
+        tab.mouse.click(box["x"] + box["width"] * 0.45, box["y"] + box["height"] / 2)
+        check(tab, fig)
+
+
+@pytest.mark.parametrize("chapter, kind, check", FIGURES)
+def test_cells_are_edited_by_keyboard_mouse_and_finger(open_page, chromium, server, chapter, kind, check):
+    tab = open_page(CHAPTER[chapter])
+    fig = figure(tab)
+    cell = fig.locator("[role=grid][aria-label=input] [role=gridcell]").nth(9)
+    cell.click()
+    tab.keyboard.type("-2.5")
+    tab.keyboard.press("Enter")
+    check(tab, fig)
+    assert number(cell.get_attribute("aria-label").split(": ")[1]) == -2.5
+    cell.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("7")
+    tab.keyboard.press("Enter")
+    check(tab, fig)
+    assert 7 in matrix(fig, "input") and -2.5 in matrix(fig, "input")
+    cell.focus()
+    tab.keyboard.press("Space")
+    settled(tab)
+    assert -2.5 not in matrix(fig, "input")
+    phone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto(server + CHAPTER[chapter])
+    fig = figure(page)
+    fig.locator("[role=grid][aria-label=input] [role=gridcell]").nth(9).tap()
+    page.keyboard.type("5")
+    page.keyboard.press("Enter")
+    check(page, fig)
+    assert 5 in matrix(fig, "input")
+    phone.close()
+
+
+@pytest.mark.parametrize("chapter, kind, check", FIGURES)
+def test_what_is_no_number_is_refused_and_nothing_is_lost(open_page, chapter, kind, check):
+    tab = open_page(CHAPTER[chapter])
+    fig = figure(tab)
+    before = matrix(fig, "input")
+    for text in ("abc", "1e9", "NaN", "--"):
+        fig.locator("[role=grid][aria-label=input] [role=gridcell]").first.click()
+        tab.keyboard.type(text)
+        tab.keyboard.press("Enter")
+        settled(tab)
+        assert "is not a number" in fig.get_by_role("alert").inner_text()
+        assert matrix(fig, "input").equal(before)
+    fig.get_by_role("slider", name="stride", exact=True).press("ArrowRight")
+    settled(tab)
+    assert fig.get_by_role("alert").inner_text() == ""
+    check(tab, fig)
+
+
+def test_a_kernel_that_fits_nowhere_is_refused_in_words(open_page):
+    tab = open_page(CHAPTER["02"])
+    fig = figure(tab)
+    for _ in range(2):
+        fig.get_by_role("slider", name="kernel size", exact=True).press("ArrowRight")
+    assert value(fig, "kernel size") == 5
+    fig.get_by_role("slider", name="dilation", exact=True).press("ArrowRight")
+    settled(tab)
+    assert "fits nowhere" in fig.get_by_role("alert").inner_text()
+    assert value(fig, "dilation") == 1 and matrix(fig, "output").shape == (4, 4)
+    fig.get_by_role("slider", name="padding", exact=True).press("ArrowRight")
+    settled(tab)
+    fig.get_by_role("slider", name="dilation", exact=True).press("ArrowRight")
+    check_conv(tab, fig)
+    assert value(fig, "dilation") == 2 and fig.get_by_role("alert").inner_text() == ""
+
+
+def test_a_padding_of_more_than_half_the_window_is_refused(open_page):
+    tab = open_page(CHAPTER["04"])
+    fig = figure(tab)
+    for _ in range(2):
+        fig.get_by_role("slider", name="padding", exact=True).press("ArrowRight")
+    settled(tab)
+    assert "half the window" in fig.get_by_role("alert").inner_text() and value(fig, "padding") == 1
+    for mode in ("average", "max"):
+        fig.get_by_role("combobox", name="keep the").select_option(mode)
+        for box in ("ceil mode", "count the padding"):
+            if fig.get_by_role("checkbox", name=box).is_visible():
+                fig.get_by_role("checkbox", name=box).click()
+                check_pool(tab, fig)
+
+
+def test_presets_and_the_sum_behind_an_output(open_page):
+    tab = open_page(CHAPTER["02"])
+    fig = figure(tab)
+    for name in ("kernel", "input"):
+        menu = fig.get_by_role("combobox", name=name, exact=True)
+        for option in menu.locator("option").evaluate_all("all => all.map(o => o.value).filter(Boolean)"):
+            menu.select_option(option)
+            check_conv(tab, fig)
+    output = fig.locator("[role=grid][aria-label=output] [role=gridcell]")
+    for step in (lambda: output.nth(7).hover(), lambda: output.nth(8).click(), lambda: tab.keyboard.press("ArrowDown"),
+                 lambda: fig.get_by_role("button", name="next output").click(),
+                 lambda: fig.get_by_role("button", name="previous output").press("Enter")):
+        step()
+        settled(tab)
+        text = fig.locator(".ctr-sum").inner_text()
+        row, column = map(int, re.match(r"output \((\d+),(\d+)\)", text).groups())
+        total = number(text.split("=")[-1].strip())
+        assert total == pytest.approx(matrix(fig, "output")[row, column].item(), abs=1e-3)
+        terms = re.findall(r"(−?[\d.]+)·\(?(−?[\d.]+)\)?", text)
+        assert len(terms) == 9 and sum(number(a) * number(b) for a, b in terms) == pytest.approx(total, abs=1e-2)
+    before = fig.locator(".ctr-sum").inner_text()
+    fig.get_by_role("button", name="play").click()
+    tab.wait_for_function("t => document.querySelector('.ctr-sum').innerText !== t", arg=before)
+    fig.get_by_role("button", name="stop").click()
+
+
+def test_who_asks_for_less_motion_gets_no_play_button(chromium, server):
+    context = chromium.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(server + CHAPTER["02"])
+    fig = figure(tab)
+    assert fig.get_by_role("button", name="next output").count() and not fig.get_by_role("button", name="play").count()
+    context.close()
+
+
+def test_receptive_field_by_sliders_clicks_and_table(open_page):
+    tab = open_page(CHAPTER["03"])
+    fig = figure(tab, 1)
+
+    def check():
+        settled(tab)
+        fields = fig.locator("table input").evaluate_all("all => all.map(i => +i.value)")
+        layers = [fields[i:i + 4] for i in range(0, len(fields), 4)][:value(fig, "look at layer")]
+        image = torch.ones(1, 1, value(fig, "input size"), dtype=torch.float64, requires_grad=True)
+        x = image
+        for kernel, stride, padding, dilation in layers:
+            x = F.conv1d(x, torch.ones(1, 1, kernel, dtype=torch.float64), stride=stride, padding=padding,
+                         dilation=dilation)
+        x[0, 0, value(fig, "output")].backward()
+        marked = fig.locator("rect.ctr-read, rect.ctr-chosen").evaluate_all("all => all.map(r => r.dataset.at)")
+        assert {int(at[2:]) for at in marked if at.startswith("0,")} == set(image.grad[0, 0].nonzero()[:, 0].tolist())
+
+    check()
+    for name in ("look at layer", "output", "input size"):
+        fig.get_by_role("slider", name=name).press("ArrowLeft")
+        check()
+    fig.locator("rect[data-at='2,3']").click()
+    check()
+    assert value(fig, "look at layer") == 2 and value(fig, "output") == 3
+    for option in ("three 3s", "dilated 2, 2, 2", "ResNet's start"):
+        fig.get_by_role("combobox", name="stack").select_option(option)
+        check()
+    field = fig.get_by_role("spinbutton", name="dilation of layer 2")
+    field.fill("3")
+    field.press("Tab")
+    check()
+    for bad, word in (("99", "whole number"), ("", "whole number"), ("1.5", "whole number")):
+        field.fill(bad)
+        field.press("Enter")
+        settled(tab)
+        assert word in fig.get_by_role("alert").inner_text()
+        assert fig.get_by_role("spinbutton", name="dilation of layer 2").input_value() == "3"
+    fig.get_by_role("button", name="add a layer").click()
+    fig.get_by_role("button", name="remove layer 1").click()
+    check()
+    assert fig.get_by_role("alert").inner_text() == ""
+
+
+def test_the_graph_is_stepped_and_its_inputs_changed(open_page):
+    tab = open_page(CHAPTER["01"])
+    fig = figure(tab, 1)
+    slider = fig.get_by_role("slider", name="step")
+    told = [fig.locator(".ctr-sum").inner_text()]
+    for _ in range(int(slider.get_attribute("max"))):
+        fig.get_by_role("button", name="next step").press("Enter")
+        settled(tab)
+        told.append(fig.locator(".ctr-sum").inner_text())
+    assert len(set(told)) == len(told) == 10 and told[1].startswith("forward") and told[-1].startswith("backward")
+    for x, y in ((2.0, 3.0), (-1.5, 0.25)):
+        for name, v in (("x", x), ("y", y)):
+            fig.get_by_label(f"value of {name}").fill(str(v))
+            fig.get_by_label(f"value of {name}").press("Enter")
+            settled(tab)
+        expected = AutogradGraph(lambda x, y: x * y + (x * x).sin(), x=x, y=y).gradients
+        for name in ("x", "y"):
+            text = fig.locator(f"[data-node={name}] .ctr-line-2").text_content()
+            assert number(text.removeprefix("grad ")) == pytest.approx(expected[name].item(), rel=1e-3)
+    fig.get_by_label("value of x").fill("much")
+    fig.get_by_label("value of x").press("Enter")
+    settled(tab)
+    assert "is not a number" in fig.get_by_role("alert").inner_text()
+    assert number(fig.get_by_label("value of x").input_value()) == -1.5
+    slider.press("Home")
+    settled(tab)
+    assert fig.locator(".ctr-sum").inner_text() == told[0]
+
+
+def test_the_training_monitor_reads_out_its_epochs(open_page, site):
+    tab = open_page(CHAPTER["05"])
+    fig = figure(tab)
+    (record,) = store(site, CHAPTER["05"])["figures"].values()
+    epochs = record["values"]["epochs"]
+    assert epochs and not record["values"]["running"] and record["values"]["status"].startswith("Finished")
+    for i, epoch in enumerate(epochs, 1):
+        fig.get_by_role("slider", name="epoch").fill(str(i))
+        settled(tab)
+        assert f"validation loss {epoch['val_loss']:.3f}" in fig.inner_text()
+    before = fig.locator("path.ctr-batch").get_attribute("d")
+    fig.get_by_role("slider", name="smoothing").press("Home")
+    settled(tab)
+    rough = fig.locator("path.ctr-batch").get_attribute("d")
+    fig.get_by_role("checkbox", name="logarithmic").click()
+    settled(tab)
+    assert len({before, rough, fig.locator("path.ctr-batch").get_attribute("d")}) == 3
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_javascript_the_numbers_stand_there_as_tables(chromium, server, site, page):
+    context = chromium.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(server + page)
+    places = tab.locator("[data-course-figure]")
+    if "course-figures" in (site / page).read_text(encoding="utf-8"):
+        assert places.count() == len(store(site, page)["figures"]) >= 1
+        for i in range(places.count()):
+            assert places.nth(i).locator("table").first.is_visible() and places.nth(i).locator("td").count() > 3
+    else:
+        assert not places.count()
+    context.close()
+
+
+def test_pages_without_figures_load_none_of_their_code(site):
+    for page in PAGES:
+        text = (site / page).read_text(encoding="utf-8")
+        shows = "data-course-figure=" in text
+        assert shows == ("course-figures" in text) == (page[5:7] in ("01", "02", "03", "04", "05"))
+        assert "widget-state+json" not in text and "require.js" not in text
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", [*PAGES, "search.html", "genindex.html"])
+def test_no_serious_finding_of_axe(open_page, page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab = open_page(page, scheme=scheme)
+    tab.wait_for_function("() => [...document.querySelectorAll('[data-course-figure]')].every(f => f.dataset.ready)")
+    # Contrast does not depend on the width, and code has the same colours on every page: looking for it takes longest.
+    code = {} if "01_" in page else {"exclude": [["div.highlight pre"]]}
+    findings = Axe().run(tab, code, {"preload": False}).response["violations"]  # preload fetches what is not there
+    tab.set_viewport_size({"width": 390, "height": 900})
+    settled(tab)
+    narrow = {"preload": False, "rules": {"color-contrast": {"enabled": False}}}
+    findings += Axe().run(tab, options=narrow).response["violations"]
+    assert not [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in findings
+                if v["impact"] in ("serious", "critical")]
+
+
+def test_every_figure_of_helpers_is_in_a_chapter():
+    import helpers
+    text = "".join((ROOT / page.replace(".html", ".ipynb")).read_text(encoding="utf-8") for page in PAGES[1:])
+    figures = [n for n in helpers.widgets.__all__ if hasattr(getattr(helpers.widgets, n), "to_html") and n != "Figure"]
+    assert len(figures) >= 5 and all(f"{name}(" in text for name in figures)

@@ -1,0 +1,199 @@
+"""The figures from Python: values set and read, bad ones refused, and the state that a page is made of."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import traitlets
+
+from helpers import KERNELS, AutogradGraph, ConvExplorer, History, LeNet, PoolExplorer, ReceptiveField, TrainingMonitor
+from helpers import fit as train
+from helpers.history import TrainingStopped
+from helpers.widgets import STACKS, BadValue
+from helpers.widgets.figure import module
+
+
+def test_output_is_what_conv2d_gives_for_what_can_be_read():
+    figure = ConvExplorer(torch.rand(9, 7), KERNELS["laplacian"], stride=2, padding=1)
+    expected = F.conv2d(figure.input[None, None], figure.kernel[None, None], stride=2, padding=1)[0, 0]
+    assert figure.output.equal(expected) and figure.output.shape == (5, 4)
+    figure.stride = 1
+    assert figure.output.shape == (9, 7)
+    figure.kernel[0, 0] = 100  # a copy
+    assert figure.kernel.equal(torch.tensor(KERNELS["laplacian"]))
+
+
+@pytest.mark.parametrize("value", [[[1, 2], [3, 4]], np.eye(3), torch.ones(2, 3, dtype=torch.uint8), ((0.5,),),
+                                   torch.ones(2, 2, requires_grad=True), np.array([[True, False]])])
+def test_all_that_is_a_matrix_is_taken(value):
+    figure = ConvExplorer(kernel=value)
+    assert figure.kernel.dtype == torch.float32 and figure.kernel.ndim == 2 and not figure.kernel.requires_grad
+
+
+@pytest.mark.parametrize("name, value, word", [
+    ("kernel", [[1, 2], [3]], "rectangle"), ("kernel", [[float("nan")]], "nan"), ("kernel", [[float("inf")]], "inf"),
+    ("kernel", "soble", "rows"), ("kernel", [["1"]], "'1'"), ("kernel", [], "rows"), ("kernel", [[]], "rows"),
+    ("kernel", 3, "rows"), ("kernel", None, "rows"), ("kernel", [[None]], "None"),
+    ("kernel", torch.ones(8, 8), "at most 7"),
+    ("kernel", torch.ones(1, 3, 3), "two axes"), ("kernel", np.array([["a"]]), "'a'"),
+    ("input", torch.ones(17, 3), "at most 16"),
+    ("input", [[1e9]], "1,000,000"), ("stride", 0, "1 to 4"), ("stride", 5, "1 to 4"),
+    ("stride", "2", "whole number"),
+    ("stride", 1.0, "whole number"), ("stride", True, "whole number"), ("padding", -1, "0 to 4"),
+    ("dilation", 4, "fits nowhere"), ("input", [[1.0]], "fits nowhere")])
+def test_bad_values_are_refused_in_one_sentence_and_the_last_good_state_is_kept(name, value, word):
+    figure = ConvExplorer()
+    before = figure.get_state()
+    with pytest.raises(BadValue) as problem:
+        setattr(figure, name, value)
+    assert word in str(problem.value) and str(problem.value).count("\n") == 0
+    assert isinstance(problem.value, ValueError) and isinstance(problem.value, traitlets.TraitError)
+    assert figure.get_state() == before and figure.output.shape == (6, 6)
+
+
+def test_values_that_only_fit_together_are_set_together():
+    figure = ConvExplorer()
+    with figure.hold_trait_notifications():
+        figure.kernel, figure.padding, figure.dilation = torch.ones(5, 5), 4, 3
+    assert figure.output.shape == (4, 4)
+    with pytest.raises(BadValue, match="fits nowhere"), figure.hold_trait_notifications():
+        figure.padding, figure.stride = 0, 3
+    assert (figure.padding, figure.stride, figure.dilation) == (4, 1, 3)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: ConvExplorer(kernel="soble"), lambda: ConvExplorer(input="edgy"),
+    lambda: ConvExplorer(kernel=torch.ones(7, 7), dilation=2),
+    lambda: PoolExplorer(mode="median"), lambda: PoolExplorer(padding=2), lambda: PoolExplorer(kernel_size=7),
+    lambda: ReceptiveField([]), lambda: ReceptiveField("VGGnet"), lambda: ReceptiveField([(0,)]),
+    lambda: ReceptiveField([3]),
+    lambda: ReceptiveField([(5,)] * 9), lambda: ReceptiveField([(5, 1, 0, 1, 1)]), lambda: ReceptiveField([(9,)], 8),
+    lambda: ReceptiveField([(3,)], layer=2), lambda: ReceptiveField([(3,)], 8, index=6),
+    lambda: ReceptiveField([(3,)], 65),
+    lambda: AutogradGraph(lambda x: x * 2, x=[1.0, 2.0]), lambda: AutogradGraph(lambda x: x.add_(1), x=1.0),
+    lambda: AutogradGraph(lambda x: x.log(), x=0.0), lambda: AutogradGraph(lambda x: x, x="a"),
+    lambda: AutogradGraph(lambda x: 3, x=1),
+    lambda: AutogradGraph(lambda x: x.sum(), x=torch.ones(17)), lambda: AutogradGraph(lambda x: sum([x] * 30), x=1.0),
+    lambda: AutogradGraph(lambda x: x * 1, x=float("nan")), lambda: AutogradGraph(lambda x: x.sqrt(), x=0.0)])
+def test_figures_that_cannot_be_are_refused_with_a_sentence(make):
+    with pytest.raises(BadValue) as problem:
+        make()
+    assert 20 < len(str(problem.value)) < 350 and "\n" not in str(problem.value)
+
+
+@pytest.mark.parametrize("mode", ["max", "average"])
+def test_pooling_is_pytorchs(mode):
+    figure = PoolExplorer(torch.randn(7, 8), mode=mode, kernel_size=3, padding=1, ceil_mode=True)
+    pool = F.max_pool2d if mode == "max" else F.avg_pool2d
+    assert figure.stride == 3
+    assert figure.output.equal(pool(figure.input[None, None], 3, 3, 1, ceil_mode=True)[0, 0])
+
+
+def test_receptive_field_takes_short_layers_and_names():
+    figure = ReceptiveField(layers=[(5,), (2, 2), (5,), (2, 2)], size=32)
+    assert figure.layers == STACKS["LeNet"] == ReceptiveField("LeNet").layers
+    assert figure.field == (16, 4, 0) and (figure.layer, figure.index) == (4, 2)
+    with pytest.raises(BadValue, match="hold_trait_notifications"):
+        figure.layer, figure.index = 4, 9
+    with figure.hold_trait_notifications():
+        figure.layer, figure.index = 1, 27
+    assert figure.field.size == 5
+
+
+def test_the_graph_has_the_values_and_gradients_of_autograd():
+    def function(x, y):
+        hidden = (x * y + x.sin()) ** 2
+        return hidden / (1 - y)
+
+    graph = AutogradGraph(function, x=2.0, y=-1.0)
+    x, y = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (2.0, -1.0))
+    function(x, y).backward()
+    assert graph.gradients["x"] == x.grad and graph.gradients["y"] == y.grad and graph.replayable
+    assert [n["label"] for n in graph.nodes][2:] == ["x × y", "sin(x)", "a + b", "c ^ 2", "1 − y", "d / e"]
+    graph.inputs = {"x": 1.0, "y": 3.0}
+    assert graph.nodes[-1]["value"] == [pytest.approx(function(torch.tensor(1.0), torch.tensor(3.0)).item())]
+    with pytest.raises(BadValue, match="not a finite number"):
+        graph.inputs = {"x": 1.0, "y": 1.0}
+    assert graph.inputs == {"x": 1.0, "y": 3.0} and graph.nodes[1]["value"] == [3.0]
+
+
+def test_what_the_page_cannot_compute_again_is_only_shown():
+    assert not AutogradGraph(lambda x: (x @ x).sum(), x=torch.ones(2, 2)).replayable
+    assert not AutogradGraph(lambda x: x * 2 if x > 0 else x * 3, x=1.0).replayable
+    assert not AutogradGraph(lambda x: x.sum(0).sum(), x=torch.ones(2, 2)).replayable
+    assert AutogradGraph(lambda x: (3 * (x + 2) ** 2).mean(), x=torch.ones(2, 2)).replayable
+
+
+def figures():
+    history = History(train_loss=[2.0], train_accuracy=[0.2], seconds=[1.0], images=[10], batch_loss=[2.1, 1.9])
+    return [ConvExplorer(torch.rand(4, 5), padding=2), PoolExplorer(mode="average"),
+            ReceptiveField("one 7", 20, layer=0),
+            AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history)]
+
+
+@pytest.mark.parametrize("figure", figures(), ids=lambda f: type(f).__name__)
+def test_a_figure_is_made_again_from_its_saved_state(figure):
+    state = figure.get_state()
+    again = type(figure).from_state(state).get_state()
+    same = [name for name in state if name not in ("layout",)]
+    assert {n: state[n] for n in same} == {n: again[n] for n in same}
+    assert figure.to_html().count("<table>") >= 1
+
+
+@pytest.mark.parametrize("name", ["conv", "pool", "field", "graph", "monitor"])
+def test_modules_import_nothing_and_stay_small(name):
+    text = module(name)
+    assert "import " not in text.replace("import.meta", "") or "from \"" not in text
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
+    assert len(text) < 40_000
+
+
+def small_run(standin, **settings):
+    torch.manual_seed(0)
+    model = LeNet()
+    return train(model, standin.train.take(640).batches(64), standin.val.take(100), epochs=2,
+                 optimizer=torch.optim.SGD(model.parameters(), lr=0.01), **settings)
+
+
+def test_monitor_shows_the_curves_of_fit_and_changes_none(standin, capsys):
+    monitor = TrainingMonitor()
+    watched = small_run(standin, monitor=monitor)
+    said = capsys.readouterr().out
+    assert said.count("epoch  ") == 2, "without a notebook, each epoch is a line"
+    plain = small_run(standin, verbose=False)
+    assert watched.batch_loss == plain.batch_loss and watched.val_accuracy == plain.val_accuracy
+    assert monitor.losses == pytest.approx(watched.batch_loss) and monitor.batches_per_epoch == 10
+    assert [e["val_accuracy"] for e in monitor.epochs] == watched.val_accuracy
+    assert not monitor.running and monitor.status.startswith("Finished: 2 epochs") and "stand-in" in monitor.source
+
+
+def test_monitor_draws_within_an_epoch(standin, monkeypatch):
+    monitor, seen = TrainingMonitor(), []
+    monkeypatch.setattr(monitor, "is_due", lambda: True)
+    monitor.observe(lambda change: seen.append(len(change["new"])), "losses")
+    small_run(standin, monitor=monitor)
+    assert seen[1:] == list(range(1, 21)) or set(range(1, 21)) <= set(seen)
+    assert len(monitor.losses) == 20
+
+
+def test_monitor_halves_its_points_and_keeps_the_mean():
+    monitor = TrainingMonitor()
+    monitor.show_losses([float(i) for i in range(1600)])
+    assert monitor.every == 8 and len(monitor.losses) == 200
+    assert monitor.losses[0] == pytest.approx(3.5) and sum(monitor.losses) / 200 == pytest.approx(799.5)
+
+
+def test_monitor_tells_why_a_run_stopped(standin):
+    monitor, model = TrainingMonitor(), LeNet()
+    with pytest.raises(TrainingStopped):
+        train(model, iter(()), epochs=1, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), monitor=monitor)
+    assert monitor.status.startswith("Stopped:") and "no batch" in monitor.status and not monitor.running
+
+
+def test_helpers_can_be_imported_where_there_is_no_notebook():
+    code = "import helpers; helpers.ConvExplorer().output; print(helpers.TrainingMonitor().status)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == "" and "Waiting" in done.stdout

@@ -1,0 +1,65 @@
+"""Interactive figures on the static page: tables in the text, which a small script brings to life.
+
+A notebook's saved state holds each figure's values and code. Here the code goes to the end of the page once for each
+kind of figure, the values beside it, and in the figure's place stand its values as tables, for readers without
+JavaScript. Pages without figures are not touched. Nothing is fetched: no kernel, no CDN, no further request.
+"""
+
+import html
+import json
+import re
+from pathlib import Path
+
+from sphinx.errors import ExtensionError
+
+from helpers import widgets
+
+_STATE = "application/vnd.jupyter.widget-state+json"
+_VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
+_SCRIPT = (Path(__file__).parent / "figures.js").read_text(encoding="utf-8")
+
+
+def figure_class(state: dict) -> type[widgets.Figure]:
+    """Return the class of a figure, from what a notebook saved of it."""
+    name = state.get("_anywidget_id", state.get("_model_name", "")).rpartition(".")[2]
+    known = {one: getattr(widgets, one) for one in widgets.__all__}
+    if name not in known:
+        raise ExtensionError(f"The widget {name!r} would be dead on the page, which has no kernel: only the figures of "
+                             f"helpers.widgets live there.")
+    return known[name]
+
+
+def embedded(body: str, saved: dict) -> str:
+    """Return the HTML `body` with its widget views replaced by figures, `saved` being the notebook's widget state."""
+    store = {"css": "", "modules": {}, "figures": {}}
+
+    def place(match):
+        model = json.loads(html.unescape(match[1]))["model_id"]
+        state = saved[model]["state"]
+        kind = figure_class(state)
+        figure = kind.from_state(state)
+        store["css"] = state["_css"]
+        store["modules"][kind.__name__] = state["_esm"]
+        values = {k: v for k, v in figure.get_state().items() if not k.startswith("_") and
+                  (kind.is_own(k) or k not in widgets.Figure.class_trait_names() or k == "limits")}
+        store["figures"][model] = {"module": kind.__name__, "values": values}
+        return f'<div class="course-figure" data-course-figure="{model}">{figure.to_html()}</div>'
+
+    body = _VIEW.sub(place, body)
+    if not store["figures"]:
+        return body
+    data = json.dumps(store, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
+    return f'{body}<script type="application/json" id="course-figures">{data}</script><script>{_SCRIPT}</script>'
+
+
+def _embed(app, pagename, templatename, context, doctree):
+    states = [s for s in context.get("script_files", ()) if getattr(s, "attributes", {}).get("type") == _STATE]
+    context["script_files"] = [s for s in context.get("script_files", ()) if s not in states]
+    if states:
+        context["body"] = embedded(context["body"], json.loads(states[0].attributes["body"])["state"])
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.connect("html-page-context", _embed, priority=900)  # after myst-nb has added the state
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

@@ -1,0 +1,10 @@
+// Code and tables that are wider than the page can be scrolled by keyboard, too: on a narrower window as well as at the start.
+document.addEventListener("DOMContentLoaded", () => {
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container").forEach((block) => watch.observe(block));
+});
