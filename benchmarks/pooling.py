@@ -45,8 +45,8 @@ def main() -> None:
         runs.append({kind: {"accuracy": names["accuracy"][kind], "consistency": names["consistency"][kind]}
                      for kind in names["kinds"]})
         print(seed, {kind: round(run["accuracy"][0], 3) for kind, run in runs[-1].items()}, flush=True)
-    columns = {"accuracy": ("accuracy", 0), "moved by 6": ("accuracy", 6), "same answer, 1 pixel": ("consistency", 1),
-               "same answer, 6 pixels": ("consistency", 6)}
+    columns = {"accuracy": ("accuracy", 0), "moved by 1": ("accuracy", 1), "moved by 6": ("accuracy", 6),
+               "same, 1 px": ("consistency", 1), "same, 6 px": ("consistency", 6)}
     ranges = {kind: {name: [f(run[kind][curve][shift] for run in runs) for f in (min, max)]
                      for name, (curve, shift) in columns.items()} for kind in names["kinds"]}
     RESULT.write_text(json.dumps({

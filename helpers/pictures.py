@@ -58,20 +58,20 @@ def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int
     """Show maps (N, H, W) of any values, such as kernels and what they answer. Returns the axes.
 
     Zero is white, positive values are red, negative ones blue; the scale is each map's own, or one for all with
-    `same_scale`. `numbers` writes the values into the cells, for maps of up to 12 x 12.
+    `same_scale`. `numbers` writes the values into the cells, for maps of up to 16 x 16.
     """
     if maps.ndim != 3:
         raise ValueError(f"show_maps wants (N, H, W), but this is {tuple(maps.shape)}. "
                          "Take one image of a batch, y[0], or one channel of all, y[:, 0].")
     maps = maps.detach().float().cpu()
-    axes = _axes(maps, columns, 2.1, titles)
+    axes = _axes(maps, columns, max(2.1, 0.4 * maps.shape[2] if numbers else 0), titles)  # room for the numbers
     limits = maps.abs().amax((1, 2)).clamp_min(1e-12)
     for i, (ax, values) in enumerate(zip(axes.flat, maps, strict=False)):
         limit = float(limits.max() if same_scale else limits[i])
-        ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        ax.imshow(values.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
         if titles is not None:
             ax.set_title(titles[i], fontsize=9)
-        if numbers and max(values.shape) <= 12:
+        if numbers and max(values.shape) <= 16:
             for (row, column), value in np.ndenumerate(values.numpy()):
                 dark = abs(value) > 0.6 * limit
                 ax.text(column, row, f"{round(float(value), 6) + 0:.3g}", ha="center", va="center", fontsize=8,

@@ -1,6 +1,7 @@
 """What a chapter builds by hand and `helpers` gives afterwards must be the same thing."""
 
 import inspect
+import math
 import os
 import re
 
@@ -82,6 +83,44 @@ def test_the_table_of_chapter_5_cites_what_was_measured():
         assert row in table, row
 
 
+def test_the_table_of_chapter_4_cites_what_was_measured():
+    cells = nbformat.read(ROOT / "book" / "04_pooling.ipynb", 4).cells
+    (table,) = (c.source for c in cells if "| network | accuracy | moved by 1 |" in c.source)
+    for name, columns in helpers.read_json("measured_pooling.json")["lowest and highest"].items():
+        row = " | ".join(f"{100 * low:.1f} to {100 * high:.1f}" for low, high in columns.values())
+        assert f"| {name} | {row} |" in table
+
+
+@pytest.mark.parametrize("shape, kernel", [((6, 6), (3, 3)), ((5, 9), (1, 2)), ((7, 7), (7, 7))])
+def test_corr2d_by_hand(shape, kernel):
+    corr2d = define("02", "def corr2d(image, kernel)", torch=torch, image=torch.zeros(6, 6),
+                    vertical=torch.zeros(3, 3))["corr2d"]
+    x, k = torch.randn(shape), torch.randn(kernel)
+    torch.testing.assert_close(corr2d(x, k), F.conv2d(x[None, None], k[None, None])[0, 0])
+
+
+def test_sizes_and_fields_by_hand_are_those_of_helpers():
+    out_size = define("03", "def conv_out_size(")["conv_out_size"]
+    field = define("03", "def receptive_field(layers)")["receptive_field"]
+    pool_size = define("04", "def pool_out_size(", math=math)["pool_out_size"]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(300):
+        n, k, s, p, d = (int(torch.randint(1, high, (), generator=generator)) for high in (30, 6, 4, 4, 4))
+        if d * (k - 1) < n + 2 * p:
+            assert out_size(n, k, s, p, d) == helpers.conv_out_size(n, k, s, p, d)
+        if 2 * p <= k and d * (k - 1) < n:
+            for ceil in (False, True):
+                assert pool_size(n, k, s, p, d, ceil) == helpers.pool_out_size(n, k, s, p, d, ceil)
+        layers = torch.randint(1, 5, (3, 4), generator=generator).tolist()
+        assert field(layers) == helpers.receptive_field(layers)
+
+
+def test_kernels_written_out_in_chapter_2_are_those_of_helpers():
+    names = define("02", "scharr = torch.tensor(", torch=torch, vertical=torch.tensor(helpers.KERNELS["vertical"]))
+    for name in ("horizontal", "sobel", "scharr", "laplacian"):
+        assert names[name].tolist() == helpers.KERNELS[name]
+
+
 def test_value_gradients_equal_pytorchs_on_random_expressions():
     names = define("01", "class Value:")
     exec(cell_with("01", "Value.__neg__"), names)
@@ -122,7 +161,7 @@ def test_every_public_name_has_a_docstring():
         assert inspect.getdoc(getattr(helpers, name)), name
 
 
-@pytest.mark.parametrize("name", ["lenet", "lenet classic"])
+@pytest.mark.parametrize("name", ["lenet", "lenet classic", "pooling max", "pooling blur moved"])
 def test_bands_that_chapters_ask_for_exist(name):
     helpers.expect_band(name, sum(helpers.read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
 

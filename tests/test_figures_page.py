@@ -236,7 +236,7 @@ def test_receptive_field_by_sliders_clicks_and_table(open_page):
     fig.locator("rect[data-at='2,3']").click()
     check()
     assert value(fig, "look at layer") == 2 and value(fig, "output") == 3
-    for option in ("three 3s", "dilated 2, 2, 2", "ResNet's start"):
+    for option in ("three 3s", "dilated 2, 2, 2", "ResNet stem"):
         fig.get_by_role("combobox", name="stack").select_option(option)
         check()
     field = fig.get_by_role("spinbutton", name="dilation of layer 2")
@@ -298,7 +298,7 @@ def test_the_training_monitor_reads_out_its_epochs(open_page, site):
     fig.get_by_role("slider", name="smoothing").press("Home")
     settled(tab)
     rough = fig.locator("path.ctr-batch").get_attribute("d")
-    fig.get_by_role("checkbox", name="logarithmic").click()
+    fig.get_by_role("checkbox", name="logarithmic loss").click()
     settled(tab)
     assert len({before, rough, fig.locator("path.ctr-batch").get_attribute("d")}) == 3
 

@@ -14,6 +14,7 @@ from helpers import (
     plot_lines,
     predict,
     show_images,
+    show_maps,
     show_predictions,
 )
 
@@ -95,3 +96,19 @@ def test_figures_do_not_change_the_users_style():
     before = plt.rcParams["axes.grid"]
     plot_lines([1], {"a": [1]}, "x", "y")
     assert plt.rcParams["axes.grid"] == before
+
+
+def test_show_maps_has_zero_in_the_middle_of_its_colours():
+    maps = torch.tensor([[[-2.0, 0.0], [0.0, 1.0]], [[-4.0, -0.0], [0.0, 8.0]]])
+    axes = show_maps(maps, ["a", "b"], numbers=True)
+    assert axes.shape == (1, 2) and [ax.get_title() for ax in axes.flat] == ["a", "b"]
+    assert [ax.images[0].get_clim() for ax in axes.flat] == [(-2, 2), (-8, 8)]
+    assert [t.get_text() for t in axes[0, 1].texts] == ["-4", "0", "0", "8"]
+    assert [ax.images[0].get_clim() for ax in show_maps(maps, same_scale=True).flat] == [(-8, 8), (-8, 8)]
+    with pytest.raises(ValueError, match="one channel"):
+        show_maps(torch.zeros(1, 1, 3, 3))
+
+
+def test_photographs_are_drawn_larger_than_small_images():
+    small, large = (show_images(torch.zeros(2, 3, n, n))[0, 0].figure.get_size_inches()[0] for n in (32, 200))
+    assert large == 8 and small < 3

@@ -9,9 +9,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import nbformat
 import pytest
-from conftest import ROOT
-
-PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
+from conftest import PAGES, ROOT
 
 
 class Elements(HTMLParser):

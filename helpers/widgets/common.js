@@ -222,6 +222,7 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
     values.forEach((row, r) => row.forEach((value, c) => {
       const one = cells[r][c], colour = paint(value, low, high, signed), key = `${r},${c}`;
       one.textContent = tiny(value);
+      one.classList.toggle("ctr-long", one.textContent.length > 4);
       one.style.background = colour.background;
       one.style.color = colour.ink;
       one.setAttribute("aria-label", `row ${r}, column ${c}: ${short(value, 5)}`);
@@ -247,7 +248,7 @@ export function editable(name, { state, change, say }) {
   return grid(name, { onEdit(row, column, text) {
     const value = parse(text);
     if (!Number.isFinite(value) || Math.abs(value) > 1e6) {
-      return say(`“${text}” is not a number between −1,000,000 and 1,000,000: the ${name} keeps the one it had.`);
+      return say(`“${text}” is not a number between −1,000,000 and 1,000,000, such as 0.333: the ${name} keeps the one it had.`);
     }
     change({ [name]: state()[name].map((line, r) => line.map((v, c) => (r === row && c === column ? value : v))) });
   } });

@@ -60,10 +60,15 @@ const NAMES = ["input", "kernel", "stride", "padding", "dilation", "limits", "ke
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Convolution explorer", NAMES, convProblem, draw);
   const { kernels, patterns, limits } = figure.state();
+  /** The patterns, of the size that the reader has chosen. */
+  const sized = () => {
+    const { input: now } = figure.state();
+    return Object.fromEntries(Object.entries(patterns).map(([name, one]) => [name, resized(one, now.length, now[0].length, "edge")]));
+  };
   const input = editable("input", figure), kernel = editable("kernel", figure);
   const output = walked("output", figure.redraw);
   const kernelMenu = menu("kernel", Object.keys(kernels), (name) => figure.change({ kernel: kernels[name] }));
-  const inputMenu = menu("input", Object.keys(patterns), (name) => figure.change({ input: patterns[name] }));
+  const inputMenu = menu("input", Object.keys(patterns), (name) => figure.change({ input: sized()[name] }));
   const square = (name, fill) => (n) => figure.change({ [name]: resized(figure.state()[name], n, n, fill) });
   const sliders = {
     size: slider("input size", 3, limits.input, square("input", "edge")),
@@ -77,7 +82,7 @@ export function render(context) {
   root.append(make("div", { class: "ctr-controls" }, inputMenu.element, kernelMenu.element,
     ...Object.values(sliders).map((one) => one.element)), message,
   make("div", { class: "ctr-boxes" }, input.element, kernel.element, output.element),
-  hint("Click a pixel or a weight and type another number; the space bar switches it between 0 and 1. Point at an output, "
+  hint("Click a pixel or a weight and type another number (Enter accepts and goes down); the space bar switches it between 0 and 1. Point at an output, "
     + "or walk with the arrow keys, to see its sum."),
   formula, output.steps.element, ...sum.elements);
 
@@ -86,7 +91,7 @@ export function render(context) {
     const out = conv2d(now), { stride, padding, dilation } = now, at = output.at(out);
     const products = patch(now, ...at);
     kernelMenu.update(nameOf(kernels, now.kernel));
-    inputMenu.update(nameOf(patterns, now.input));
+    inputMenu.update(nameOf(sized(), now.input));
     sliders.size.update(now.input.length);
     sliders.kernelSize.update(now.kernel.length);
     for (const name of ["stride", "padding", "dilation"]) sliders[name].update(now[name]);

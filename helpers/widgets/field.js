@@ -66,9 +66,9 @@ export function fieldProblem({ layers, size, layer, index, limits }) {
 
 /** A row of the picture: the x of each cell's centre and the cells' width, for a picture `wide` pixels wide. */
 export function places(layers, sizes, row, wide) {
-  const unit = wide / sizes[0], { size, jump, start } = receptiveField(layers.slice(0, row));
-  return { width: Math.max(2, Math.min(unit * jump * 0.86, 34)),
-    centres: Array.from({ length: sizes[row] }, (_, i) => unit * (start + i * jump + size / 2)) };
+  const margin = 17, unit = (wide - 2 * margin) / sizes[0], { size, jump, start } = receptiveField(layers.slice(0, row));
+  return { width: Math.max(2, Math.min(unit * jump * 0.86, 2 * margin)),
+    centres: Array.from({ length: sizes[row] }, (_, i) => margin + unit * (start + i * jump + size / 2)) };
 }
 
 const NAMES = ["layers", "size", "layer", "index", "limits", "presets"];
@@ -92,7 +92,7 @@ export function render(context) {
   const said = make("div", { class: "ctr-formula", role: "status" });
   const body = make("tbody");
   const table = make("table", { "aria-label": "the layers, first one first" }, make("thead", {}, make("tr", {},
-    ...["layer", ...PARTS, "outputs", "sees", ""].map((name) => (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
+    ...["layer", "sees", "outputs", ...PARTS, ""].map((name) => (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
   const add = button("add a layer", () => restack([...figure.state().layers, [3, 1, 0, 1]], figure.state().size));
   root.append(make("div", { class: "ctr-controls" }, choice.element, sizes.element, layerSlider.element, indexSlider.element), message,
     picture, said, hint("Click a cell, or move the two sliders, to see what that output reads. The table below can be edited."),
@@ -104,17 +104,24 @@ export function render(context) {
     restack(layers, figure.state().size);
   }
   function rows(now, lengths) {
-    const kept = document.activeElement && body.contains(document.activeElement) ? document.activeElement.dataset.at : null;
-    body.replaceChildren(...now.layers.map((one, number) => make("tr", {}, make("th", { scope: "row" }, String(number + 1)),
-      ...PARTS.map((name, part) => {
-        const input = make("input", { class: "ctr-field ctr-number", type: "number", min: name === "padding" ? 0 : 1, max: limits[name],
-          "aria-label": `${name} of layer ${number + 1}`, change: () => edit(number, part, input), "data-at": `${number},${part}` });
-        input.value = one[part];
-        return make("td", {}, input);
-      }), make("td", {}, String(lengths[number + 1])), make("td", {}, String(receptiveField(now.layers.slice(0, number + 1)).size)),
-      make("td", {}, now.layers.length < 2 ? "" : button("✕", () => restack(now.layers.filter((_, i) => i !== number), now.size),
-        `remove layer ${number + 1}`)))));
-    if (kept) { const again = body.querySelector(`[data-at="${kept}"]`); if (again) again.focus(); }
+    if (body.children.length !== now.layers.length) {  // else the fields stay, and with them the reader's place
+      body.replaceChildren(...now.layers.map((_, number) => make("tr", {}, make("th", { scope: "row" }, String(number + 1)),
+        make("td", { class: "ctr-sees" }), make("td", { class: "ctr-outputs" }), ...PARTS.map((name, part) => {
+          const input = make("input", { class: "ctr-field ctr-number", type: "number", min: name === "padding" ? 0 : 1, max: limits[name],
+            "aria-label": `${name} of layer ${number + 1}`, change: () => edit(number, part, input) });
+          return make("td", {}, input);
+        }), make("td", {}, now.layers.length < 2 ? "" : button("✕", () => {
+          const { layers, size } = figure.state();
+          add.focus();  // this button goes
+          restack(layers.filter((__, i) => i !== number), size);
+        }, `remove layer ${number + 1}`)))));
+    }
+    now.layers.forEach((one, number) => {
+      const row = body.children[number];
+      row.querySelector(".ctr-sees").textContent = receptiveField(now.layers.slice(0, number + 1)).size;
+      row.querySelector(".ctr-outputs").textContent = lengths[number + 1];
+      row.querySelectorAll("input").forEach((input, part) => { input.value = one[part]; });
+    });
   }
   function draw(now) {
     if (fieldProblem(now)) return;
@@ -129,7 +136,7 @@ export function render(context) {
     rows(now, lengths);
     const wide = Math.max(280, (root.clientWidth || 340) - 2), gap = 62, high = 20;
     const y = (row) => (layers.length - row) * gap + 18;
-    const lines = [], cells = [];
+    const lines = [], cells = [], labels = [];
     const rowPlaces = lengths.map((_, row) => places(layers, lengths, row, wide));
     for (let row = layer; row > 0; row--) {
       const [kernel, stride, padding, dilation] = layers[row - 1];
@@ -142,7 +149,7 @@ export function render(context) {
     lengths.forEach((count, row) => {
       const { width, centres } = rowPlaces[row];
       const title = row ? `${row}: kernel ${layers[row - 1][0]}, stride ${layers[row - 1][1]} → ${count}` : `input: ${count} pixels`;
-      cells.push(make("text", { x: 0, y: y(row) - 5 }, title));
+      labels.push(make("text", { x: 0, y: y(row) - 5, class: "ctr-label" }, title));
       centres.forEach((x, i) => {
         const read = row <= layer && sets[row].has(i);
         cells.push(make("rect", { x: x - width / 2, y: y(row), width, height: high, rx: 2,
@@ -155,11 +162,12 @@ export function render(context) {
     const gaps = new Set(reads(layers.map(([k, s, , d]) => [k, s, 0, d]), 1e6, layer, 0)[0]).size;
     const out = (from < 0 ? -from : 0) + (to >= size ? to - size + 1 : 0);
     said.textContent = layer === 0 ? `This is pixel ${index} of the input itself.`
-      : `Output ${index} of layer ${layer} sees ${field.size} pixels, ${from} to ${to}`.replace(/-/g, "−")
-        + (out ? `, of which ${out} lie in the padding` : "") + (gaps < field.size ? `; it reads ${seen.length} of them and skips the rest` : "")
-        + `. Its neighbour sees the same, ${field.jump} further on.`;
+      : `Output ${index} of layer ${layer} spans ${field.size} pixels, ${from} to ${to}`.replace(/-/g, "−")
+        + (out ? `, ${out} of them beyond the image` : "")
+        + (gaps < field.size ? `; of ${out ? `the other ${field.size - out}` : "these"} it reads ${seen.length}` : "")
+        + `. Its neighbour spans as many, ${field.jump} further on.`;
     picture.replaceChildren(make("svg", { viewBox: `0 0 ${wide} ${y(0) + high + 4}`, width: wide, height: y(0) + high + 4, role: "img",
-      "aria-label": said.textContent }, ...lines, ...cells));
+      "aria-label": said.textContent }, ...lines, ...cells, ...labels));
   }
   draw(figure.state());
   return figure.dispose;

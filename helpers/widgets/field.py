@@ -14,7 +14,7 @@ STACKS: dict[str, list[list[int]]] = {
     "one 7": [[7, 1, 3, 1]],
     "dilated 1, 2, 4": [[3, 1, 1, 1], [3, 1, 2, 2], [3, 1, 4, 4]],
     "dilated 2, 2, 2": [[3, 1, 2, 2]] * 3,
-    "ResNet's start": [[7, 2, 3, 1], [3, 2, 1, 1], [3, 1, 1, 1], [3, 1, 1, 1]],
+    "ResNet stem": [[7, 2, 3, 1], [3, 2, 1, 1], [3, 1, 1, 1], [3, 1, 1, 1]],
 }
 """Stacks of layers by name, each layer [kernel, stride, padding, dilation]."""
 

@@ -115,7 +115,7 @@ export function layout(nodes) {
       const path = [items[one]];
       for (let row = depth[one] + 1; row < depth[i]; row++) path.push(enter(row, { weight: 0.3, above: [path[path.length - 1]] }));
       item.above.push(path[path.length - 1]);
-      wires.push({ from: one, to: i, bends: path.slice(1) });
+      wires.push({ from: one, to: i, bends: path.slice(1), twin: wires.filter((wire) => wire.from === one && wire.to === i).length });
     }
     items.push(item);
   });
@@ -143,8 +143,9 @@ export function render(context) {
   const fields = make("div", { class: "ctr-controls" });
   const picture = make("div", { class: "ctr-picture" });
   const words = explanation("what happens in this step");
+  words.elements[0].classList.add("ctr-steady");
   root.append(fields, message, make("div", { class: "ctr-controls" }, step.element, steps.element), ...words.elements, picture,
-    hint("Values are computed downwards, then gradients are handed upwards. A gradient in brackets is still being collected."));
+    hint("Values are computed downwards, then gradients are handed upwards. A gradient followed by … is still being collected."));
   let shown = "";
 
   function build(now) {
@@ -188,26 +189,32 @@ export function render(context) {
       if (at === 0) return twice("The inputs. Step on to compute.");
       if (at <= count) {
         const node = nodes[active], letters = node.inputs.map((one) => (typeof one === "number" ? name(one) : short(one.number)));
-        const numbers = node.inputs.map((one) => (typeof one === "number" ? text(one) : short(one.number)));
+        const numbers = node.inputs.map((one) => bracketed(typeof one === "number" ? text(one) : short(one.number)));
         const rule = (OPERATIONS[node.op] || {}).text || ((...parts) => `${node.op}(${parts.join(", ")})`);
         return twice(`forward:  ${node.name} = ${rule(...letters)} = ${rule(...numbers)} = ${text(active)}`);
       }
       if (at === count + 1) return twice(`backward: ${name(last)} moves ${name(last)} one for one, so its gradient is 1.`);
       const node = nodes[active];
       if (!replayable) return twice(`backward: ${node.name} hands its gradient on to ${node.inputs.filter((one) => typeof one === "number").map(name).join(" and ")}.`);
-      const lines = handed(node, values, grads[active]).map(({ input, slopes, amounts }) => {
+      const before = gradients(nodes, values, done - 1);  // what each had before this step
+      const left = (input, from) => nodes.slice(0, from).flatMap((one) => one.inputs).filter((one) => one === input).length;
+      const parts = handed(node, values, grads[active]);
+      const lines = parts.map(({ input, slopes, amounts }, k) => {
         const g = written(grads[active], node.shape), slope = written(slopes, slopes.length === 1 ? [] : nodes[input].shape);
-        const users = nodes.filter((one) => one.inputs.includes(input)).length;
+        before[input] = before[input].map((one, i) => one + amounts[i]);
+        const uses = nodes.flatMap((one) => one.inputs).filter((one) => one === input).length;
+        const more = left(input, active) + parts.slice(k + 1).filter((one) => one.input === input).length;
         return `${name(input)} gets ${g} × slope ${slope} = ${written(amounts, nodes[input].shape)}`
-          + (users > 1 ? `, and has ${written(partial[input], nodes[input].shape)} so far` : "");
+          + (uses > 1 ? `, and has ${written(before[input], nodes[input].shape)} ${more ? "so far" : "in all"}` : "");
       });
-      return [`backward: ${node.name} hands its gradient on\n${lines.map((line) => `          ${line}`).join("\n")}`,
+      return [`backward: ${node.name} hands its gradient on:\n${lines.join("\n")}`,
         `${node.name} hands on: ${lines.join("; ")}`];
     }
     const { depth, place, widest, wires: paths } = layout(nodes), room = root.clientWidth || 340;
     const high = 62, gap = 96, wide = Math.min(170, Math.floor((room - 8) / widest) - 8);
     const x = (i) => place[i] * room, y = (i) => depth[i] * gap + 4;
-    const wires = paths.map(({ from, to, bends }) => make("path", { class: to === active && at !== count + 1 ? "ctr-wire ctr-live" : "ctr-wire ctr-still",
+    const wires = paths.map(({ from, to, bends, twin }) => make("path", { class: to === active && at !== count + 1 ? "ctr-wire ctr-live" : "ctr-wire ctr-still",
+      transform: twin ? `translate(${10 * twin} 0)` : null,  // a value that is used twice has two wires
       d: [[x(from), y(from) + high], ...bends.flatMap(({ place: p, row }) => [[p * room, row * gap + 4], [p * room, row * gap + 4 + high]]), [x(to), y(to)]]
         .map((point, k) => `${k ? "L" : "M"}${point.map((v) => v.toFixed(1)).join(" ")}`).join("") }));
     const boxes = [];
@@ -215,7 +222,7 @@ export function render(context) {
       const known = node.op === "leaf" || (at > count ? true : inner.indexOf(i) < at);
       const label = node.op === "leaf" ? node.name : `${node.name} = ${node.label}`;
       const gradient = reached(i) ? written(partial[i], node.shape) : "";
-      const lines = [label, known ? written(values[i], node.shape) : "?", gradient ? `grad ${complete(i) ? gradient : `(${gradient})`}` : ""];
+      const lines = [label, known ? written(values[i], node.shape) : "?", gradient ? `grad ${gradient}${complete(i) ? "" : " …"}` : ""];
       boxes.push(make("g", { "data-node": node.name }, make("rect", { x: x(i) - wide / 2, y: y(i), width: wide, height: high, rx: 5,
         class: i === active ? "ctr-box-active" : node.op === "leaf" ? "ctr-box-leaf" : "ctr-box-node" }),
       ...lines.map((line, k) => make("text", { x: x(i), y: y(i) + 17 + 18 * k, "text-anchor": "middle", class: `ctr-line-${k}`,
@@ -231,5 +238,6 @@ export function render(context) {
 }
 
 const twice = (text) => [text, text];
+const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
 
 export default { render };

@@ -43,7 +43,7 @@ function chart(room, title, lines, { log = false, percent = false, span, cursor 
   const x = (epoch) => left + (wide - left - right) * epoch / span;
   const y = (v) => top + (tall - top - bottom) * (high - value(v)) / (high - low);
   const shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
-  const marks = log ? ticks(low, high, 4).map((p) => 10 ** p) : ticks(low, high);
+  const marks = ticks(log ? 10 ** low : low, log ? 10 ** high : high);
   const parts = [make("text", { x: 4, y: 14, class: "ctr-line-0" }, title)];
   for (const v of marks) {
     parts.push(make("line", { x1: left, x2: wide - right, y1: y(v), y2: y(v), class: "ctr-rule" }),
@@ -70,22 +70,23 @@ export function render(context) {
   let looked = null;  // the epoch that the reader looks at; the last one until they choose
   const epoch = slider("epoch", 1, 1, (value) => { looked = value; figure.redraw(); });
   const smooth = slider("smoothing", 0, 9, (value) => figure.change({ smoothing: value }));
-  const log = checkbox("logarithmic", (on) => figure.change({ log_scale: on }));
+  const log = checkbox("logarithmic loss", (on) => figure.change({ log_scale: on }));
   const status = make("div", { class: "ctr-formula" });
   const charts = make("div", { class: "ctr-boxes" });
   const numbers = make("div", { class: "ctr-formula", role: "status" });
   const key = make("div", { class: "ctr-key" }, ...[["batch", "batches"], ["train", "training, mean of the epoch"], ["val", "validation"]].map(([kind, text]) =>
     make("span", {}, make("span", { class: `ctr-swatch ctr-swatch-${kind}`, "aria-hidden": "true" }), text)));
-  root.append(status, message, key, charts, make("div", { class: "ctr-controls" }, epoch.element, smooth.element, log.element), numbers,
-    hint("Move the slider “epoch” to read the numbers of each."));
+  const tell = hint("Move the slider “epoch” to read the numbers of each. Smoothing draws the mean of neighbouring batches.");
+  root.append(status, message, key, charts, make("div", { class: "ctr-controls" }, epoch.element, smooth.element, log.element), numbers, tell);
 
   function draw(now) {
     const { epochs } = now, count = epochs.length;
-    status.textContent = [now.status, now.source].filter(Boolean).join(" ");
+    status.textContent = `${now.status}${now.source ? ` Trained on: ${now.source}.` : ""}`;
     const chosen = Math.min(looked || count, count);
     epoch.element.querySelector("input").max = Math.max(1, count);
     epoch.element.querySelector("input").disabled = !count;
     epoch.update(Math.max(1, chosen));
+    epoch.element.hidden = tell.hidden = count < 2;
     smooth.update(now.smoothing);
     log.update(now.log_scale);
     const places = batchPlaces(now.losses.length, now.every, now.batches_per_epoch || 1);
@@ -103,7 +104,7 @@ export function render(context) {
     const percent = (v) => `${(100 * v).toFixed(1)} %`;
     numbers.textContent = !one ? "No epoch is finished yet." : `Epoch ${chosen} of ${now.total_epochs || count}: training loss ${one.train_loss.toFixed(3)}, `
       + `accuracy ${percent(one.train_accuracy)}${one.val_loss === null ? "" : `; validation loss ${one.val_loss.toFixed(3)}, accuracy ${percent(one.val_accuracy)}`}; `
-      + `${short(one.seconds)} s.`;
+      + `it took ${short(one.seconds)} s.`;
   }
   draw(figure.state());
   return figure.dispose;

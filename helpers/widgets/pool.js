@@ -103,7 +103,7 @@ export function render(context) {
     };
     formula.textContent = now.input.length === now.input[0].length ? `output size = ${side(now.input.length)}`
       : `height = ${side(now.input.length)},  width = ${side(now.input[0].length)}`;
-    const total = short(out[at[0]][at[1]], 5), values = pixels.map(({ value }) => short(value));
+    const total = short(out[at[0]][at[1]], 5), values = pixels.map(({ value }) => (value < 0 && !isMax ? `(${short(value)})` : short(value)));
     sum.update(isMax ? `output (${at}) = max(${values.join(", ")}) = ${total}` : `output (${at}) = (${values.join(" + ")}) / ${divisor} = ${total}`,
       `output row ${at[0]}, column ${at[1]} is ${total}`);
   }
