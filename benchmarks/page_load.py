@@ -94,6 +94,7 @@ def main() -> None:
              if b'id="course-figures"' in p.read_bytes()]
     if browser_path is None or not pages:
         sys.exit("This benchmark needs Chromium, and the site: run make book first.")
+    http.server.ThreadingHTTPServer.request_queue_size = 64  # a browser opens many connections at once
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Site(*a, directory=str(options.site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     result = {}

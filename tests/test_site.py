@@ -120,7 +120,12 @@ def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
 def test_pages_open_without_complaint_and_fit_the_screen(open_page, page, width):
     tab = open_page(page, width)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    tab.evaluate("document.querySelectorAll('img').forEach(i => { i.loading = 'eager'; })")
+    tab.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth > 0)", timeout=20_000)
+    assert tab.evaluate("[...document.images].every(i => !i.closest('.cell_output') || i.getAttribute('width'))")
+    shapes = tab.evaluate("""[...document.images].filter(i => i.closest('.cell_output') && i.clientWidth)
+        .map(i => i.clientWidth * i.naturalHeight / (i.clientHeight * i.naturalWidth))""")
+    assert all(0.97 < shape < 1.03 for shape in shapes)
 
 
 def test_formulas_are_typeset_from_this_site(open_page):

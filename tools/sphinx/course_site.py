@@ -3,12 +3,16 @@
 * The execution cache is keyed on all that changes a result, not on the notebook alone.
 * A page built on the stand-in says so above everything.
 * Scripts that the pages do not use are taken off them.
+* Images are fetched when they come into sight, into a space that is kept for them.
 """
 
 import hashlib
 import os
+import re
 from importlib import metadata
 from pathlib import Path
+
+from PIL import Image
 
 from helpers.data import STAND_IN, find_files, official
 from helpers.profiles import profile
@@ -64,10 +68,26 @@ def _without_thebe(app, pagename, templatename, context, doctree):
     context["script_files"] = [s for s in context["script_files"] if not is_thebe(s)]
 
 
+def _lazy_images(app, pagename, templatename, context, doctree):
+    """Give every raster image of the page its size, and let it load late."""
+    sources = {name: path for path, (_, name) in app.env.images.items()}
+
+    def lazy(match):
+        source = sources.get(Path(match[1]).name)
+        if source is None or not source.endswith((".png", ".jpg")):
+            return match[0]
+        with Image.open(Path(app.srcdir) / source) as image:
+            width, height = image.size
+        return f'{match[0]} loading="lazy" width="{width}" height="{height}"'
+
+    context["body"] = re.sub(r'<img(?=[^>]*)[^>]*? src="([^"]+)"', lazy, context.get("body") or "")
+
+
 def setup(app):
     """Register with Sphinx."""
     app.add_css_file("course/course.css")
     app.add_js_file("course/course.js", loading_method="defer")
     app.connect("html-page-context", _without_thebe, priority=900)
+    app.connect("html-page-context", _lazy_images, priority=900)
     app.connect("config-inited", _configure, priority=100)  # before the theme and myst-nb read their settings
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
