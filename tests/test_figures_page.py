@@ -2,13 +2,15 @@
 
 import json
 import re
+import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
 from conftest import PAGES, ROOT
 
-from helpers.widgets.graph import AutogradGraph
+from helpers import History
+from helpers.widgets import AutogradGraph, TrainingMonitor
 
 CHAPTER = {path[5:7]: path for path in PAGES[1:]}
 SLIDERS = {"ConvExplorer": ["input size", "kernel size", "stride", "padding", "dilation"],
@@ -291,9 +293,11 @@ def test_the_training_monitor_reads_out_its_epochs(open_page, site):
     epochs = record["values"]["epochs"]
     assert epochs and not record["values"]["running"] and record["values"]["status"].startswith("Finished")
     for i, epoch in enumerate(epochs, 1):
-        fig.get_by_role("slider", name="epoch").fill(str(i))
+        if len(epochs) > 1:  # with one epoch there is nothing to choose
+            fig.get_by_role("slider", name="epoch").fill(str(i))
         settled(tab)
         assert f"validation loss {epoch['val_loss']:.3f}" in fig.inner_text()
+    assert fig.get_by_role("slider", name="epoch").is_visible() == (len(epochs) > 1)
     before = fig.locator("path.ctr-batch").get_attribute("d")
     fig.get_by_role("slider", name="smoothing").press("Home")
     settled(tab)
@@ -301,6 +305,27 @@ def test_the_training_monitor_reads_out_its_epochs(open_page, site):
     fig.get_by_role("checkbox", name="logarithmic loss").click()
     settled(tab)
     assert len({before, rough, fig.locator("path.ctr-batch").get_attribute("d")}) == 3
+
+
+def test_the_training_monitor_of_several_epochs(chromium, tmp_path):
+    """The smoke site trains for one epoch; here are three, on a page of their own."""
+    sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+    import figures
+
+    history = History(train_loss=[2.0, 1.5, 1.2], train_accuracy=[0.2, 0.4, 0.5], val_loss=[1.8, 1.6, 1.4],
+                      val_accuracy=[0.3, 0.4, 0.45], seconds=[1.0, 2.0, 3.0], images=[100] * 3,
+                      batch_loss=[2.3 - 0.01 * i for i in range(90)])
+    view = '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "m"}</script>'
+    body = figures.embedded(view, {"m": {"state": TrainingMonitor(history).get_state()}})
+    (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{body}", encoding="utf-8")
+    tab = chromium.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    fig = figure(tab)
+    assert "Epoch 3 of 3: training loss 1.200, accuracy 50.0 %; validation loss 1.400" in fig.inner_text()
+    fig.get_by_role("slider", name="epoch").press("ArrowLeft")
+    settled(tab)
+    assert "Epoch 2 of 3: training loss 1.500, accuracy 40.0 %; validation loss 1.600" in fig.inner_text()
+    tab.close()
 
 
 @pytest.mark.parametrize("page", PAGES)
