@@ -4,7 +4,7 @@ from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, load_cifar10
 from .device import get_device, set_seed
 from .history import History, TrainingStopped
-from .models import LeNet, count_parameters
+from .models import BNLeNet, LeNet, count_parameters
 from .photos import load_photo
 from .pictures import show_images, show_maps, show_predictions
 from .plots import (
@@ -20,12 +20,21 @@ from .recipes import lenet_run
 from .style import use_course_style
 from .timing import seconds_per_call
 from .train import evaluate, fit, predict
-from .widgets import AutogradGraph, ConvExplorer, PoolExplorer, ReceptiveField, TrainingMonitor
+from .widgets import (
+    AutogradGraph,
+    BatchNormExplorer,
+    ConvExplorer,
+    PoolExplorer,
+    ReceptiveField,
+    TrainingMonitor,
+)
 
 __all__ = [
     "KERNELS",
     "AutogradGraph",
+    "BNLeNet",
     "BadData",
+    "BatchNormExplorer",
     "ConvExplorer",
     "History",
     "ImageData",

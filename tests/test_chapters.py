@@ -91,6 +91,50 @@ def test_the_table_of_chapter_4_cites_what_was_measured():
         assert f"| {name} | {row} |" in table
 
 
+def test_the_tables_of_chapter_6_cite_what_was_measured():
+    text = "\n".join(c.source for c in nbformat.read(ROOT / "book" / "06_batch_normalization.ipynb", 4).cells
+                     if c.cell_type == "markdown")
+    found = helpers.read_json("measured_batch_norm.json")["lowest and highest"]
+
+    def percent(name):
+        low, high = (f"{100 * value:.1f}" for value in found[name])
+        return f"{low} to {high}" if low != high else low
+
+    for rate in (0.01, 0.05, 0.2, 0.8, 3.2):
+        assert f"| {rate} | {percent(f'LeNet at {rate}')} | {percent(f'BNLeNet at {rate}')} |" in text
+    for name in ("LeNet, 8 epochs", "BN-LeNet, 8 epochs", "after the activation"):
+        assert percent(name) in text, name
+    for name, row in helpers.read_json("measured_ladder.json")["rows"].items():
+        accuracy = f"{100 * row['accuracy']:.1f} ± {100 * row['accuracy_spread']:.1f} %"
+        assert (f"| {name} | {row['parameters']:,} | {accuracy} | {row['seconds']:.0f} s | "
+                f"{row['images_per_second']:,.0f} |") in text
+
+
+@pytest.mark.parametrize("width, channels", [(1, 3), (2, 1)])
+def test_bnlenet_by_hand_is_the_one_of_helpers(width, channels):
+    by_hand = define("06", "class BNLeNet(nn.Module)", nn=nn, F=F)["BNLeNet"]
+    set_seed(0)
+    mine = by_hand(channels, 10, width)
+    set_seed(0)
+    ours = helpers.BNLeNet(channels, 10, width)
+    images = torch.randn(4, channels, 32, 32)
+    assert mine(images).equal(ours(images)) and list(mine.state_dict()) == list(ours.state_dict())
+
+
+@pytest.mark.parametrize("shape", [(16, 3), (8, 4, 5, 5), (3, 2, 1, 7)])
+def test_batch_norm_by_hand_is_pytorchs_over_many_steps(shape):
+    names = define("06", "def batch_axes(x)", torch=torch, F=F, normalize=lambda x, axes: (
+        x - x.mean(axes, keepdim=True)) / (x.var(axes, correction=0, keepdim=True) + 1e-5).sqrt())
+    names["nn"] = nn
+    exec(cell_with("06", "class BatchNorm(nn.Module)"), names)
+    mine, theirs = names["BatchNorm"](shape[1]), (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d)(shape[1])
+    for _ in range(20):
+        x = 3 * torch.randn(shape) - 1
+        torch.testing.assert_close(mine(x), theirs(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(mine.state_dict(), theirs.state_dict())
+    torch.testing.assert_close(mine.eval()(x), theirs.eval()(x))
+
+
 @pytest.mark.parametrize("shape, kernel", [((6, 6), (3, 3)), ((5, 9), (1, 2)), ((7, 7), (7, 7))])
 def test_corr2d_by_hand(shape, kernel):
     corr2d = define("02", "def corr2d(image, kernel)", torch=torch, image=torch.zeros(6, 6),
@@ -161,7 +205,7 @@ def test_every_public_name_has_a_docstring():
         assert inspect.getdoc(getattr(helpers, name)), name
 
 
-@pytest.mark.parametrize("name", ["lenet", "lenet classic", "pooling max", "pooling blur moved"])
+@pytest.mark.parametrize("name", ["lenet", "lenet classic", "pooling max", "pooling blur moved", "bn lenet"])
 def test_bands_that_chapters_ask_for_exist(name):
     helpers.expect_band(name, sum(helpers.read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
 

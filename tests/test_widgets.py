@@ -9,7 +9,17 @@ import torch
 import torch.nn.functional as F
 import traitlets
 
-from helpers import KERNELS, AutogradGraph, ConvExplorer, History, LeNet, PoolExplorer, ReceptiveField, TrainingMonitor
+from helpers import (
+    KERNELS,
+    AutogradGraph,
+    BatchNormExplorer,
+    ConvExplorer,
+    History,
+    LeNet,
+    PoolExplorer,
+    ReceptiveField,
+    TrainingMonitor,
+)
 from helpers import fit as train
 from helpers.history import TrainingStopped
 from helpers.widgets import STACKS, BadValue
@@ -67,6 +77,8 @@ def test_values_that_only_fit_together_are_set_together():
 @pytest.mark.parametrize("make", [
     lambda: ConvExplorer(kernel="soble"), lambda: ConvExplorer(input="edgy"),
     lambda: ConvExplorer(kernel=torch.ones(7, 7), dilation=2),
+    lambda: BatchNormExplorer(batch_size=1), lambda: BatchNormExplorer(gamma="1"),
+    lambda: BatchNormExplorer(scale=-1.0), lambda: BatchNormExplorer(beta=float("nan")),
     lambda: PoolExplorer(mode="median"), lambda: PoolExplorer(padding=2), lambda: PoolExplorer(kernel_size=7),
     lambda: ReceptiveField([]), lambda: ReceptiveField("VGGnet"), lambda: ReceptiveField([(0,)]),
     lambda: ReceptiveField([3]),
@@ -131,7 +143,8 @@ def figures():
     history = History(train_loss=[2.0], train_accuracy=[0.2], seconds=[1.0], images=[10], batch_loss=[2.1, 1.9])
     return [ConvExplorer(torch.rand(4, 5), padding=2), PoolExplorer(mode="average"),
             ReceptiveField("one 7", 20, layer=0),
-            AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history)]
+            AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history),
+            BatchNormExplorer(gamma=0.5, draws=3)]
 
 
 @pytest.mark.parametrize("figure", figures(), ids=lambda f: type(f).__name__)
@@ -143,7 +156,7 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
     assert figure.to_html().count("<table>") >= 1
 
 
-@pytest.mark.parametrize("name", ["conv", "pool", "field", "graph", "monitor"])
+@pytest.mark.parametrize("name", ["conv", "pool", "field", "graph", "monitor", "norm"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
     assert "import " not in text.replace("import.meta", "") or "from \"" not in text

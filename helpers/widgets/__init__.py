@@ -5,6 +5,7 @@ from .field import STACKS, ReceptiveField
 from .figure import BadValue, Figure
 from .graph import AutogradGraph
 from .monitor import TrainingMonitor
+from .norm import BatchNormExplorer
 from .pool import PoolExplorer
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "STACKS",
     "AutogradGraph",
     "BadValue",
+    "BatchNormExplorer",
     "ConvExplorer",
     "Figure",
     "PoolExplorer",

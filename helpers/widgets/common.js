@@ -83,13 +83,13 @@ export function paint(value, low, high, signed) {
   return { background: `rgb(${rgb})`, ink: inkOn(rgb) };
 }
 
-/** A slider of whole numbers with its name and value. `update(value)` shows another one. */
-export function slider(name, low, high, onChange) {
-  const input = make("input", { type: "range", min: low, max: high, step: 1, "aria-label": name,
+/** A slider with its name and value, of whole numbers unless `step` says otherwise. `update(value)` shows another one. */
+export function slider(name, low, high, onChange, step = 1) {
+  const input = make("input", { type: "range", min: low, max: high, step, "aria-label": name,
     input: () => onChange(Number(input.value)) });
   const value = make("output", { "aria-hidden": "true" });
   const element = make("label", { class: "ctr-slider" }, make("span", {}, name), input, value);
-  return { element, update(v) { input.value = v; value.textContent = v; } };
+  return { element, update(v) { input.value = v; value.textContent = short(v); } };
 }
 
 /** A menu of names. Where the value is none of them, it says "your own". */

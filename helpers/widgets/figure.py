@@ -73,6 +73,21 @@ class Count(t.Int):
         return value
 
 
+class Real(t.Float):
+    """A number from `low` to `high`."""
+
+    def __init__(self, default: float, low: float, high: float):
+        super().__init__(default)
+        self.low, self.high = low, high
+        self.tag(sync=True)
+
+    def validate(self, obj, value):
+        """Refuse all else, in one sentence."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            raise BadValue(f"{self.name} must be a number from {self.low:g} to {self.high:g}, not {value!r}.")
+        return float(value)
+
+
 class Choice(t.Unicode):
     """One of some words."""
 

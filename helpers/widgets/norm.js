@@ -1,0 +1,108 @@
+// The batch normalization explorer: one feature of a batch, before and after, with batch and running statistics.
+import { button, frame, hint, make, menu, short, slider } from "./common.js";
+
+const EPS = 1e-5, MOMENTUM = 0.1;
+
+/** The numbers of one batch: `batch_size` draws from the pool, stretched and shifted. */
+export function batchOf({ pool, draws, batch_size: size, shift, scale }) {
+  return Array.from({ length: size }, (_, i) => shift + scale * pool[(draws * size + i) % pool.length]);
+}
+
+/** Mean and variance of `values`, the variance divided by n (as the batch is normalized) or n − 1 (as it is kept). */
+export function statistics(values) {
+  const n = values.length, mean = values.reduce((a, b) => a + b, 0) / n;
+  const squares = values.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+  return { mean, variance: squares / n, unbiased: squares / (n - 1) };
+}
+
+/** Batch normalization of `values`, as torch.nn.functional.batch_norm computes it. */
+export function batchNorm(values, { gamma, beta, training, running_mean: mean, running_var: variance }) {
+  const used = training ? statistics(values) : { mean, variance };
+  return values.map((v) => gamma * (v - used.mean) / Math.sqrt(used.variance + EPS) + beta);
+}
+
+/** The running statistics after a batch, with PyTorch's momentum of 0.1 for the new one. */
+export function updated({ running_mean: mean, running_var: variance }, values) {
+  const found = statistics(values);
+  return { running_mean: (1 - MOMENTUM) * mean + MOMENTUM * found.mean, running_var: (1 - MOMENTUM) * variance + MOMENTUM * found.unbiased };
+}
+
+/** How many of `values` fall into each of `count` equal bins from `low` to `high`; what lies outside counts at the end. */
+export function histogram(values, low, high, count) {
+  const bins = Array.from({ length: count }, () => 0);
+  for (const v of values) bins[Math.min(count - 1, Math.max(0, Math.floor((v - low) / (high - low) * count)))] += 1;
+  return bins;
+}
+
+export function normProblem({ batch_size: size, pool, limits, ...rest }) {
+  if (!Number.isInteger(size) || size < 2 || size > pool.length) return `The batch must have from 2 to ${pool.length} images: one alone has no spread.`;
+  for (const name of ["gamma", "beta", "shift", "scale"]) {
+    const [low, high] = limits[name];
+    if (!Number.isFinite(rest[name]) || rest[name] < low || rest[name] > high) return `The ${name} must be a number from ${low} to ${high}.`;
+  }
+  return "";
+}
+
+const LOW = -8, HIGH = 8, BINS = 64;
+
+/** A histogram as SVG, with its mean and standard deviation as a mark. */
+function chart(room, title, values, kind) {
+  const wide = room, tall = 150, left = 6, right = 6, top = 22, bottom = 22, bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins);
+  const x = (v) => left + (wide - left - right) * (v - LOW) / (HIGH - LOW), y = (n) => tall - bottom - (tall - top - bottom) * n / most;
+  const clip = (v) => Math.min(HIGH, Math.max(LOW, v)), { mean, variance } = statistics(values), sd = Math.sqrt(variance);
+  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
+    "aria-label": `${title}: ${values.length} numbers, mean ${mean.toFixed(2)}, standard deviation ${sd.toFixed(2)}` },
+  make("text", { x: 2, y: 14, class: "ctr-line-0" }, title),
+  ...bins.map((n, i) => make("rect", { x: x(LOW + i * (HIGH - LOW) / BINS), y: y(n), width: Math.max(1, (wide - left - right) / BINS - 1),
+    height: tall - bottom - y(n), class: `ctr-bar-${kind}` })),
+  make("line", { x1: left, x2: wide - right, y1: tall - bottom, y2: tall - bottom, class: "ctr-axis" }),
+  ...[-8, -4, 0, 4, 8].map((v) => make("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, short(v))),
+  make("line", { x1: x(clip(mean - sd)), x2: x(clip(mean + sd)), y1: top - 2, y2: top - 2, class: "ctr-span" }),
+  make("line", { x1: x(clip(mean)), x2: x(clip(mean)), y1: top - 7, y2: top + 3, class: "ctr-span" }));
+}
+
+const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var", "pool", "limits"];
+
+export function render(context) {
+  const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw);
+  const { limits } = figure.state();
+  const sizes = ["2", "4", "8", "16", "64", "256"];
+  const mode = menu("mode", ["training", "evaluation"], (name) => figure.change({ training: name === "training" }));
+  const size = menu("batch size", sizes, (name) => figure.change({ batch_size: Number(name), draws: 0 }));
+  const names = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
+  const sliders = Object.fromEntries(Object.entries(names).map(([name, label]) =>
+    [name, slider(label, limits[name][0], limits[name][1], (value) => figure.change({ [name]: value }), 0.25)]));
+  const next = (count) => () => {
+    let now = figure.state();
+    for (let k = 0; k < count; k++) {
+      const moved = { ...now, draws: now.draws + 1 };
+      now = now.training ? { ...moved, ...updated(now, batchOf(moved)) } : moved;
+    }
+    figure.change({ draws: now.draws, running_mean: now.running_mean, running_var: now.running_var });
+  };
+  const buttons = make("div", { class: "ctr-stepper", role: "group", "aria-label": "batches" }, button("next batch", next(1)),
+    button("20 batches", next(20)), button("forget", () => figure.change({ running_mean: 0, running_var: 1, draws: 0 }), "set the running statistics back"));
+  const charts = make("div", { class: "ctr-boxes" }), numbers = make("pre", { class: "ctr-sum", role: "status" });
+  root.append(make("div", { class: "ctr-controls" }, mode.element, size.element, ...Object.values(sliders).map((one) => one.element)),
+    message, buttons, charts, numbers, hint("The bar above each histogram is its mean, plus and minus one standard deviation. In training, each "
+      + "batch moves the running statistics a tenth of the way."));
+
+  function draw(now) {
+    if (normProblem(now)) return;
+    const values = batchOf(now), after = batchNorm(values, now), before = statistics(values), found = statistics(after);
+    mode.update(now.training ? "training" : "evaluation");
+    size.update(String(now.batch_size));
+    for (const name of Object.keys(names)) sliders[name].update(now[name]);
+    const room = root.clientWidth || 340, each = room >= 640 ? Math.floor((room - 22) / 2) : room;
+    charts.replaceChildren(chart(each, "before", values, "before"), chart(each, "after", after, "after"));
+    const fixed = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2)).replace("-", "−").padStart(7);
+    const line = (name, mean, sd) => `${name.padEnd(9)} μ ${fixed(mean)}   σ ${fixed(sd)}`;
+    numbers.textContent = [line("batch", before.mean, Math.sqrt(before.variance)) + (now.training ? "   ← used" : ""),
+      line("running", now.running_mean, Math.sqrt(now.running_var)) + (now.training ? "" : "   ← used"),
+      line("after", found.mean, Math.sqrt(found.variance))].join("\n");
+  }
+  draw(figure.state());
+  return figure.dispose;
+}
+
+export default { render };
