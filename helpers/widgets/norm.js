@@ -45,13 +45,16 @@ export function normProblem({ batch_size: size, pool, limits, ...rest }) {
 
 const LOW = -8, HIGH = 8, BINS = 64;
 
+/** A number with two decimals, and no negative zero. */
+const fixed = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2)).replace("-", "−");
+
 /** A histogram as SVG, with its mean and standard deviation as a mark. */
 function chart(room, title, values, kind) {
   const wide = room, tall = 150, left = 6, right = 6, top = 22, bottom = 22, bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins);
   const x = (v) => left + (wide - left - right) * (v - LOW) / (HIGH - LOW), y = (n) => tall - bottom - (tall - top - bottom) * n / most;
   const clip = (v) => Math.min(HIGH, Math.max(LOW, v)), { mean, variance } = statistics(values), sd = Math.sqrt(variance);
   return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-    "aria-label": `${title}: ${values.length} numbers, mean ${mean.toFixed(2)}, standard deviation ${sd.toFixed(2)}` },
+    "aria-label": `${title}: ${values.length} numbers, mean ${fixed(mean)}, standard deviation ${fixed(sd)}` },
   make("text", { x: 2, y: 14, class: "ctr-line-0" }, title),
   ...bins.map((n, i) => make("rect", { x: x(LOW + i * (HIGH - LOW) / BINS), y: y(n), width: Math.max(1, (wide - left - right) / BINS - 1),
     height: tall - bottom - y(n), class: `ctr-bar-${kind}` })),
@@ -81,11 +84,11 @@ export function render(context) {
     figure.change({ draws: now.draws, running_mean: now.running_mean, running_var: now.running_var });
   };
   const buttons = make("div", { class: "ctr-stepper", role: "group", "aria-label": "batches" }, button("next batch", next(1)),
-    button("20 batches", next(20)), button("forget", () => figure.change({ running_mean: 0, running_var: 1, draws: 0 }), "set the running statistics back"));
+    button("20 batches", next(20)), button("forget", () => figure.change({ running_mean: 0, running_var: 1, draws: 0 }), "forget: set the running statistics back"));
   const charts = make("div", { class: "ctr-boxes" }), numbers = make("pre", { class: "ctr-sum", role: "status" });
   root.append(make("div", { class: "ctr-controls" }, mode.element, size.element, ...Object.values(sliders).map((one) => one.element)),
     message, buttons, charts, numbers, hint("The bar above each histogram is its mean, plus and minus one standard deviation. In training, each "
-      + "batch moves the running statistics a tenth of the way."));
+      + "batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted in the outermost bars."));
 
   function draw(now) {
     if (normProblem(now)) return;
@@ -95,8 +98,7 @@ export function render(context) {
     for (const name of Object.keys(names)) sliders[name].update(now[name]);
     const room = root.clientWidth || 340, each = room >= 640 ? Math.floor((room - 22) / 2) : room;
     charts.replaceChildren(chart(each, "before", values, "before"), chart(each, "after", after, "after"));
-    const fixed = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2)).replace("-", "−").padStart(7);
-    const line = (name, mean, sd) => `${name.padEnd(9)} μ ${fixed(mean)}   σ ${fixed(sd)}`;
+    const line = (name, mean, sd) => `${name.padEnd(9)} μ ${fixed(mean).padStart(7)}   σ ${fixed(sd).padStart(7)}`;
     numbers.textContent = [line("batch", before.mean, Math.sqrt(before.variance)) + (now.training ? "   ← used" : ""),
       line("running", now.running_mean, Math.sqrt(now.running_var)) + (now.training ? "" : "   ← used"),
       line("after", found.mean, Math.sqrt(found.variance))].join("\n");
