@@ -16,11 +16,14 @@ _EVAL_BATCH = 1000
 
 def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = None, *, epochs: int,
         optimizer: torch.optim.Optimizer, scheduler=None, batch_scheduler=None,
-        loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy, verbose: bool = True, monitor=None) -> History:
+        loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy, autocast: torch.dtype | None = None,
+        verbose: bool = True, monitor=None) -> History:
     """Train `model` on `train`, any iterable of `(images, labels)` batches, and return the `History`.
 
     `val`, if given, is evaluated after each epoch. `scheduler` steps once an epoch (with the validation loss if it
     is a ReduceLROnPlateau), `batch_scheduler` once a batch. `loss_fn(logits, labels)` returns a mean over the batch.
+    `autocast` is the type in which the model may compute what bears it, such as `half_precision(device)`; weights and
+    loss stay in theirs.
     A `TrainingMonitor` draws live curves instead of a progress bar and a line for each epoch.
 
     Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory, a loader that
@@ -34,7 +37,7 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
             model.train()
             for images, labels in watch.batches(train, epoch, epochs):
                 images, labels = images.to(device), labels.to(device)
-                logits = model(images)
+                logits = _logits(model, images, autocast)
                 loss = compute_loss(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
@@ -45,7 +48,7 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
             meter = watch.meter.close()
             lr = optimizer.param_groups[0]["lr"]
             started = time.perf_counter()
-            validation = evaluate(model, val, loss_fn=loss_fn) if val is not None else None
+            validation = evaluate(model, val, loss_fn=loss_fn, autocast=autocast) if val is not None else None
             history.add_epoch(meter, validation, time.perf_counter() - started, lr, model)
             if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
                 scheduler.step(validation[0] if validation else meter.loss)
@@ -56,14 +59,15 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
 
 
 def evaluate(model: nn.Module, data: ImageSet | Iterable, *,
-             loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy) -> tuple[float, float]:
+             loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+             autocast: torch.dtype | None = None) -> tuple[float, float]:
     """Return mean loss per image and accuracy (a fraction) of `model` on an `ImageSet` or on batches.
 
     The model is put in evaluation mode for this and back as it was after. Raises ValueError where there is no image.
     """
     total_loss, hits, count = 0.0, 0, 0
     compute_loss = _checked(loss_fn, data)
-    for logits, labels in _forward(model, data):
+    for logits, labels in _forward(model, data, autocast):
         total_loss += compute_loss(logits, labels) * len(labels)
         hits += (logits.argmax(1) == labels).sum()
         count += len(labels)
@@ -72,16 +76,16 @@ def evaluate(model: nn.Module, data: ImageSet | Iterable, *,
     return float(total_loss) / count, int(hits) / count
 
 
-def predict(model: nn.Module, data: ImageSet | Iterable) -> Tensor:
+def predict(model: nn.Module, data: ImageSet | Iterable, *, autocast: torch.dtype | None = None) -> Tensor:
     """Return the logits (N, K) of `model` for all images of `data`, in their order, on the CPU.
 
     `predict(…).argmax(1)` are the predicted labels, `predict(…).softmax(1)` the probabilities.
     """
-    return torch.cat([logits.cpu() for logits, _ in _forward(model, data)])
+    return torch.cat([logits.cpu() for logits, _ in _forward(model, data, autocast)])
 
 
 @torch.inference_mode()
-def _forward(model, data):
+def _forward(model, data, autocast):
     """Yield (logits, labels) for each batch, in evaluation mode."""
     device = next(model.parameters()).device
     batches = data.batches(_EVAL_BATCH, shuffle=False) if isinstance(data, ImageSet) else data
@@ -89,9 +93,17 @@ def _forward(model, data):
     model.eval()
     try:
         for images, labels in batches:
-            yield model(images.to(device)), labels.to(device)
+            yield _logits(model, images.to(device), autocast), labels.to(device)
     finally:
         model.train(was_training)
+
+
+def _logits(model, images, autocast):
+    """Return the model's logits, computed in the type `autocast` where that is safe, or as it stands."""
+    if autocast is None:
+        return model(images)
+    with torch.autocast(images.device.type, autocast):
+        return model(images).float()
 
 
 def _source(data) -> str:

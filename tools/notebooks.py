@@ -23,7 +23,7 @@ LIMIT = 1500  # characters of output that a cell may store
 # otherwise than nbval sees it.
 VOLATILE_OUTPUT = re.compile(r"0x[0-9a-f]{6,}|\d{4}-\d\d-\d\d[ T]\d\d:|\b(cpu|cuda|mps)\b|\bit/s\b")
 VOLATILE_SOURCE = re.compile(r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b|"
-                             r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")  # two runs agree on a time only by chance
+                             r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")  # times agree by chance only
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
 CELL_METADATA = {"tags", "mystnb"}
