@@ -1,10 +1,11 @@
 """What the chapters of *From Tensors to ResNets* share. Each was built by hand in a chapter first."""
 
+from .augment import Mixup, color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, load_cifar10
-from .device import get_device, set_seed
+from .device import get_device, half_precision, set_seed
 from .history import History, TrainingStopped
-from .models import BNLeNet, LeNet, count_parameters
+from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
 from .photos import load_photo
 from .pictures import show_images, show_maps, show_predictions
 from .plots import (
@@ -16,14 +17,16 @@ from .plots import (
     plot_lines,
 )
 from .profiles import budget, expect_band, profile, read_json
-from .recipes import lenet_run
+from .recipes import lenet_run, resnet_run, textbook_resnet18
 from .style import use_course_style
 from .timing import seconds_per_call
 from .train import evaluate, fit, predict
 from .widgets import (
+    AugmentPlayground,
     AutogradGraph,
     BatchNormExplorer,
     ConvExplorer,
+    GradientFlow,
     PoolExplorer,
     ReceptiveField,
     TrainingMonitor,
@@ -31,28 +34,38 @@ from .widgets import (
 
 __all__ = [
     "KERNELS",
+    "AugmentPlayground",
     "AutogradGraph",
     "BNLeNet",
     "BadData",
     "BatchNormExplorer",
     "ConvExplorer",
+    "FastResNet",
+    "FlipAverage",
+    "GradientFlow",
     "History",
     "ImageData",
     "ImageSet",
     "LeNet",
+    "Mixup",
     "PoolExplorer",
     "ReceptiveField",
+    "ResNet",
+    "ResidualBlock",
     "TrainingMonitor",
     "TrainingStopped",
     "budget",
     "class_accuracy",
+    "color_jitter",
     "confusion_matrix",
     "conv_out_size",
     "count_parameters",
+    "cutout",
     "evaluate",
     "expect_band",
     "fit",
     "get_device",
+    "half_precision",
     "lenet_run",
     "load_cifar10",
     "load_photo",
@@ -63,12 +76,17 @@ __all__ = [
     "pool_out_size",
     "predict",
     "profile",
+    "random_crop",
+    "random_flip",
+    "random_resized_crop",
     "read_json",
     "receptive_field",
+    "resnet_run",
     "seconds_per_call",
     "set_seed",
     "show_images",
     "show_maps",
     "show_predictions",
+    "textbook_resnet18",
     "use_course_style",
 ]

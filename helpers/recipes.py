@@ -26,8 +26,10 @@ def lenet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: int
     """
     batches = train.batches(batch_size, num_samples=min(num_samples, len(train)))
     optimizer = torch.optim.SGD(model.parameters(), lr=max_lr, momentum=0.9, nesterov=True, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=epochs * len(batches),
-                                                   pct_start=0.2, cycle_momentum=False)
+    steps = epochs * len(batches)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr, total_steps=steps, cycle_momentum=False,
+        pct_start=max(0.2, min(1, 2 / steps)))  # its first part: at least two steps
     return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule}
 
 
@@ -45,9 +47,10 @@ def resnet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: in
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.SGD([{"params": weights, "weight_decay": weight_decay}, {"params": others}],
                                 lr=max_lr, momentum=0.9, nesterov=True, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr, total_steps=epochs * len(batches) + 1,  # one more than is run: the last step counts, too
-        pct_start=0.2, anneal_strategy="linear", cycle_momentum=False, final_div_factor=1000)
+    steps = epochs * len(batches)
+    up = max(1, steps // 5)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / up, (steps - step) / (steps - up + 1)))
     return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule,
             "loss_fn": partial(F.cross_entropy, label_smoothing=label_smoothing),
             "autocast": half_precision(train.images.device)}

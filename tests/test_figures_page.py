@@ -10,7 +10,14 @@ import torch.nn.functional as F
 from conftest import PAGES, ROOT
 
 from helpers import History
-from helpers.widgets import AutogradGraph, BatchNormExplorer, TrainingMonitor
+from helpers.widgets import (
+    DEPTHS,
+    AugmentPlayground,
+    AutogradGraph,
+    BatchNormExplorer,
+    GradientFlow,
+    TrainingMonitor,
+)
 
 CHAPTER = {path[5:7]: path for path in PAGES[1:]}
 SLIDERS = {"ConvExplorer": ["input size", "kernel size", "stride", "padding", "dilation"],
@@ -323,6 +330,164 @@ def test_batch_normalization_in_training_and_evaluation(open_page):
     check()
 
 
+def of_kind(tab, site, page, kind):
+    """Return the page's first figure of a class, and the same in Python."""
+    figures = store(site, page)["figures"]
+    name, record = next((n, f) for n, f in figures.items() if f["module"] == kind.__name__)
+    places = tab.locator("[data-course-figure]").evaluate_all("all => all.map(f => f.dataset.courseFigure)")
+    return figure(tab, places.index(name)), kind.from_state(record["values"])
+
+
+def moves(tab, slider):
+    """Move a slider by keys and by mouse, and yield after each move."""
+    for key in ("ArrowLeft", "ArrowRight", "Home", "ArrowRight", "End"):
+        slider.press(key)
+        yield settled(tab)
+    box = slider.bounding_box()
+    for share in (0.15, 0.45, 0.7):
+        tab.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        yield settled(tab)
+
+
+def check_flow(tab, fig, mine) -> int:
+    """Compare what is read out with Python's numbers; return the layer."""
+    settled(tab)
+    kinds = ["plain", "residual"] if mine.kind == "both" else [mine.kind]
+    told = " ".join(fig.get_by_role("status").all_inner_texts())
+    layer, depth = map(int, re.search(r"Layer (\d+) of (\d+)", told).groups())
+    found = {kind: [number(n) for n in re.findall(rf"{kind} (\d[\d.]*\d(?:e−?\d+)?|\d)", told)]
+             for kind in ("plain", "residual")}
+    assert depth == mine.depth == int(fig.get_by_role("slider", name="layer").get_attribute("max"))
+    for kind in ("plain", "residual"):
+        norms = mine.norms(kind)
+        expected = [norms[layer - 1].item(), (norms[0] / norms[-1]).item(), mine.loss(kind)] if kind in kinds else []
+        assert found[kind] == pytest.approx(expected, rel=5.1e-3)
+        marks = fig.locator(f".ctr-flow .ctr-mark-{kind}")
+        assert min(2, len(expected)) <= marks.count() <= len(norms) * (kind in kinds)
+        assert fig.locator(f".ctr-flow path.ctr-{kind}").count() == (kind in kinds)
+    return layer
+
+
+def test_gradients_by_depth_layer_norm_and_weights(open_page, chromium, server, site):
+    tab = open_page(CHAPTER["07"])
+    fig, mine = of_kind(tab, site, CHAPTER["07"], GradientFlow)
+    layer, depth = (fig.get_by_role("slider", name=name, exact=True) for name in ("layer", "depth"))
+    norm, weights, show = (fig.get_by_label(name, exact=True) for name in ("batch norm", "weights", "show"))
+    check_flow(tab, fig, mine)
+    for way in (lambda: norm.press("Space"), norm.click):
+        way()
+        mine.norm = "batch norm" if mine.norm == "none" else "none"
+        assert norm.is_checked() == (mine.norm == "batch norm")
+        for words in ("He", "default"):
+            weights.select_option(words)
+            mine.weights = words
+            seen = set()
+            for _ in moves(tab, depth):
+                mine.depth = DEPTHS[int(depth.input_value())]
+                assert depth.get_attribute("aria-valuetext") == f"{mine.depth} layers"
+                check_flow(tab, fig, mine)
+                seen.add(mine.depth)
+            assert {DEPTHS[0], DEPTHS[-1]} < seen
+    depth.press("End")
+    mine.depth = DEPTHS[-1]
+    for kind in ("plain", "residual", "both"):
+        show.select_option(kind)
+        mine.kind = kind
+        seen = set()
+        for _ in moves(tab, layer):
+            at = check_flow(tab, fig, mine)
+            assert layer.get_attribute("aria-valuetext") == f"layer {at} of {mine.depth}"
+            seen.add(at)
+        assert {1, 2, mine.depth} < seen
+    box = fig.locator(".ctr-flow svg").bounding_box()
+    for share, low, high in ((0.02, 1, 1), (0.5, 25, 40), (0.999, 64, 64)):
+        tab.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        assert low <= check_flow(tab, fig, mine) <= high
+    phone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto(server + CHAPTER["07"])
+    fig, mine = of_kind(page, site, CHAPTER["07"], GradientFlow)
+    for share, expected in ((0.999, mine.depth), (0.02, 1)):
+        size = fig.locator(".ctr-flow svg").bounding_box()
+        fig.locator(".ctr-flow svg").tap(position={"x": share * size["width"], "y": size["height"] / 2})
+        assert check_flow(page, fig, mine) == expected
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    phone.close()
+
+
+PIXELS = """all => JSON.stringify(all.map(c => {
+    const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    return [c.height, c.width, [...d].filter((_, i) => i % 4 < 3)]; }))"""
+
+
+def check_draws(tab, fig, mine) -> None:
+    """Compare the pixels of all canvases, and their labels, with Python's."""
+    settled(tab)
+    draws, expected = fig.locator("[role=gridcell] canvas"), 255 * mine.output
+    for k, (height, width, numbers) in enumerate(json.loads(draws.evaluate_all(PIXELS))):
+        shown = torch.tensor(numbers).reshape(height, width, 3).permute(2, 0, 1)
+        torch.testing.assert_close(shown.float(), expected[k], atol=0.502, rtol=0)
+        assert draws.nth(k).get_attribute("aria-label") == mine.words(k)
+    assert draws.count() == 8
+    selected = fig.get_by_role("gridcell").evaluate_all("all => all.map(c => c.getAttribute('aria-selected'))")
+    assert selected.count("true") == 1
+    told = mine.words(selected.index("true"))
+    assert fig.get_by_role("status").inner_text() == f"{told[0].upper()}{told[1:]}."
+    assert fig.get_by_role("img", name=re.compile("^second image")).is_visible() == (mine.share < 1)
+
+
+def test_random_draws_of_an_image_are_pythons(open_page, chromium, server, site):
+    tab = open_page(CHAPTER["08"])
+    fig, mine = of_kind(tab, site, CHAPTER["08"], AugmentPlayground)
+    check_draws(tab, fig, mine)
+    for name in ("flip top to bottom", "flip left to right"):
+        trait = "vertical_flip" if "bottom" in name else "flip"
+        for way in (lambda box: box.press("Space"), lambda box: box.click()):
+            way(fig.get_by_role("checkbox", name=name))
+            setattr(mine, trait, not getattr(mine, trait))
+            check_draws(tab, fig, mine)
+    sliders = {"padding": "padding", "cutout": "cutout", "brightness": "brightness", "contrast": "contrast",
+               "saturation": "saturation", "hue": "hue", "window": "window", "mixup λ": "share"}
+    for name, trait in sliders.items():
+        slider, seen = fig.get_by_role("slider", name=name, exact=True), set()
+        for _ in moves(tab, slider):
+            kind = int if trait in ("padding", "cutout") else float
+            setattr(mine, trait, kind(slider.input_value()))
+            check_draws(tab, fig, mine)
+            seen.add(getattr(mine, trait))
+        assert len(seen) >= 4 and fig.get_by_role("alert").inner_text() == ""
+    for name, trait in (("pad with", "padding_mode"), ("cut to", "cutout_fill")):
+        menu = fig.get_by_role("combobox", name=name)
+        for word in menu.locator("option").evaluate_all("all => all.map(o => o.value)"):
+            menu.select_option(word)
+            setattr(mine, trait, word)
+            check_draws(tab, fig, mine)
+    again = fig.get_by_role("button", name="draw again")
+    for way in (again.click, lambda: again.press("Enter")):
+        way()
+        mine.draw_again()
+        check_draws(tab, fig, mine)
+    cells = fig.get_by_role("gridcell")
+    cells.nth(6).click()
+    for key, at in (("ArrowLeft", 5), ("ArrowUp", 1), ("ArrowUp", 1), ("Home", 0), ("ArrowDown", 4), ("End", 7),
+                    ("ArrowRight", 7)):
+        tab.keyboard.press(key)
+        check_draws(tab, fig, mine)
+        assert cells.nth(at).evaluate("c => c === document.activeElement && c.tabIndex === 0"), key
+    padding = fig.get_by_role("slider", name="padding")
+    padding.press("Home")
+    assert fig.get_by_role("combobox", name="pad with").is_disabled()
+    phone = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto(server + CHAPTER["08"])
+    fig, mine = of_kind(page, site, CHAPTER["08"], AugmentPlayground)
+    fig.get_by_role("gridcell").nth(3).tap()
+    check_draws(page, fig, mine)
+    assert "Draw 4" in fig.get_by_role("status").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    phone.close()
+
+
 def test_the_training_monitor_reads_out_its_epochs(open_page, site):
     tab = open_page(CHAPTER["05"])
     fig = figure(tab)
@@ -384,7 +549,7 @@ def test_pages_without_figures_load_none_of_their_code(site):
     for page in PAGES:
         text = (site / page).read_text(encoding="utf-8")
         shows = "data-course-figure=" in text
-        assert shows == ("course-figures" in text) == (page[5:7] in ("01", "02", "03", "04", "05", "06"))
+        assert shows == ("course-figures" in text) == (page[5:7] in ("01", "02", "03", "04", "05", "06", "07", "08"))
         assert "widget-state+json" not in text and "require.js" not in text
 
 

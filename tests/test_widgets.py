@@ -1,5 +1,6 @@
 """The figures from Python: values set and read, bad ones refused, and the state that a page is made of."""
 
+import json
 import subprocess
 import sys
 
@@ -8,12 +9,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 import traitlets
+from torch import nn
 
 from helpers import (
     KERNELS,
+    AugmentPlayground,
     AutogradGraph,
     BatchNormExplorer,
     ConvExplorer,
+    GradientFlow,
     History,
     LeNet,
     PoolExplorer,
@@ -22,7 +26,7 @@ from helpers import (
 )
 from helpers import fit as train
 from helpers.history import TrainingStopped
-from helpers.widgets import STACKS, BadValue
+from helpers.widgets import DEPTHS, STACKS, BadValue
 from helpers.widgets.figure import module
 
 
@@ -79,6 +83,22 @@ def test_values_that_only_fit_together_are_set_together():
     lambda: ConvExplorer(kernel=torch.ones(7, 7), dilation=2),
     lambda: BatchNormExplorer(batch_size=1), lambda: BatchNormExplorer(gamma="1"),
     lambda: BatchNormExplorer(scale=-1.0), lambda: BatchNormExplorer(beta=float("nan")),
+    lambda: GradientFlow(5), lambda: GradientFlow(128), lambda: GradientFlow("16"), lambda: GradientFlow(norm="layer"),
+    lambda: GradientFlow(kind="dense"), lambda: GradientFlow(weights="he"), lambda: GradientFlow(seed=-1),
+    lambda: GradientFlow(frames={"default, none, 2": {}}), lambda: GradientFlow().norms("both"),
+    lambda: AugmentPlayground("chelsea"), lambda: AugmentPlayground(torch.zeros(1, 32, 32)),
+    lambda: AugmentPlayground(torch.zeros(2, 3, 32, 32)), lambda: AugmentPlayground(torch.zeros(32, 32)),
+    lambda: AugmentPlayground(torch.zeros(32, 32, 3)), lambda: AugmentPlayground(torch.zeros(3, 65, 32)),
+    lambda: AugmentPlayground(torch.zeros(3, 15, 32)), lambda: AugmentPlayground(torch.full((3, 32, 32), 1.01)),
+    lambda: AugmentPlayground(torch.full((3, 32, 32), -0.1)),
+    lambda: AugmentPlayground(torch.full((3, 32, 32), torch.nan)),
+    lambda: AugmentPlayground(torch.zeros(3, 32, 32, dtype=torch.int64)),
+    lambda: AugmentPlayground({"height": 16, "width": 16, "data": "AAAA"}), lambda: AugmentPlayground({"height": 16}),
+    lambda: AugmentPlayground(torch.zeros(3, 32, 32), torch.zeros(3, 32, 33)),
+    lambda: AugmentPlayground(padding=9), lambda: AugmentPlayground(hue=0.6), lambda: AugmentPlayground(window=0),
+    lambda: AugmentPlayground(contrast=float("nan")), lambda: AugmentPlayground(padding_mode="edge"),
+    lambda: AugmentPlayground(cutout=4.0), lambda: AugmentPlayground(share=1.5), lambda: AugmentPlayground(draws=-1),
+    lambda: AugmentPlayground().parameters(8),
     lambda: PoolExplorer(mode="median"), lambda: PoolExplorer(padding=2), lambda: PoolExplorer(kernel_size=7),
     lambda: ReceptiveField([]), lambda: ReceptiveField("VGGnet"), lambda: ReceptiveField([(0,)]),
     lambda: ReceptiveField([3]),
@@ -144,7 +164,8 @@ def figures():
     return [ConvExplorer(torch.rand(4, 5), padding=2), PoolExplorer(mode="average"),
             ReceptiveField("one 7", 20, layer=0),
             AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history),
-            BatchNormExplorer(gamma=0.5, draws=3)]
+            BatchNormExplorer(gamma=0.5, draws=3), GradientFlow(8, norm="batch norm", kind="plain", seed=11),
+            AugmentPlayground(torch.rand(3, 16, 20), hue=0.2, cutout=6, share=0.5, draws=2)]
 
 
 @pytest.mark.parametrize("figure", figures(), ids=lambda f: type(f).__name__)
@@ -156,12 +177,143 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
     assert figure.to_html().count("<table>") >= 1
 
 
-@pytest.mark.parametrize("name", ["conv", "pool", "field", "graph", "monitor", "norm"])
+@pytest.mark.parametrize("name", ["augment", "conv", "flow", "pool", "field", "graph", "monitor", "norm"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
     assert "import " not in text.replace("import.meta", "") or "from \"" not in text
     assert "http://" not in text.replace("http://www.w3.org/2000/svg", "") and "https://" not in text
     assert len(text) < 40_000
+
+
+@pytest.mark.parametrize("kind", ["plain", "residual"])
+def test_gradients_are_those_of_a_network_that_pytorch_sets_up(kind):
+    """The same network, layer by layer as `nn` makes it with its default weights."""
+    figure = GradientFlow(4, seed=3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        settings = {"padding": 1, "dtype": torch.float64}
+        classify = nn.Linear(8, 10, dtype=torch.float64)
+        layers = [nn.Conv2d(3, 8, 3, **settings), *(nn.Conv2d(8, 8, 3, **settings) for _ in range(4))]
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(16, 3, 8, 8, generator=generator, dtype=torch.float64)
+    x = layers[0](images).relu()
+    for first, second in ((1, 2), (3, 4)):
+        out = layers[second](layers[first](x).relu())
+        x = (x + out).relu() if kind == "residual" else out.relu()
+    loss = F.cross_entropy(classify(x.mean((2, 3))), torch.randint(0, 10, (16,), generator=generator))
+    loss.backward()
+    expected = torch.stack([layer.weight.grad.norm() for layer in layers[1:]])
+    torch.testing.assert_close(figure.norms(kind), expected, rtol=5.1e-3, atol=0)
+    assert figure.loss(kind) == pytest.approx(loss.item(), rel=5.1e-3)
+
+
+def test_gradients_show_what_chapter_7_says():
+    def ends(figure, kind):
+        norms = figure.norms(kind)
+        assert norms.shape == (figure.depth,)
+        return (norms[0] / norms[-1]).item()
+
+    figure = GradientFlow()
+    for depth in DEPTHS:
+        figure.depth = depth
+        figure.norm, figure.weights = "none", "default"
+        assert 0.1 < ends(figure, "residual") < 1
+        figure.norm = "batch norm"
+        assert 0.9 < ends(figure, "residual") < 30
+    assert ends(figure, "plain") > 1000, "with batch norm, it grows towards the first layers"
+    figure.norm = "none"
+    assert ends(figure, "plain") < 1e-25, "without, it is lost on the way"
+    figure.weights = "He"
+    assert 0.1 < ends(figure, "plain") < 100 and figure.loss("plain") < 2.4
+    assert figure.norms("residual").min() > 1000 and figure.loss("residual") > 1000, "the sum grows from block to block"
+
+
+def test_figures_of_chapters_7_and_8_leave_the_random_numbers_alone_and_are_small():
+    before = torch.get_rng_state()
+    flow, play = GradientFlow(seed=5), AugmentPlayground()
+    play.draw_again()
+    assert play.output.shape == (8, 3, 40, 40) and torch.get_rng_state().equal(before)
+    with torch.no_grad():
+        assert GradientFlow(seed=6).norms("plain").all(), "a cell without gradients can show them, too"
+    assert len(json.dumps(flow.frames)) < 15_000 and len(json.dumps(play.get_state()["image"])) < 8_000
+
+
+def test_a_network_that_no_gradient_gets_through():
+    figure = GradientFlow(8, seed=11)
+    assert figure.norms("plain")[:7].eq(0).all() and figure.norms("plain")[7] > 0
+    with pytest.raises(BadValue, match="seed="):
+        figure.seed = 12
+    with pytest.raises(BadValue, match="one of 2, 4"):
+        figure.depth = 10
+    assert (figure.depth, figure.seed) == (8, 11)
+
+
+def picture():
+    return torch.randint(0, 256, (3, 20, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(4))
+
+
+def test_an_image_that_nothing_changes_is_the_image():
+    image = picture()
+    figure = AugmentPlayground(image, flip=False, padding=0)
+    assert figure.output.equal((image / 255).expand(8, -1, -1, -1)) and figure.image.equal(image / 255)
+    assert all(figure.words(k) == f"draw {k + 1}: unchanged" for k in range(8))
+    figure.image[:] = 0  # a copy
+    assert figure.image.equal(image / 255)
+    figure.image = image.double() / 255
+    assert figure.image.equal(image / 255)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_flips_and_crops_are_slices_of_the_image(mode):
+    image = picture() / 255
+    figure = AugmentPlayground(image, padding=3, padding_mode="zeros" if mode == "constant" else mode)
+    padded, flips, places = F.pad(image, [3] * 4, mode=mode), 0, set()
+    for _ in range(6):
+        for k, result in enumerate(figure.output):
+            found = figure.parameters(k)
+            top, left = 3 - found["down"], 3 - found["right"]
+            part = padded[:, top:top + 20, left:left + 16]
+            assert result.equal(part.flip(2) if found["flip"] else part)
+            flips += found["flip"]
+            places.add((top, left))
+        figure.draw_again()
+    assert 10 < flips < 38 and {n for place in places for n in place} == set(range(7))
+
+
+def test_a_control_changes_how_much_and_a_draw_changes_what():
+    figure = AugmentPlayground(picture(), cutout=6)
+    before = [figure.parameters(k) for k in range(8)]
+    figure.brightness = 0.5
+    changed = [figure.parameters(k) for k in range(8)]
+    assert all({**b, "brightness": None} == a and 0.5 <= b["brightness"] <= 1.5
+               for a, b in zip(before, changed, strict=True))
+    figure.draw_again()
+    assert all(figure.parameters(k) != changed[k] for k in range(8))
+
+
+def test_cutout_and_mixup_of_the_playground():
+    image, other = picture() / 255, picture().flip(1) / 255
+    figure = AugmentPlayground(image, other, flip=False, padding=0, cutout=7, cutout_fill="mean")
+    for k, result in enumerate(figure.output):
+        row, column = figure.parameters(k)["hole"]
+        inside = torch.zeros(20, 16, dtype=torch.bool)
+        inside[max(0, row - 3):row + 4, max(0, column - 3):column + 4] = True
+        assert result[:, ~inside].equal(image[:, ~inside])
+        torch.testing.assert_close(result[:, inside], image.mean((1, 2))[:, None].expand(-1, int(inside.sum())))
+    figure.cutout, figure.share = 0, 0.25
+    torch.testing.assert_close(figure.output[3], 0.25 * image + 0.75 * other)
+    assert figure.words(3) == "draw 4: 0.25 of it mixed with 0.75 of the second image"
+
+
+def test_two_images_of_another_size_are_set_together():
+    figure = AugmentPlayground()
+    before = figure.get_state()
+    with pytest.raises(BadValue, match="hold_trait_notifications"):
+        figure.image = torch.zeros(3, 32, 32)
+    assert figure.get_state() == before
+    with figure.hold_trait_notifications():
+        figure.image, figure.other = torch.zeros(3, 32, 32), torch.ones(3, 32, 32)
+    assert figure.output.shape == (8, 3, 32, 32)
 
 
 def small_run(standin, **settings):

@@ -1,21 +1,26 @@
 """Figures to play with: in a notebook, and on a page without Python."""
 
+from .augment import AugmentPlayground
 from .conv import PATTERNS, ConvExplorer
 from .field import STACKS, ReceptiveField
 from .figure import BadValue, Figure
+from .flow import DEPTHS, GradientFlow
 from .graph import AutogradGraph
 from .monitor import TrainingMonitor
 from .norm import BatchNormExplorer
 from .pool import PoolExplorer
 
 __all__ = [
+    "DEPTHS",
     "PATTERNS",
     "STACKS",
+    "AugmentPlayground",
     "AutogradGraph",
     "BadValue",
     "BatchNormExplorer",
     "ConvExplorer",
     "Figure",
+    "GradientFlow",
     "PoolExplorer",
     "ReceptiveField",
     "TrainingMonitor",

@@ -1,0 +1,170 @@
+"""`AugmentPlayground`: one image, and eight random draws of it, as a training loop would see them."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+import traitlets as t
+from torch import Tensor
+
+from ..photos import load_photo
+from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table
+from .picture import HIGH, LOW, Picture, to_picture
+
+_DRAWS, _EACH, _POOL = 8, 14, 509   # draws shown, random numbers for each; a prime, so that draws come again late
+_PHOTO = 40                         # pixels of the two photographs: each costs a reader some kilobytes
+_LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5,
+           "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
+_RATIO = math.log(4 / 3)            # a window is from 3 : 4 to 4 : 3, as in RandomResizedCrop
+
+
+def _pool() -> list[float]:
+    """Uniform numbers from 0 to 1, 1 excluded, the same for everyone."""
+    return (torch.randint(1000, (_POOL,), generator=torch.Generator().manual_seed(0)).double() / 1000).tolist()
+
+
+def _square(name: str, size: int) -> Tensor:
+    """The middle of a photograph, (3, size, size)."""
+    photo = load_photo(name, size)
+    top, left = ((n - size) // 2 for n in photo.shape[1:])
+    return photo[:, top:top + size, left:left + size]
+
+
+class AugmentPlayground(Figure, script="augment"):
+    """Eight random draws of an image: `output`, (8, 3, height, width), computed by torchvision.
+
+    `image` and `other`, (3, height, width), from 16 to 64 pixels a side, are uint8 or floats from 0 to 1 and are kept
+    in steps of 1/255. In this order: a random window of at least the share `window` of the area, enlarged (1: off); a
+    crop of the image padded by `padding` with `padding_mode`; flips, in half of the draws, left to right (`flip`) and
+    top to bottom (`vertical_flip`); factors of `brightness`, `contrast`, `saturation`, each from 1 − s to 1 + s, and a
+    turn of `hue`; a square of `cutout` pixels set to `cutout_fill`, "zeros" or the image's "mean" colour; mixup, the
+    share `share` of the draw and the rest `other` as it is. `draw_again()` takes other random numbers.
+    """
+
+    image = Picture()
+    other = Picture()
+    flip = t.Bool(True).tag(sync=True)
+    vertical_flip = t.Bool(False).tag(sync=True)
+    padding = Count(4, 0, _LIMITS["padding"])
+    padding_mode = Choice("zeros", "reflect")
+    window = Real(1.0, _LIMITS["window"], 1.0)
+    brightness = Real(0.0, 0.0, _LIMITS["brightness"])
+    contrast = Real(0.0, 0.0, _LIMITS["contrast"])
+    saturation = Real(0.0, 0.0, _LIMITS["saturation"])
+    hue = Real(0.0, 0.0, _LIMITS["hue"])
+    cutout = Count(0, 0, _LIMITS["cutout"])
+    cutout_fill = Choice("zeros", "mean")
+    share = Real(1.0, 0.0, _LIMITS["share"])
+    draws = Count(0, 0, _LIMITS["draws"])
+    pool = t.List(_pool(), read_only=True).tag(sync=True)
+
+    def __init__(self, image=None, other=None, **settings):
+        image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
+        if other is None:
+            side = image.shape[1:]
+            other = F.interpolate(_square("coffee", _PHOTO)[None], side, mode="bilinear", antialias=True)[0].clamp(0, 1)
+            other = (other * 31).round() / 31  # 32 shades each: fewer bytes for the page, once it is compressed
+        super().__init__(image=image, other=other, limits=_LIMITS, **settings)
+
+    @classmethod
+    def is_own(cls, name: str) -> bool:
+        """The pool is a constant."""
+        return super().is_own(name) and name != "pool"
+
+    @t.validate("image", "other")
+    def _same_size(self, proposal):
+        sizes = {name: tuple(getattr(self, name).shape[1:]) for name in ("image", "other")}
+        sizes[proposal["trait"].name] = tuple(proposal["value"].shape[1:])
+        if sizes["image"] != sizes["other"]:
+            raise BadValue(f"image is {sizes['image'][0]} × {sizes['image'][1]} and other {sizes['other'][0]} × "
+                           f"{sizes['other'][1]} pixels: to mix them they must have one size, so set both inside "
+                           "`with figure.hold_trait_notifications():`.")
+        return proposal["value"]
+
+    def draw_again(self) -> None:
+        """Take the next random numbers."""
+        self.draws += 1
+
+    def parameters(self, draw: int) -> dict:
+        """Return what happens to the image in a draw, 0 to 7; None for what does not happen at all."""
+        if isinstance(draw, bool) or not isinstance(draw, int) or not 0 <= draw < _DRAWS:
+            raise BadValue(f"draw must be a whole number from 0 to {_DRAWS - 1}, not {draw!r}.")
+        start = (self.draws * _DRAWS + draw) * _EACH
+        u = [self.pool[(start + i) % _POOL] for i in range(_EACH)]
+        high, wide = self.image.shape[1:]
+        window = None
+        if self.window < 1:
+            area = high * wide * (self.window + (1 - self.window) * u[0])
+            ratio = math.exp(_RATIO * (2 * u[1] - 1))
+            h, w = (min(n, max(1, math.floor(math.sqrt(a) + 0.5)))
+                    for n, a in ((high, area / ratio), (wide, area * ratio)))
+            window = [math.floor(u[2] * (high - h + 1)), math.floor(u[3] * (wide - w + 1)), h, w]
+        steps = 2 * self.padding + 1
+        factors = {name: max(0, 1 - s) + (1 + s - max(0, 1 - s)) * u[i] if s else None for i, name in
+                   enumerate(("brightness", "contrast", "saturation"), 8) for s in [getattr(self, name)]}
+        return {"window": window, "down": self.padding - math.floor(u[4] * steps),
+                "right": self.padding - math.floor(u[5] * steps), "flip": self.flip and u[6] < 0.5,
+                "vertical_flip": self.vertical_flip and u[7] < 0.5, **factors,
+                "hue": self.hue * (2 * u[11] - 1) if self.hue else None,
+                "hole": [math.floor(u[12] * high), math.floor(u[13] * wide)] if self.cutout else None}
+
+    def words(self, draw: int) -> str:
+        """Return the same in words."""
+        return _told(draw, self.parameters(draw), self.share)
+
+    @property
+    def output(self) -> Tensor:
+        """The eight draws, (8, 3, height, width), float32, as torchvision computes them."""
+        return torch.stack([self._drawn(self.parameters(draw)) for draw in range(_DRAWS)])
+
+    def _drawn(self, found: dict) -> Tensor:
+        from torchvision.transforms.v2 import functional as T  # here: it takes a second
+
+        x, (high, wide) = self.image, self.image.shape[1:]
+        if found["window"]:
+            x = T.resized_crop(x, *found["window"], size=[high, wide], antialias=False)
+        if self.padding:
+            x = T.pad(x, [self.padding], padding_mode="constant" if self.padding_mode == "zeros" else "reflect")
+            x = T.crop(x, self.padding - found["down"], self.padding - found["right"], high, wide)
+        x = T.horizontal_flip(x) if found["flip"] else x
+        x = T.vertical_flip(x) if found["vertical_flip"] else x
+        for name in ("brightness", "contrast", "saturation", "hue"):
+            x = getattr(T, f"adjust_{name}")(x, found[name]) if found[name] is not None else x
+        if found["hole"]:
+            top, left = (centre - self.cutout // 2 for centre in found["hole"])
+            fill = self.image.mean(dim=(1, 2))[:, None, None] if self.cutout_fill == "mean" else 0.0
+            x = x.clone()
+            x[:, max(top, 0):max(top + self.cutout, 0), max(left, 0):max(left + self.cutout, 0)] = fill
+        return self.share * x + (1 - self.share) * self.other if self.share < 1 else x
+
+    def to_html(self) -> str:
+        """Return the eight draws in words as a table."""
+        rows = [[draw + 1, self.words(draw).split(": ", 1)[1]] for draw in range(_DRAWS)]
+        high, wide = self.image.shape[1:]
+        title = f"eight random draws of an image of {high} × {wide}"
+        return html_boxes(html_table(rows, title, ("draw", "what is done")),
+                          note="With JavaScript, this table is a figure that shows the eight images.")
+
+
+def _told(draw: int, found: dict, share: float) -> str:
+    """What happens to the image in a draw, in words; the same as `words` in augment.js."""
+    def digits(value):
+        return f"{math.floor(abs(value) * 100 + 0.5) / 100:.2f}"
+
+    said = []
+    if found["window"]:
+        said.append("window of {2} × {3} enlarged".format(*found["window"]))
+    moves = [(found["right"], "right", "left"), (found["down"], "down", "up")]
+    moves = [f"{abs(by)} {ahead if by > 0 else back}" for by, ahead, back in moves if by]
+    said += [f"moved {' and '.join(moves)}"] if moves else []
+    said += ["flipped left to right"] if found["flip"] else []
+    said += ["flipped top to bottom"] if found["vertical_flip"] else []
+    said += [f"{name} {digits(found[name])}" for name in ("brightness", "contrast", "saturation")
+             if found[name] is not None]
+    if found["hue"] is not None:
+        said.append(f"hue {'−' if found['hue'] < 0 else '+'}{digits(found['hue'])}")
+    if found["hole"]:
+        said.append("cut out around row {}, column {}".format(*found["hole"]))
+    if share < 1:
+        said.append(f"{digits(share)} of it mixed with {digits(1 - share)} of the second image")
+    return f"draw {draw + 1}: {', '.join(said) or 'unchanged'}"
