@@ -144,6 +144,11 @@ def _told(watch: Watch) -> Iterator[None]:
     except torch.OutOfMemoryError as problem:
         raise watch.stopped("the device ran out of memory. Try a smaller batch or a smaller model.") from problem
     except Exception as problem:
+        if "Expected more than 1 value per channel" in str(problem):
+            raise watch.stopped("this batch has one image, and batch normalization cannot train on that: a single "
+                                "number for each feature has no spread to be divided by. Choose a batch size or "
+                                "num_samples that leaves no rest of one, or drop_last=True in a DataLoader."
+                                ) from problem
         if "can't allocate memory" in str(problem):
             raise watch.stopped("the computer ran out of memory. Try a smaller batch or model.") from problem
         raise watch.stopped(f"{type(problem).__name__}: {problem}".rstrip(".") + ".") from problem

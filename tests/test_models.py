@@ -1,0 +1,182 @@
+"""The networks of chapters 6 to 8, and the settings they are trained with."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+
+from helpers import (
+    BNLeNet,
+    FastResNet,
+    FlipAverage,
+    ImageSet,
+    LeNet,
+    ResidualBlock,
+    ResNet,
+    TrainingStopped,
+    evaluate,
+    fit,
+    half_precision,
+    predict,
+    resnet_run,
+    set_seed,
+    textbook_resnet18,
+)
+from helpers.recipes import merged
+
+
+def photographs(count=60, size=32, channels=3):
+    g = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 10
+    images = torch.randint(256, (count, channels, size, size), dtype=torch.uint8, generator=g)
+    images += labels.to(torch.uint8).view(-1, 1, 1, 1)
+    classes, half = tuple("abcdefghij"), torch.full((channels,), 0.5)
+    return ImageSet(images, labels, classes, half, half / 2, "test")
+
+
+@pytest.mark.parametrize("channels, stride, size", [(6, 1, 9), (12, 1, 8), (12, 2, 9), (6, 2, 8)])
+def test_residual_block_equals_torchvisions_over_steps(channels, stride, size):
+    set_seed(0)
+    mine = ResidualBlock(6, channels, stride)
+    theirs = BasicBlock(6, channels, stride, mine.downsample and nn.Sequential(
+        nn.Conv2d(6, channels, 1, stride, bias=False), nn.BatchNorm2d(channels)))
+    theirs.load_state_dict(mine.state_dict())
+    optimizers = [torch.optim.SGD(block.parameters(), lr=0.1) for block in (mine, theirs)]
+    for _ in range(10):
+        x = torch.randn(4, 6, size, size)
+        for block, optimizer in zip((mine, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            block(x).square().mean().backward()
+            optimizer.step()
+    torch.testing.assert_close(mine.state_dict(), theirs.state_dict())
+    torch.testing.assert_close(mine.eval()(x), theirs.eval()(x))
+
+
+def test_a_plain_block_adds_nothing_and_zero_init_begins_as_relu():
+    x = torch.randn(4, 6, 8, 8)
+    assert ResidualBlock(6, 6, zero_init=True)(x).equal(F.relu(x))
+    plain = ResidualBlock(6, 12, 2, residual=False, zero_init=True)
+    assert plain.downsample is None and plain.bn2.weight.min() == 1, "a plain block that began at zero would stay there"
+    g = plain.bn2(plain.conv2(F.relu(plain.bn1(plain.conv1(x)))))
+    torch.testing.assert_close(plain(x), F.relu(g))
+
+
+@pytest.mark.parametrize("blocks, parameters", [(1, 78_042), (3, 272_474), (9, 855_770)])
+def test_cifar_resnets_have_the_size_of_the_paper(blocks, parameters):
+    net = ResNet(blocks)
+    assert sum(p.numel() for p in net.parameters()) == parameters
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear) or getattr(m, "kernel_size", 0) == (3, 3)]
+    assert len(layers) == 6 * blocks + 2
+    assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: ResidualBlock(16, 16)(torch.rand(2, 1, 8, 8)), ["16 channels", "(2, 1, 8, 8)"]),
+    (lambda: ResidualBlock(3, 8)(torch.rand(3, 8, 8)), ["(N, 3, H, W)", "(3, 8, 8)"]),
+    (lambda: FastResNet()(torch.rand(2, 3, 8, 8)), ["8 × 8", "too small", "9 × 9"]),
+    (lambda: FastResNet()(torch.rand(2, 3, 32, 5)), ["32 × 5", "too small"]),
+])
+def test_shapes_that_do_not_fit_are_refused_in_words(call, words):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert all(word in str(error.value) for word in words)
+
+
+def test_odd_sizes_go_through_and_one_image_alone():
+    for size in (9, 17, 31, 33):
+        assert FastResNet()(torch.rand(2, 3, size, size)).shape == (2, 10)
+        assert ResNet(1)(torch.rand(2, 3, size, size)).shape == (2, 10)
+    alone = FastResNet().eval()
+    pair = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(alone(pair[:1]), alone(pair)[:1])
+
+
+@pytest.mark.parametrize("network", [BNLeNet, LeNet])
+def test_a_last_batch_of_one_is_explained(network):
+    model = network()
+    run = {"epochs": 1, "optimizer": torch.optim.SGD(model.parameters(), lr=0.01), "verbose": False}
+    if network is LeNet:
+        assert fit(model, photographs(9).batches(4), **run).epochs == 1
+        return
+    with pytest.raises(TrainingStopped) as stopped:
+        fit(model, photographs(9).batches(4), **run)
+    message = str(stopped.value)
+    assert "batch 3" in message and "one image" in message and "drop_last" in message and "spread" in message
+
+
+def test_flip_average_is_the_mean_of_both_answers():
+    model = FastResNet().eval()
+    images = torch.rand(3, 3, 32, 32)
+    torch.testing.assert_close(FlipAverage(model)(images), (model(images) + model(images.flip(3))) / 2)
+    torch.testing.assert_close(FlipAverage(model)(images), FlipAverage(model)(images.flip(3)))
+    assert not FlipAverage(model).training or FlipAverage(model).eval().model.training is False
+
+
+def test_the_schedule_goes_up_for_a_fifth_and_down_to_nothing():
+    data, model = photographs(60), FastResNet()
+    run = resnet_run(model, data, epochs=5, batch_size=6, max_lr=0.5)  # 50 steps
+    rates = []
+    for _ in range(50):
+        rates.append(run["optimizer"].param_groups[0]["lr"])
+        run["optimizer"].step()
+        run["batch_scheduler"].step()
+    assert rates[0] == pytest.approx(0.05) and max(rates) == pytest.approx(0.5) and rates.index(max(rates)) in (9, 10)
+    assert 0 < rates[-1] < 0.02 and all(a >= b for a, b in pairwise(rates[10:]))
+    decay = [group["weight_decay"] for group in run["optimizer"].param_groups]
+    assert decay == [5e-4, 0] and all(p.ndim > 1 for p in run["optimizer"].param_groups[0]["params"])
+    assert sum(len(group["params"]) for group in run["optimizer"].param_groups) == len(list(model.parameters()))
+
+
+@pytest.mark.parametrize("images, batch_size, epochs", [(1, 4, 1), (4, 4, 1), (9, 4, 1), (60, 20, 2)])
+def test_runs_of_few_steps_train_too(images, batch_size, epochs):
+    from helpers import lenet_run
+    data = photographs(images)
+    for network, recipe in ((FastResNet, resnet_run), (LeNet, lenet_run)):
+        model = network()
+        history = fit(model, verbose=False, **recipe(model, data, epochs, batch_size=batch_size))
+        assert history.epochs == epochs and all(torch.isfinite(p).all() for p in model.parameters())
+
+
+def test_autocast_computes_in_half_precision_and_keeps_the_rest():
+    data = photographs(40)
+    set_seed(0)
+    model = FastResNet()
+    seen = []
+    model.fc.register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+    exact = evaluate(model, data)
+    rough = evaluate(model, data, autocast=torch.bfloat16)
+    assert seen == [torch.float32, torch.bfloat16] and rough[0] == pytest.approx(exact[0], rel=0.05)
+    assert predict(model, data, autocast=torch.bfloat16).dtype == torch.float32
+    run = resnet_run(model, data, 1, batch_size=10) | {"autocast": torch.bfloat16}
+    history = fit(model, val=data, verbose=False, **run)
+    assert seen[-1] == torch.bfloat16 and history.epochs == 1
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+
+
+def test_half_precision_asks_the_processor(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
+    assert half_precision("cpu") is None and half_precision("mps") is None
+    assert resnet_run(FastResNet(), photographs(9), 1)["autocast"] is None
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert half_precision("cpu") == torch.bfloat16
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
+    assert half_precision("cpu") is None, "an older PyTorch without the question trains in float32"
+
+
+def test_the_textbook_network_keeps_the_size_of_small_images():
+    model = textbook_resnet18()
+    assert sum(p.numel() for p in model.parameters()) == 11_173_962
+    with torch.no_grad():
+        before_pooling = nn.Sequential(*list(model.children())[:-2])(torch.rand(1, 3, 32, 32))
+    assert before_pooling.shape == (1, 512, 4, 4)
+
+
+def test_merged_is_training_then_validation(standin):
+    both = merged(standin)
+    assert len(both) == 50_000
+    assert both.images[:45_000].equal(standin.train.images) and both.labels[45_000:].equal(standin.val.labels)
+    assert both.mean.equal(standin.mean)
