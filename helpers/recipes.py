@@ -26,10 +26,10 @@ def lenet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: int
     """
     batches = train.batches(batch_size, num_samples=min(num_samples, len(train)))
     optimizer = torch.optim.SGD(model.parameters(), lr=max_lr, momentum=0.9, nesterov=True, fused=True)
-    steps = epochs * len(batches)
+    steps = max(3, epochs * len(batches))  # OneCycleLR divides by the length of its first part, less one step
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, total_steps=steps, cycle_momentum=False,
-        pct_start=max(0.2, min(1, 2 / steps)))  # its first part: at least two steps
+        pct_start=max(0.2, 2 / steps))
     return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule}
 
 
