@@ -8,7 +8,7 @@ the last rung, longer, on training and validation images together, accuracy on t
 Textbook: torchvision's ResNet-18 as textbooks train it, until the final run's seconds are over.
 
 On the real CIFAR-10 it writes helpers/measured_ladder.json, part by part; the chapters cite its rows. `--stand-in` does
-four rungs on the drawn images, 20 epochs on the first 10,000 of them, since they are easier than photographs, and
+four rungs on the drawn images, 20 epochs on the first 5,000 of them, since they are easier than photographs, and
 writes measured_ladder_standin.json.
 """
 
@@ -81,7 +81,7 @@ LADDER = {
     "label smoothing": Rung(FastResNet, resnet()),
 }
 LAST = "label smoothing"
-STAND_IN_RUN = {"names": ("LeNet", "BN-LeNet", "ResNet", "crop and flip"), "few": 10_000, "epochs": 20}
+STAND_IN_RUN = {"names": ("LeNet", "BN-LeNet", "ResNet", "crop and flip"), "few": 5_000, "epochs": 20}
 
 
 def fresh(rung: Rung, seed: int) -> nn.Module:

@@ -33,7 +33,10 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
     if padding < 0 or (mode == "reflect" and padding >= min(height, width)):
         raise ValueError(f"padding is {padding}; for images of {height} × {width} it must be 0 or more, and with "
                          f"mode=\"reflect\" less than {min(height, width)}, since a mirror shows each pixel once.")
-    padded = F.pad(images, [padding] * 4, mode=mode)
+    if mode == "constant" or images.is_floating_point():
+        padded = F.pad(images, [padding] * 4, mode=mode)
+    else:  # PyTorch mirrors floats only
+        padded = F.pad(images.float(), [padding] * 4, mode=mode).to(images.dtype)
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2p + 1, 2p + 1, H, W): a view, no copy
     top, left = torch.randint(2 * padding + 1, (2, len(images))).to(images.device)
     return windows[torch.arange(len(images), device=images.device), :, top, left]

@@ -50,7 +50,7 @@ def resnet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: in
     steps = epochs * len(batches)
     up = max(1, steps // 5)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / up, (steps - step) / (steps - up + 1)))
+        optimizer, lambda step: max(0.0, min((step + 1) / up, (steps - step) / (steps - up + 1))))
     return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule,
             "loss_fn": partial(F.cross_entropy, label_smoothing=label_smoothing),
             "autocast": half_precision(train.images.device)}

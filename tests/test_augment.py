@@ -21,8 +21,8 @@ from helpers import (
 )
 
 COUNTS = [pytest.param(2_000, id="sample"), pytest.param(40_000, id="full", marks=pytest.mark.long)]
-ALL = [random_flip, random_crop, cutout, random_resized_crop, partial(color_jitter, brightness=0.5, contrast=0.2,
-                                                                      saturation=0.6)]
+ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout, random_resized_crop,
+       partial(color_jitter, brightness=0.5, contrast=0.2, saturation=0.6)]
 
 
 def numbered(height=6, width=5):
