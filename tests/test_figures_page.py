@@ -407,13 +407,11 @@ def test_gradients_by_depth_layer_norm_and_weights(open_page, chromium, server, 
     page = phone.new_page()
     page.goto(server + CHAPTER["07"])
     fig, mine = of_kind(page, site, CHAPTER["07"], GradientFlow)
-    for share, expected in ((0.999, mine.depth), (0.02, 1)):
-        def tapped(share=share):
-            size = fig.locator(".ctr-flow svg").bounding_box()
-            fig.locator(".ctr-flow svg").tap(position={"x": share * size["width"], "y": size["height"] / 2})
-            return check_flow(page, fig, mine)
-
-        assert expected in (tapped(), tapped(), tapped()), "a finger may come while the page is still moving"
+    for share, expected in ((0.97, mine.depth), (0.02, 1)):
+        page.wait_for_timeout(500)  # taps that come while the page still moves are lost
+        size = fig.locator(".ctr-flow svg").bounding_box()
+        fig.locator(".ctr-flow svg").tap(position={"x": share * size["width"], "y": size["height"] / 2})
+        assert check_flow(page, fig, mine) == expected
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     phone.close()
 
