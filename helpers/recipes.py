@@ -6,7 +6,6 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-import torchvision
 from torch import nn
 
 from .augment import random_crop, random_flip
@@ -61,6 +60,8 @@ def textbook_resnet18(classes: int = 10) -> nn.Module:
 
     Takes images (N, 3, 32, 32) to logits (N, `classes`).
     """
+    import torchvision  # here, because it takes as long to import as all the rest of the course
+
     model = torchvision.models.resnet18(num_classes=classes)
     model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
     for layer in model.modules():

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checkpoint import Checkpoint
 from .data import ImageSet
 from .history import History
 from .watch import watched
@@ -17,14 +18,15 @@ _EVAL_BATCH = 1000
 def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = None, *, epochs: int,
         optimizer: torch.optim.Optimizer, scheduler=None, batch_scheduler=None,
         loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy, autocast: torch.dtype | None = None,
-        verbose: bool = True, monitor=None) -> History:
+        verbose: bool = True, monitor=None, checkpoint: Checkpoint | None = None) -> History:
     """Train `model` on `train`, any iterable of `(images, labels)` batches, and return the `History`.
 
     `val`, if given, is evaluated after each epoch. `scheduler` steps once an epoch (with the validation loss if it
     is a ReduceLROnPlateau), `batch_scheduler` once a batch. `loss_fn(logits, labels)` returns a mean over the batch.
     `autocast` is the type in which the model may compute what bears it, such as `half_precision(device)`; weights and
     loss stay in theirs.
-    A `TrainingMonitor` draws live curves instead of a progress bar and a line for each epoch.
+    A `TrainingMonitor` draws live curves instead of a progress bar and a line for each epoch. With a `Checkpoint`,
+    training goes on from its file if there is one.
 
     Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory, a loader that
     raises) is a `TrainingStopped` that says what to try and carries `.history`.
@@ -32,8 +34,11 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
     device = next(model.parameters()).device
     history = History(source=_source(train))
     compute_loss = _checked(loss_fn, train)
-    with watched(history, optimizer, verbose, monitor, epochs) as watch:
-        for epoch in range(epochs):
+    if checkpoint is not None:
+        checkpoint.attach(history, model=model, optimizer=optimizer, scheduler=scheduler,
+                          batch_scheduler=batch_scheduler)
+    with watched(history, optimizer, verbose, monitor, epochs, checkpoint) as watch:
+        for epoch in watch.epochs(epochs):
             model.train()
             for images, labels in watch.batches(train, epoch, epochs):
                 images, labels = images.to(device), labels.to(device)

@@ -1,5 +1,6 @@
 """What watches over a training loop from outside it: the count of an epoch, the guards, the live curves."""
 
+import itertools
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .checkpoint import Checkpoint
 from .history import History, TrainingStopped
 
 _CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
@@ -42,6 +44,20 @@ class Meter:
         self.seconds = time.perf_counter() - self._started
         return self
 
+    def state(self) -> dict:
+        """Return what has been counted so far, for a checkpoint."""
+        return {"losses": self._losses, "sizes": self._sizes, "hits": int(self._hits),
+                "seconds": time.perf_counter() - self._started}
+
+    @classmethod
+    def from_state(cls, state: dict) -> "Meter":
+        """Return the meter that had this state, to count on."""
+        meter = cls()
+        meter._losses, meter._sizes, meter._hits = list(state["losses"]), list(state["sizes"]), state["hits"]
+        meter.images = sum(meter._sizes)
+        meter._started -= state["seconds"]
+        return meter
+
     def losses_since(self, batch: int) -> list[float]:
         """Bring the losses after the first `batch` ones over (on a GPU this waits for them)."""
         return torch.stack(self._losses[batch:]).tolist() if self._losses[batch:] else []
@@ -54,10 +70,15 @@ class Meter:
 class Watch:
     """The guards of a training loop, kept outside it: see `watched`."""
 
-    def __init__(self, history: History, optimizer, verbose: bool, monitor=None):
+    def __init__(self, history: History, optimizer, verbose: bool, monitor=None, checkpoint: Checkpoint | None = None):
         self.history, self.optimizer, self.verbose, self.monitor = history, optimizer, verbose, monitor
+        self.checkpoint = checkpoint
         self.epoch = self.batch = self._shown = 0
         self.meter = Meter()
+
+    def epochs(self, count: int) -> range:
+        """Return the epochs that are still to be done."""
+        return range(self.checkpoint.epoch if self.checkpoint else 0, count)
 
     def batches(self, train: Iterable, epoch: int, epochs: int) -> Iterator:
         """Pass the batches of one epoch on, under a progress bar, looking at the loss now and then."""
@@ -67,7 +88,12 @@ class Watch:
                                "DataLoader.")
         quiet = not self.verbose or self.monitor is not None
         hidden = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
+        done = self.checkpoint.begin_epoch() if self.checkpoint else 0
         source = iter(tqdm(train, desc=f"epoch {epoch + 1}/{epochs}", leave=False, mininterval=0.5, **hidden))
+        if done:  # pass over what was done before the stop
+            self.batch = sum(1 for _ in itertools.islice(source, done))
+            self.meter = Meter.from_state(self.checkpoint.meter)
+            self.checkpoint.catch_up()
         while True:
             try:
                 batch = next(source)
@@ -82,6 +108,9 @@ class Watch:
                 self._check_loss()
             if self.monitor is not None and self.monitor.is_due():
                 self._show_batch(train)
+            if self.checkpoint and self.batch % self.checkpoint.every == 0:
+                self._check_loss()
+                self.checkpoint.save(epoch, self.batch, self.meter.state())
         if not self.batch:
             raise self.stopped("the training data gave no batch. A generator can be used up once only: pass "
                                "data.train.batches(…) or a DataLoader, which start anew each epoch.")
@@ -93,7 +122,9 @@ class Watch:
         self.monitor.show_batch(self.epoch, self.batch, len(train) if hasattr(train, "__len__") else None, new)
 
     def report(self) -> None:
-        """Show the epoch that has just been entered in the history."""
+        """Show the epoch that has just been entered in the history, and save it if that is wanted."""
+        if self.checkpoint:
+            self.checkpoint.save(self.epoch, 0, {})
         if self.monitor is not None:
             self.monitor.show_losses(self.meter.batch_losses[self._shown:])
             self.monitor.show_epoch(self.history, self.batch)
@@ -115,9 +146,10 @@ class Watch:
 
 
 @contextmanager
-def watched(history: History, optimizer, verbose: bool, monitor=None, epochs: int = 0) -> Iterator[Watch]:
+def watched(history: History, optimizer, verbose: bool, monitor=None, epochs: int = 0,
+            checkpoint: Checkpoint | None = None) -> Iterator[Watch]:
     """Give a `Watch`. Ctrl-C becomes a quiet end, every other stop a TrainingStopped that says what to try."""
-    watch, problem = Watch(history, optimizer, verbose, monitor), ""
+    watch, problem = Watch(history, optimizer, verbose, monitor, checkpoint), ""
     if monitor is not None:
         monitor.start(history, epochs)
     try:

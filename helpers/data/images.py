@@ -105,20 +105,23 @@ class Batches:
         return math.ceil(self.epoch_size / self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        data = self.data
-        if self.shuffle:
-            # Drawn on the CPU, so that one seed gives one order on every device.
-            order = torch.randperm(len(data))[:self.epoch_size].to(data.images.device).split(self.batch_size)
-        else:
-            steps = range(0, self.epoch_size, self.batch_size)
-            order = (slice(i, min(i + self.batch_size, self.epoch_size)) for i in steps)
-        for picked in order:
-            images = data.images[picked]
-            if self.augment:
-                images = images.float().div_(255)
-                for change in self.augment:
-                    images = change(images)
-            yield data.normalize(images), data.labels[picked]
+        return map(self.cut, self.order())
+
+    def order(self, generator: torch.Generator | None = None) -> Sequence[Tensor]:
+        """Return the numbers of the images in each batch of an epoch, drawn from `generator` where they are drawn."""
+        count = len(self.data)
+        # Drawn on the CPU, so that one seed gives one order on every device.
+        numbers = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        return numbers[:self.epoch_size].to(self.data.images.device).split(self.batch_size)
+
+    def cut(self, picked: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images with these numbers, augmented and normalised, and their labels."""
+        images = self.data.images[picked]
+        if self.augment:
+            images = images.float().div_(255)
+            for change in self.augment:
+                images = change(images)
+        return self.data.normalize(images), self.data.labels[picked]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Figures to play with: in a notebook, and on a page without Python."""
 
+from .allreduce import ALGORITHMS, AllReduce
 from .augment import AugmentPlayground
 from .conv import PATTERNS, ConvExplorer
 from .field import STACKS, ReceptiveField
@@ -9,11 +10,15 @@ from .graph import AutogradGraph
 from .monitor import TrainingMonitor
 from .norm import BatchNormExplorer
 from .pool import PoolExplorer
+from .schedule import SCHEDULES, ScheduleExplorer
 
 __all__ = [
+    "ALGORITHMS",
     "DEPTHS",
     "PATTERNS",
+    "SCHEDULES",
     "STACKS",
+    "AllReduce",
     "AugmentPlayground",
     "AutogradGraph",
     "BadValue",
@@ -23,5 +28,6 @@ __all__ = [
     "GradientFlow",
     "PoolExplorer",
     "ReceptiveField",
+    "ScheduleExplorer",
     "TrainingMonitor",
 ]

@@ -12,7 +12,7 @@ import traitlets as t
 from torch import Tensor
 
 _FOLDER = resources.files(__package__)
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./common\.js";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 
 class BadValue(t.TraitError, ValueError):
@@ -20,11 +20,12 @@ class BadValue(t.TraitError, ValueError):
 
 
 def module(name: str) -> str:
-    """Return the figure's JavaScript as one file: the shared code, and `name`.js without its import of it."""
-    own, imports = _IMPORT.subn("", (_FOLDER / f"{name}.js").read_text(encoding="utf-8"))
-    if imports != 1:
-        raise ValueError(f"{name}.js must import from ./common.js in one statement.")
-    return (_FOLDER / "common.js").read_text(encoding="utf-8") + own
+    """Return the figure's JavaScript as one file: the shared code, other files that `name`.js imports, and itself."""
+    own = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+    parts = _IMPORT.findall(own)
+    if parts[:1] != ["common"] or len(set(parts)) < len(parts):
+        raise ValueError(f"{name}.js must import from ./common.js first, and from each file in one statement.")
+    return "".join((_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in parts) + _IMPORT.sub("", own)
 
 
 class Figure(anywidget.AnyWidget):
