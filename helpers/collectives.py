@@ -6,20 +6,23 @@ from torch import Tensor, nn
 
 
 def ring_all_reduce(vector: Tensor) -> Tensor:
-    """Return the sum of all ranks' vectors (n,), by passing parts of them around a ring, as chapter 10 builds it.
+    """Return the sum of all ranks' vectors (n,), by passing parts of them around a ring.
 
-    Every rank sends 2(P − 1) parts of n/P numbers to its right neighbour, whatever the number P of ranks. Source:
-    Patarasuk and Yuan, Bandwidth Optimal All-reduce Algorithms, 2009.
+    Each rank sends 2(P − 1) parts of n/P numbers to its right neighbour. Source: Patarasuk
+    and Yuan, Bandwidth Optimal All-reduce Algorithms, 2009.
     """
     rank, world = dist.get_rank(), dist.get_world_size()
     right, left = (rank + 1) % world, (rank - 1) % world
     parts = [part.clone() for part in vector.tensor_split(world)]
     for step in range(2 * (world - 1)):
-        adding = step < world - 1                                  # first add up, then pass on what is complete
-        out = (rank - step) % world if adding else (rank + 1 - (step - world + 1)) % world
-        into = (out - 1) % world                                   # what my left neighbour sends me
+        adding = step < world - 1        # first add up, then pass on what is complete
+        if adding:
+            out = (rank - step) % world
+        else:
+            out = (rank + 1 - (step - world + 1)) % world
+        into = (out - 1) % world         # what my left neighbour sends me
         received = torch.empty_like(parts[into])
-        sending = dist.isend(parts[out].contiguous(), right)       # without waiting, or all would wait for all
+        sending = dist.isend(parts[out].contiguous(), right)  # without waiting
         dist.recv(received, left)
         sending.wait()
         parts[into] = parts[into] + received if adding else received
