@@ -16,10 +16,7 @@ def ring_all_reduce(vector: Tensor) -> Tensor:
     parts = [part.clone() for part in vector.tensor_split(world)]
     for step in range(2 * (world - 1)):
         adding = step < world - 1        # first add up, then pass on what is complete
-        if adding:
-            out = (rank - step) % world
-        else:
-            out = (rank + 1 - (step - world + 1)) % world
+        out = (rank - step) % world      # the part that I pass on
         into = (out - 1) % world         # what my left neighbour sends me
         received = torch.empty_like(parts[into])
         sending = dist.isend(parts[out].contiguous(), right)  # without waiting
