@@ -2,6 +2,7 @@
 
 from .augment import Mixup, color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from .checkpoint import BadCheckpoint, Checkpoint
+from .clinic import diagnose
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, load_cifar10
 from .device import get_device, half_precision, set_seed
@@ -73,6 +74,7 @@ __all__ = [
     "conv_out_size",
     "count_parameters",
     "cutout",
+    "diagnose",
     "evaluate",
     "expect_band",
     "fit",

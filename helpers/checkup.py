@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from .symptoms import Finding, floor_of_probabilities, in_labels, in_numbers, in_outputs
+from .logits import floor_of_probabilities, in_numbers
+from .symptoms import Finding, in_labels, in_outputs
 from .untouched import SENSITIVE, Witness, kept
 
 

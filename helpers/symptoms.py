@@ -1,6 +1,5 @@
 """What can be wrong with images, labels and outputs, each told in two or three sentences: see `diagnose`."""
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -171,25 +170,6 @@ def in_outputs(outputs, count: int, classes: int | None) -> Iterator[Finding]:
             f"{classes} outputs, one for each."))
 
 
-def in_numbers(logits: Tensor) -> Finding | None:
-    """Return what is wrong with numbers (N, K) that go into a cross-entropy, which takes the softmax itself."""
-    if logits.ndim != 2 or len(logits) < 2 or logits.min() < 0 or not torch.isfinite(logits).all():
-        return None
-    rows, columns = ((logits.float().sum(dim) - 1).abs().max().item() < 1e-2 for dim in (1, 0))
-    if logits.shape[1] > 1 and rows:
-        return Finding("softmax before cross-entropy", (
-            "What the loss is given is positive and adds up to 1 for each image: a softmax has been taken, and "
-            "cross-entropy takes it once more. Numbers between 0 and 1 look much alike to it: the loss cannot fall "
-            f"below {floor_of_probabilities(logits.shape[1]):.2f} and gradients are small. Leave the softmax out, "
-            "and take it when you want to read probabilities."))
-    if columns:
-        return Finding("wrong axis", (
-            f"What the loss is given adds up to 1 over the {len(logits)} images, for each class: a softmax over the "
-            "batch, so that the images of a batch compete with each other. An image's classes lie along axis 1; and "
-            "before cross-entropy there should be no softmax at all, since it takes its own."))
-    return None
-
-
 def in_model_error(problem: Exception, images: Tensor, model: nn.Module) -> Finding:
     """Say what a model that cannot compute with the images seems to want."""
     said, shape, name, hint = str(problem).split("\n")[0], tuple(images.shape), "the model raises", ""
@@ -212,8 +192,3 @@ def in_model_error(problem: Exception, images: Tensor, model: nn.Module) -> Find
     hint = hint or "Print x.shape after each line of forward to find the place."
     return Finding(name, (f"On images of shape {shape}, {images.dtype}, the model stops with "
                           f"{type(problem).__name__}: {said.rstrip('.')}. {hint}"))
-
-
-def floor_of_probabilities(classes: int) -> float:
-    """Return the lowest cross-entropy that numbers from 0 to 1 can reach: 1 for the right class, 0 for the others."""
-    return math.log(1 + (classes - 1) / math.e)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .symptoms import Finding, in_numbers
+from .logits import in_numbers
+from .symptoms import Finding
 from .untouched import SENSITIVE, Witness, anew, kept
 
 _CALLS = 8   # of a step in which the optimizer should move once, also where gradients are gathered

@@ -15,9 +15,9 @@ from torch import nn
 from torch.optim.optimizer import _global_optimizer_pre_hooks
 
 from helpers.augment import color_jitter, cutout, random_crop, random_flip, random_resized_crop
+from helpers.clinic import diagnose
 from helpers.data import ImageSet, channel_statistics, load_cifar10, standin
 from helpers.device import set_seed
-from helpers.diagnose import diagnose
 from helpers.models import BNLeNet, FastResNet, LeNet, ResNet
 from helpers.symptoms import unrelated, wrapped
 from helpers.train import evaluate, fit
@@ -182,6 +182,12 @@ def brightened():
 @case("wrong axis", {"images mixed"})
 def softmax_over_the_batch():
     return nn.Sequential(lenet(), nn.Softmax(0)), BATCH, {}
+
+
+@case("wrong axis")
+def log_softmax_over_the_batch():
+    model = lenet()
+    return model, BATCH, {"step": healthy(model, sgd(model), lambda x, y: F.cross_entropy(x.log_softmax(0), y))}
 
 
 @case("learning rate too high")
@@ -531,7 +537,7 @@ def test_every_fault_has_its_name(make, name, also):
 def test_every_check_has_a_case():
     """As many cases as places where a name is given: none can be taken away unseen."""
     given = Counter()
-    for module in ("diagnose", "symptoms", "checkup", "trials"):
+    for module in ("clinic", "symptoms", "logits", "checkup", "trials"):
         given.update(re.findall(r'(?:Finding\(|name, hint = )"([^"]+)"',
                                 (ROOT / "helpers" / f"{module}.py").read_text(encoding="utf-8")))
     tested = Counter(parameters.values[1] for parameters in CASES)
