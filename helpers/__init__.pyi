@@ -9,7 +9,7 @@ from .device import get_device, half_precision, set_seed
 from .distributed import launch, process_group
 from .history import History, TrainingStopped
 from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
-from .photos import load_photo
+from .photos import load_photo, show_screenshot
 from .pictures import show_images, show_maps, show_predictions
 from .plots import (
     class_accuracy,
@@ -25,6 +25,7 @@ from .shard import Shard
 from .style import use_course_style
 from .timing import seconds_per_call
 from .train import evaluate, fit, predict
+from .warm import keep_warm
 from .widgets import (
     AllReduce,
     AugmentPlayground,
@@ -80,6 +81,7 @@ __all__ = [
     "fit",
     "get_device",
     "half_precision",
+    "keep_warm",
     "launch",
     "lenet_run",
     "load_cifar10",
@@ -103,6 +105,7 @@ __all__ = [
     "show_images",
     "show_maps",
     "show_predictions",
+    "show_screenshot",
     "textbook_resnet18",
     "use_course_style",
 ]

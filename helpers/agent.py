@@ -10,20 +10,24 @@ import sys
 import uuid
 from pathlib import Path
 
-import torch
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from .orphans import end_with_parent
 from .rank import for_launch
+from .warm import can_fork
 
 
 def main() -> int:
-    """Run the ranks; write the exit code of every one that failed, by rank, in the order in which they did."""
-    folder, target, processes = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    """Read the command line."""
     end_with_parent()
-    forks = sys.platform == "linux" and not torch.cuda.is_available()
+    return run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+
+
+def run(folder: Path, target: str, processes: int) -> int:
+    """Run the ranks; write the exit code of every one that failed, by rank, in the order in which they did."""
+    forks = can_fork()
     if forks:
         importlib.import_module(target.partition(":")[0])
     config = LaunchConfig(

@@ -5,7 +5,6 @@ import inspect
 import json
 import os
 import pickle
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ import torch.distributed as dist
 
 from .device import get_device
 from .rank import DEADLINE
+from .warm import Forked, start_agent
 from .wreckage import LaunchError, explain
 
 _POLL = 0.05           # seconds between two looks at the ranks
@@ -39,6 +39,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
     A rank that raises or is killed ends all of them, at most 15 seconds later; ranks that have not returned after
     `timeout` seconds are ended too, a few seconds later. Either is a `LaunchError` that names the rank and says
     where it stood. Ctrl-C ends them as well. No process is left, and nothing is written into the working folder.
+    See `keep_warm` for many launches in a row.
     """
     target = _importable(worker)
     try:
@@ -55,9 +56,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
             raise ValueError(f"An argument cannot be sent to another process: {problem}. Numbers, strings, tensors "
                              "and lists of them can; functions of this notebook and open files cannot.") from problem
         deadline = time.time() + timeout
-        with (folder / "agent.log").open("wb") as log:
-            agent = psutil.Popen([sys.executable, "-m", "helpers.agent", name, target, str(processes)], stdout=log,
-                                 stderr=log, stdin=subprocess.DEVNULL, env=_environment(processes, deadline))
+        agent = start_agent(folder, target, processes, _environment(processes, deadline))
         family, shown = _Family(agent, folder), _Shown(folder)
         try:
             in_time = _watch(family, deadline, shown)
@@ -67,7 +66,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
         finally:
             family.end()
         shown.rest(processes)
-        if agent.returncode or not in_time:
+        if agent.poll() or not in_time:
             report = folder / "report.json"
             codes = json.loads(report.read_text()) if report.exists() else {}
             raise explain(folder, processes, codes, None if in_time else timeout)
@@ -124,7 +123,7 @@ def _environment(processes: int, deadline: float) -> dict[str, str]:
 class _Family:
     """torchrun and all that it has started. Processes are known by pid and time of birth: pids are used again."""
 
-    def __init__(self, agent: psutil.Popen, folder: Path):
+    def __init__(self, agent: psutil.Popen | Forked, folder: Path):
         self.agent, self.folder = agent, folder
         self._known: set[psutil.Process] = set()
 

@@ -1,6 +1,7 @@
 """`launch` and the workers of chapter 10: right numbers, and nothing left behind whatever goes wrong."""
 
 import gc
+import importlib
 import os
 import shutil
 import signal
@@ -16,26 +17,40 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers import LaunchError, Shard, launch, workers
+from helpers import LaunchError, Shard, keep_warm, launch, warm, workers
 from helpers.data.images import Batches
 from helpers.rank import parsed
 from tests import odd_workers
 
 ROOT = Path(__file__).parent.parent
+both_ways = pytest.mark.parametrize("nothing_is_left", ["cold", "warm"], indirect=True)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals as on Linux and macOS")
 
 
 def left_over() -> tuple[set, set, set]:
-    """Return this process's children, the ports that are listened at, and the folders of launches."""
+    """Return this process's children, but for the one that is kept to wait, the ports that are listened at, and the folders of launches."""
     ports = {(c.laddr.ip, c.laddr.port) for p in [psutil.Process(), *psutil.Process().children(recursive=True)]
              for c in p.net_connections(kind="tcp") if c.status == psutil.CONN_LISTEN}
-    children = {p.pid for p in psutil.Process().children(recursive=True)}
+    waiting = {warm._kept["process"].pid} if warm._kept else set()
+    children = {p.pid for p in psutil.Process().children(recursive=True)} - waiting
     return children, ports, set(Path(tempfile.gettempdir()).glob("launch-*"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nobody_waits_afterwards():
+    yield
+    keep_warm(False)
+
+
 @pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path, monkeypatch):
-    """Every test runs in an empty working folder and must leave no process, port, file or folder behind."""
+def nothing_is_left(tmp_path, monkeypatch, request):
+    """Every test runs in an empty working folder and must leave no process, port, file or folder behind.
+
+    Launches are warm, to save minutes; tests marked `both_ways` are run cold too, as a learner's first launch is.
+    """
+    keep_warm(getattr(request, "param", "warm") == "warm")
+    if warm._wanted and not warm._kept:
+        launch(workers.hello, processes=2)  # which starts the process that waits
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
@@ -52,6 +67,7 @@ def orphans(marker: str) -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if any(marker in word for word in p.info["cmdline"] or [])]
 
 
+@both_ways
 def test_every_rank_answers_and_the_output_is_in_order(capfd):
     assert launch(workers.hello, processes=3) == [
         {"mine": [10.0 * (r + 1)], "all_reduce": [60.0], "broadcast": [10.0], "all_gather": [10.0, 20.0, 30.0]}
@@ -60,6 +76,7 @@ def test_every_rank_answers_and_the_output_is_in_order(capfd):
     assert [line[:23] for line in lines] == [f"[rank {r}] I am rank {r} of" for r in range(3)]
 
 
+@both_ways
 def test_output_is_labelled_line_by_line(capfd):
     assert launch(odd_workers.shouts, processes=2, lines=500) == [0, 1]
     out, err = capfd.readouterr()
@@ -139,6 +156,7 @@ def test_no_sync_sends_once_a_step_and_small_buckets_send_more():
 
 # --- what goes wrong ---
 
+@both_ways
 @pytest.mark.parametrize("how, words", [
     ("raise", r"Rank 1 of 2 failed: ZeroDivisionError: division by zero, on purpose\n(.|\n)*in fail"),
     ("exit", r"Rank 1 of 2 ended with exit code 3"),
@@ -151,6 +169,7 @@ def test_a_rank_that_fails_is_named(how, words):
     assert time.time() - started < 60  # the promise is 15 s on a computer that is not busy; the ranks wait for ever
 
 
+@both_ways
 def test_a_rank_that_does_not_come_is_named():
     with pytest.raises(LaunchError, match=r"After 8 seconds .*Rank 0 was waiting .*called from workers.py, line \d+, "
                                           r"in fail.*Rank 1 was busy in workers.py.*without rank 1") as failed:
@@ -164,6 +183,7 @@ def test_ranks_that_wait_for_each_other_are_not_blamed():
     assert failed.value.rank is None
 
 
+@both_ways
 @posix
 def test_a_rank_that_does_not_listen_is_ended_all_the_same():
     started = time.time()
@@ -172,6 +192,7 @@ def test_a_rank_that_does_not_listen_is_ended_all_the_same():
     assert time.time() - started < 60
 
 
+@both_ways
 def test_children_of_a_rank_end_with_it():
     with pytest.raises(LaunchError, match="with a child"):
         launch(odd_workers.starts_children, processes=2)
@@ -247,15 +268,75 @@ def check_repeated(times: int):
     assert (own.num_fds(), own.num_threads(), left_over()) == before
 
 
+@both_ways
 @posix
 def test_launches_in_a_row_leak_nothing():
     check_repeated(2)
 
 
+@both_ways
 @posix
 @pytest.mark.long
 def test_twenty_launches_in_a_row_leak_nothing():
     check_repeated(20)
+
+
+# --- the process that waits ---
+
+linux = pytest.mark.skipif(not warm.can_fork(), reason="launches are warm on Linux without a GPU only")
+
+
+@linux
+def test_a_warm_launch_imports_the_worker_anew(tmp_path, monkeypatch):
+    """What is edited between two launches counts, and the working folder is that of the moment."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "edited_worker.py"
+    for number in (1, 2):
+        path.write_text(f"import os\n\ndef work():\n    return {number}, os.getcwd(), os.environ['SAID']\n")
+        os.utime(path, (number, number))  # a file that is rewritten within a second would be read from the cache
+        importlib.invalidate_caches()
+        module = importlib.reload(importlib.import_module("edited_worker"))
+        monkeypatch.setenv("SAID", str(number))
+        (tmp_path / f"{number}").mkdir()
+        monkeypatch.chdir(tmp_path / f"{number}")
+        assert launch(module.work, processes=1) == [(number, str(tmp_path / f"{number}"), str(number))]
+    keep_warm(False)  # it was started with another path
+
+
+@linux
+def test_other_settings_start_another_process_that_waits(monkeypatch):
+    before = warm._kept["process"].pid
+    monkeypatch.setenv("TORCH_SHOW_CPP_STACKTRACES", "1")
+    launch(workers.hello, processes=1)
+    assert warm._kept["process"].pid != before and not psutil.pid_exists(before)
+    keep_warm(False)
+    assert not warm._kept
+    keep_warm()
+    monkeypatch.undo()
+    launch(workers.hello, processes=1)
+    keep_warm(False)
+
+
+@linux
+def test_without_the_process_that_waits_a_launch_is_cold(capfd):
+    warm._kept["process"].kill()
+    warm._kept["process"].wait()
+    assert len(launch(workers.hello, processes=2)) == 2
+
+
+@linux
+def test_the_process_that_waits_ends_with_its_notebook(tmp_path):
+    code = ("from helpers import keep_warm, launch, warm, workers\nkeep_warm()\nlaunch(workers.hello, processes=1)\n"
+            "print('pid', warm._kept['process'].pid, flush=True)\nimport time\ntime.sleep(600)")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)}) as notebook:
+        pid = int(next(line for line in notebook.stdout if line.startswith("pid")).split()[1])
+        assert psutil.pid_exists(pid)
+        notebook.kill()
+    deadline = time.time() + 30
+    while psutil.pid_exists(pid):
+        assert time.time() < deadline
+        time.sleep(0.1)
 
 
 # --- the same workers by torchrun, on one host and on two ---
