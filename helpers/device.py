@@ -7,6 +7,8 @@ import numpy as np
 import torch
 
 _CHOICES = ("cuda", "mps", "cpu")
+# cuBLAS refuses to be deterministic without it, and looks only once, at its first product
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _available(name: str) -> bool:
@@ -71,7 +73,5 @@ def set_seed(seed: int = 0, deterministic: bool = False) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without it
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = False

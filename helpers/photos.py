@@ -1,5 +1,7 @@
 """Real photographs that need no download: they come with scikit-image."""
 
+from importlib import resources
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,3 +32,10 @@ def load_photo(name: str = "astronaut", size: int | None = None, *, gray: bool =
         new = (max(1, round(height * scale)), max(1, round(width * scale)))
         photo = F.interpolate(photo[None], new, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)
     return photo
+
+
+def show_screenshot(name: str):
+    """Return a picture of a program's window that the course ships, for a notebook to show: `"tensorboard"`."""
+    from IPython.display import Image  # here: only notebooks have it
+
+    return Image(resources.files("helpers").joinpath(f"screenshot_{name}.png").read_bytes(), format="png")

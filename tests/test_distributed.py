@@ -28,7 +28,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals as on Linux 
 
 
 def left_over() -> tuple[set, set, set]:
-    """Return this process's children, but for the one that is kept to wait, the ports that are listened at, and the folders of launches."""
+    """Return this process's children but for one that waits, the ports listened at, and the folders of launches."""
     ports = {(c.laddr.ip, c.laddr.port) for p in [psutil.Process(), *psutil.Process().children(recursive=True)]
              for c in p.net_connections(kind="tcp") if c.status == psutil.CONN_LISTEN}
     waiting = {warm._kept["process"].pid} if warm._kept else set()

@@ -27,7 +27,6 @@ from helpers.widgets import (
 from helpers.widgets.allreduce import _written
 
 CHAPTER = {path[5:7]: path for path in PAGES[1:]}
-needs_chapter_9 = pytest.mark.skipif("09" not in CHAPTER, reason="ScheduleExplorer's chapter, 9, is being written")
 SLIDERS = {"ConvExplorer": ["input size", "kernel size", "stride", "padding", "dilation"],
            "PoolExplorer": ["input size", "window", "stride", "padding"]}
 
@@ -534,7 +533,6 @@ CONTROLS = {"StepLR": {"step_size": "step_size", "gamma": "gamma"}, "Exponential
             "ReduceLROnPlateau": {"factor": "factor", "patience": "patience"}, "constant": {}}
 
 
-@needs_chapter_9
 def test_schedules_with_all_their_settings(open_page, site):
     tab = open_page(CHAPTER["09"])
     fig, mine = of_kind(tab, site, CHAPTER["09"], ScheduleExplorer)
@@ -566,7 +564,6 @@ def test_schedules_with_all_their_settings(open_page, site):
     change(epochs, "epochs")
 
 
-@needs_chapter_9
 def test_a_schedule_that_does_not_fit_is_refused_or_made_to_fit(open_page, site):
     tab = open_page(CHAPTER["09"])
     fig, mine = of_kind(tab, site, CHAPTER["09"], ScheduleExplorer)
@@ -597,7 +594,6 @@ def test_a_schedule_that_does_not_fit_is_refused_or_made_to_fit(open_page, site)
     assert slider.input_value() == "5"
 
 
-@needs_chapter_9
 def test_epochs_of_a_schedule_are_read_by_keyboard_mouse_and_finger(open_page, chromium, server, site):
     tab = open_page(CHAPTER["09"])
     fig, mine = of_kind(tab, site, CHAPTER["09"], ScheduleExplorer)

@@ -1,0 +1,55 @@
+"""Take chapter 9's picture of TensorBoard: its seven runs on the real CIFAR-10, logged and opened as the chapter says.
+
+    COURSE_DATA=… .venv/bin/python tools/tensorboard_picture.py
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+CELLS = ("import inspect", "epochs = budget(", "class WarmupCosine", "steps = epochs", "SummaryWriter(")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def main() -> int:
+    """Run the cells that log, start TensorBoard on the folder, and save what Chromium shows of it."""
+    import tensorboard.program
+
+    from tools.notebooks import cell_with
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium:
+        print("This needs Chromium.")
+        return 1
+    os.environ["COURSE_PROFILE"] = "cpu"
+    names: dict = {"scratch": tempfile.TemporaryDirectory()}
+    for text in CELLS:
+        exec(cell_with("09", text), names)
+    if "stand-in" in names["data"].source:
+        print("This needs the real CIFAR-10: name its folder in COURSE_DATA.")
+        return 1
+    board = tensorboard.program.TensorBoard()
+    board.configure(logdir=str(names["logs"]), host="127.0.0.1", port=0)
+    address = board.launch()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 760})
+        page.goto(f"{address}#timeseries")
+        page.wait_for_timeout(6000)
+        page.get_by_role("button", name="Settings").click()  # closes them: three charts find room
+        page.get_by_placeholder("Filter tags (regex)").fill("epoch")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=ROOT / "helpers" / "screenshot_tensorboard.png")
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
