@@ -40,11 +40,12 @@ def main() -> int:
     address = board.launch()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 760})
+        page = browser.new_page(viewport={"width": 1600, "height": 660})
         page.goto(f"{address}#timeseries")
         page.wait_for_timeout(6000)
         page.get_by_role("button", name="Settings").click()  # closes them: three charts find room
-        page.get_by_placeholder("Filter tags (regex)").fill("epoch")
+        page.get_by_role("combobox", name="Filter tags (regex)").fill("epoch")
+        page.keyboard.press("Escape")  # closes the list of what fits
         page.wait_for_timeout(3000)
         page.screenshot(path=ROOT / "helpers" / "screenshot_tensorboard.png")
         browser.close()

@@ -97,7 +97,7 @@ export function render(context) {
   const key = make("div", { class: "ctr-key" },
     ...["schedule", "level", "tenth", "others"].map((kind) => make("span", {}, sample(kind), " ", make("span"))));
   const now = make("div", { class: "ctr-formula", role: "status" });
-  const text = make("pre", { class: "ctr-sum ctr-code", role: "group", "aria-label": "the code", tabindex: 0 });
+  const text = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the code", tabindex: 0 });
   const caption = make("caption"), body = make("tbody");
   const heads = ["schedule", "rate", "loss"].map((name) => make("th", { scope: "col" }, name));
   root.append(make("div", { class: "ctr-controls" }, ...Object.values(controls).map((one) => one.element)), message,
