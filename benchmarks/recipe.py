@@ -1,21 +1,17 @@
-"""Chapter 9's experiments for several seeds: schedules, warm-up, one change at a time, and speeds with torch.compile.
+"""Chapter 9's experiments for several seeds: schedules, warm-up, and one change at a time.
 
     make bench, or: python benchmarks/recipe.py [--seeds 3]
 
 Writes helpers/measured_recipe.json, whose ranges the chapter cites.
 """
 
-import os
-
-import torch
 from cells import measure
 
-os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # or the second seed would find the first one's kernels
 LONGER = 5, 12_000  # epochs, and images in each
 
 
 def collect(names: dict) -> dict:
-    """Return the accuracies of all experiments, the last one also in longer runs, and speeds."""
+    """Return the accuracies of all experiments, the last one also in longer runs."""
     runs = {"schedules": names["by_schedule"] | {"always 0.01": names["by_rate"]["always 0.01"]},
             "warm-up": names["warmed"]}
     found = {part: {name: run.val_accuracy[-1] for name, run in of.items()} for part, of in runs.items()}
@@ -25,16 +21,10 @@ def collect(names: dict) -> dict:
     for part, pairs in (("short", names["bought"]), ("longer", longer)):
         found[part] = {name: validation for name, (_, validation) in pairs.items()}
         found[f"{part}, training"] = {name: training for name, (training, _) in pairs.items()}
-    for net in (names["FastResNet"], names["helpers"].LeNet, names["BNLeNet"]):
-        speeds = {name: names["speed"](net, **setting)[0] for name, setting in names["settings"].items()}
-        torch._dynamo.reset()  # or it would know the network from the seed before
-        speeds["compiled"], first = names["speed"](net, compiled=names["if_possible"])
-        found[f"times as fast, {net.__name__}"] = {name: one / speeds["float32"] for name, one in speeds.items()}
-        found[f"seconds to compile, {net.__name__}"] = first
     return found
 
 
 if __name__ == "__main__":
-    measure(__doc__, "09", ["import inspect", "class WarmupCosine", "size = budget("],
-            ["epochs = budget(", "steps = epochs", "def fast_with", "settings = {", "def if_possible",
-             "def recipe(", "bought = {"], collect, "measured_recipe.json")
+    measure(__doc__, "09", ["import inspect", "class WarmupCosine"],
+            ["epochs = budget(", "steps = epochs", "def fast_with", "def recipe(", "bought = {"], collect,
+            "measured_recipe.json")

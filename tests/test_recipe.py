@@ -145,11 +145,20 @@ def test_the_tables_of_chapter_9_cite_what_was_measured():
         assert f"| {name} | {percent(*accuracy)} |" in text, name
     for name in found["short"]:
         assert f"| {name} | {percent(*found['short'][name])} | {percent(*found['longer'][name])} |" in text, name
+
+
+def test_the_table_of_speeds_in_chapter_9_cites_what_was_measured():
+    found, text = helpers.read_json("measured_recipe_speed.json"), text_of("09")
+    assert found["seeds"] >= 3 and "stand-in" not in found["source"]
+    found = found["lowest and highest"]
     for net in ("FastResNet", "LeNet", "BNLeNet"):
         times = found[f"times as fast, {net}"]
         cells = [f"{low:.1f} to {high:.1f}" if f"{low:.1f}" != f"{high:.1f}" else f"{low:.1f}"
                  for low, high in (times[name] for name in ("channels_last", "bfloat16", "both", "compiled"))]
         assert f"| {net} | {' | '.join(cells)} |" in text, net
+    for net in ("FastResNet", "BNLeNet"):
+        low, high = (f"{seconds:.0f}" for seconds in found[f"seconds to compile, {net}"])
+        assert (f"{low} to {high}" if low != high else low) in text, net
 
 
 def test_the_lines_about_chapter_9_are_everywhere():

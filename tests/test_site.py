@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -86,12 +87,15 @@ def test_search_index_knows_the_chapters(site):
     assert "jacobian" in index and "momentum" in index
 
 
-def test_a_second_build_runs_no_notebook(site):
+def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_path):
     environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
-    (site / "objects.inv").unlink()
-    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(site.parents[1])]
+    shutil.copytree(site.parent, tmp_path / "_build")  # other tests are reading the first one
+    (tmp_path / "_build" / "html" / "objects.inv").unlink()
+    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(tmp_path)]
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "Executing notebook" not in again.stdout + again.stderr
+    assert (tmp_path / "_build" / "html" / "objects.inv").exists()
+    assert f"Open it in a browser:\n\n    {(tmp_path / '_build/html/index.html').as_uri()}" in again.stdout
 
 
 def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
