@@ -174,13 +174,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--parts", nargs="+", default=["speed", "rungs", "final", "textbook"])
     parser.add_argument("--stand-in", action="store_true")
+    parser.add_argument("--output", type=Path, help="where to write instead of helpers/measured_ladder….json")
     arguments = parser.parse_args()
     if arguments.stand_in:
         os.environ["COURSE_DATA"], arguments.parts = "stand-in", ["rungs"]
     data = load_cifar10()
     if (data.source == STAND_IN) != arguments.stand_in:
         sys.exit("This benchmark needs the real CIFAR-10: name its folder in COURSE_DATA.")
-    path = FOLDER / ("measured_ladder_standin.json" if arguments.stand_in else "measured_ladder.json")
+    path = arguments.output or FOLDER / f"measured_ladder{'_standin' if arguments.stand_in else ''}.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     special = STAND_IN_RUN if arguments.stand_in else {}
     work = {"speed": partial(speeds, data), "rungs": partial(rungs, arguments.seeds, **special),
