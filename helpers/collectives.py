@@ -19,9 +19,10 @@ def ring_all_reduce(vector: Tensor) -> Tensor:
         out = (rank - step) % world      # the part that I pass on
         into = (out - 1) % world         # what my left neighbour sends me
         received = torch.empty_like(parts[into])
-        sending = dist.isend(parts[out].contiguous(), right)  # without waiting
-        dist.recv(received, left)
-        sending.wait()
+        both = [dist.P2POp(dist.isend, parts[out].contiguous(), right),
+                dist.P2POp(dist.irecv, received, left)]
+        for message in dist.batch_isend_irecv(both):  # both begin, then we wait
+            message.wait()
         parts[into] = parts[into] + received if adding else received
     return torch.cat(parts)
 

@@ -8,11 +8,11 @@ export const ALGORITHMS = [RING, ONE, ALL];
 const TEXTS = {
   [RING]: { phases: ["reduce-scatter: each rank sends one chunk to the next one, which adds it",
     "all-gather: each rank sends one complete chunk to the next one, which keeps it"],
-  rule: (n) => `Each rank sends 2(n − 1)/n vectors, below 2 for any n: 2·${n - 1}/${n}·${n} = ${2 * n - 2} numbers.` },
+  rule: (n) => `Each of P ranks sends 2(P − 1)/P vectors, below 2 for any P: 2·${n - 1}/${n}·${n} = ${2 * n - 2} numbers.` },
   [ONE]: { phases: ["to one: rank 0 gets the vector of a rank, and adds it", "back: rank 0 sends its sums to a rank"],
-    rule: (n) => `Through the link of rank 0 go 2(n − 1) vectors, 2·${n - 1}·${n} = ${2 * n * (n - 1)} numbers.` },
+    rule: (n) => `Through the link of rank 0 go 2(P − 1) vectors, 2·${n - 1}·${n} = ${2 * n * (n - 1)} numbers.` },
   [ALL]: { phases: ["everyone to everyone: each rank sends its own vector to another one, which adds it"],
-    rule: (n) => `Each rank sends its vector n − 1 times, ${n - 1}·${n} = ${n * (n - 1)} numbers.` },
+    rule: (n) => `Each rank sends its vector P − 1 times, ${n - 1}·${n} = ${n * (n - 1)} numbers.` },
 };
 const LINK = { megabytes: ["megabytes", "MB"], gigabits: ["gigabits per s", "Gbit/s"], latency: ["latency, µs", "µs"] };
 const GAP = 0.15, LANE = 9;  // between what a rank sends and gets, in cells; between two lines, in pixels
@@ -170,7 +170,7 @@ export function render(context) {
     hint("A row is a rank, a column a chunk. → was sent in this step, + was added, = replaced what was there; ✓ is a "
       + "complete sum; the darker a cell, the more ranks are in it. Guess the next step, then look. Point at a number "
       + "held, or walk with the arrow keys, to see its terms; click one at the start to change it. Afterwards, "
-      + "DistributedDataParallel divides the sums by n, the number of processes."),
+      + "DistributedDataParallel divides the sums by P, the number of processes."),
     costs, make("div", row, ...Object.values(links).map((one) => one.element)), times,
     hint("Time = steps × latency + bytes / bandwidth, for a vector of so many megabytes in each rank. Assumed: one "
       + "link for each rank, which sends and receives at the same time; adding takes no time."));

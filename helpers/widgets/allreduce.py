@@ -30,18 +30,18 @@ class Transfer(NamedTuple):
 
 
 class AllReduce(Figure, script="allreduce"):
-    """An all-reduce of `processes` ranks, 2 to 6, stepped through: in the end each rank holds `values.sum(0)`.
+    """An all-reduce of P = `processes` ranks, 2 to 6, stepped through: in the end each rank holds `values.sum(0)`.
 
     `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one number here. `step`,
     from 0 to `steps`: how many steps are done. `algorithm`:
 
-    "ring" (Patarasuk and Yuan, 2009), 2(n − 1) steps. In steps 1 to n − 1, the reduce-scatter, rank r sends chunk
-    (r − s) mod n to rank (r + 1) mod n, which adds it, s = 0 … n − 2 being the step less 1. In the others, the
-    all-gather, it sends chunk (r + 1 − s) mod n, s counting from 0 again, and the receiver puts it in the place of its
+    "ring" (Patarasuk and Yuan, 2009), 2(P − 1) steps. In steps 1 to P − 1, the reduce-scatter, rank r sends chunk
+    (r − s) mod P to rank (r + 1) mod P, which adds it, s = 0 … P − 2 being the step less 1. In the others, the
+    all-gather, it sends chunk (r + 1 − s) mod P, s counting from 0 again, and the receiver puts it in the place of its
     own.
-    "to one and back", 2(n − 1) steps: ranks 1 … n − 1 send their vectors to rank 0, one after the other, and it
+    "to one and back", 2(P − 1) steps: ranks 1 … P − 1 send their vectors to rank 0, one after the other, and it
     sends the sum back to each.
-    "everyone to everyone", n − 1 steps: in step s rank r sends its own vector to rank (r + s) mod n, which adds it.
+    "everyone to everyone", P − 1 steps: in step s rank r sends its own vector to rank (r + s) mod P, which adds it.
 
     `megabytes` a vector, `gigabits` a second of a link, and `latency`, in microseconds a step, are for `seconds`.
     Raises BadValue where the rows are not as long as there are ranks, and where there is no such step.
