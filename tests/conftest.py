@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,9 @@ from tools.notebooks import cell_with
 ROOT = Path(__file__).parent.parent
 PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
 REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
+
+# A shell starts its background jobs with Ctrl-C ignored, and so would be what the tests start from there.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def define(chapter: str, start: str, **names) -> dict:

@@ -217,10 +217,9 @@ def test_ctrl_c_returns_the_history(tmp_path):
     """A real interrupt, sent to a real process in the middle of an epoch."""
     script = tmp_path / "run.py"
     script.write_text(textwrap.dedent("""
-        import signal, torch, time
+        import torch, time
         from torch import nn
         from helpers import fit
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started without it
         class Slow:
             epoch = 0
             def __iter__(self):

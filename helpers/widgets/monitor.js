@@ -39,7 +39,7 @@ function chart(room, title, lines, { log = false, percent = false, span, cursor 
   const value = (y) => (log ? Math.log10(y) : y);
   let low = Math.min(...numbers.map(value)), high = Math.max(...numbers.map(value));
   const margin = high - low < 1e-9 ? 0.5 : 0.05 * (high - low);
-  [low, high] = [low - margin, high + margin];
+  [low, high] = percent ? [Math.max(0, low - margin), Math.min(1, high + margin)] : [low - margin, high + margin];
   const x = (epoch) => left + (wide - left - right) * epoch / span;
   const y = (v) => top + (tall - top - bottom) * (high - value(v)) / (high - low);
   const shown = (v) => (percent ? `${short(100 * v)} %` : short(v));

@@ -68,7 +68,8 @@ class BatchNormExplorer(Figure, script="norm"):
         """Return the statistics as a table."""
         rows = [["batch", self.input.mean().item(), self.input.std(correction=0).item()],
                 ["running", self.running_mean, self.running_var ** 0.5],
-                ["after", self.output.mean().item(), self.output.std(correction=0).item()]]
+                # to a learner 1e-16 is 0
+                ["after", round(self.output.mean().item(), 9) + 0.0, self.output.std(correction=0).item()]]
         mode = "training" if self.training else "evaluation"
         return html_boxes(html_table(rows, f"one feature of {self.batch_size} images", ("", "mean", "spread")),
                           note=f"Batch normalization in {mode}, with γ {self.gamma:g} and β {self.beta:g}. With "
