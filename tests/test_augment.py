@@ -106,7 +106,8 @@ def test_resized_crop_cuts_areas_as_torchvisions(count):
     mine = sides(random_resized_crop(image.expand(count, -1, -1, -1), **settings))
     expected = sides(torch.stack([theirs(image[0]) for _ in range(count)]))
     for a, b in zip(mine, expected, strict=True):
-        assert ks_2samp(a.numpy(), b.numpy()).pvalue > 1e-4
+        # in whole pixels, as torchvision cuts them: 63 span the range from 0 to 1
+        assert ks_2samp(*((63 * side).round().numpy() for side in (a, b))).pvalue > 1e-4
     area = mine[0] * mine[1]
     assert area.min() > 0.08 and area.max() < 0.44
 

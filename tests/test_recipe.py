@@ -156,9 +156,8 @@ def test_the_table_of_speeds_in_chapter_9_cites_what_was_measured():
         cells = [f"{low:.1f} to {high:.1f}" if f"{low:.1f}" != f"{high:.1f}" else f"{low:.1f}"
                  for low, high in (times[name] for name in ("channels_last", "bfloat16", "both", "compiled"))]
         assert f"| {net} | {' | '.join(cells)} |" in text, net
-    for net in ("FastResNet", "BNLeNet"):
-        low, high = (f"{seconds:.0f}" for seconds in found[f"seconds to compile, {net}"])
-        assert (f"{low} to {high}" if low != high else low) in text, net
+    (a, b), (c, d) = (found[f"seconds to compile, {net}"] for net in ("BNLeNet", "FastResNet"))
+    assert f"took {a:.0f} to {b:.0f} seconds for BN-LeNet and {c:.0f} to {d:.0f} for `FastResNet`" in text
 
 
 def test_the_lines_about_chapter_9_are_everywhere():
