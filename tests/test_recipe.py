@@ -122,6 +122,16 @@ def test_the_source_of_a_patient_does_not_tell_its_fault():
         assert not {"fault", "bug", "missing", "forgot", "wrong"} & set(inspect.getsource(make).lower().split())
 
 
+def test_the_curves_are_those_of_the_patients_own_step_and_test(standin):
+    run = treat(PATIENTS["C"], standin, epochs=2, images=300)
+    set_seed(0)
+    patient, losses, accuracy = PATIENTS["C"](standin, 300), [], []
+    for _ in range(2):
+        losses += [patient.step(*batch).item() for batch in patient.batches]
+        accuracy.append(patient.test())
+    assert run.batch_loss == losses and run.val_accuracy == accuracy
+
+
 def test_curves_of_patients(standin):
     runs = {letter: treat(PATIENTS[letter], standin, epochs=1, images=300) for letter in "BE"}
     runs["B"].batch_loss[1] = float("nan")
