@@ -148,6 +148,8 @@ def test_the_tables_of_chapter_7_cite_what_was_measured():
     for kind in ("plain", "residual"):
         blocks = found[f"without a block, {kind}"]
         assert f"| {kind} | {' | '.join(percent(*blocks[name]) for name in ('whole', 'best', 'worst'))} |" in text
+    assert found["without a block, plain"]["best"][1] < found["without a block, plain"]["whole"][0] / 2
+    assert "more than half of the accuracy is gone" in text
 
 
 def test_the_tables_of_chapter_8_cite_what_was_measured():
