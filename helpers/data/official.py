@@ -41,9 +41,9 @@ def _as_bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-_numpy_core = np._core if hasattr(np, "_core") else np.core
-_reconstruct = _numpy_core.multiarray._reconstruct
-_frombuffer = _numpy_core.numeric._frombuffer
+# How NumPy itself rebuilds an array, by both protocols: asked of an array, since modules have moved from 1 to 2.
+_reconstruct = np.empty(0).__reduce_ex__(2)[0]
+_frombuffer = np.empty(0).__reduce_ex__(5)[0]
 # The official files name numpy.core (NumPy 1, Python 2); files written today name numpy._core.
 _ALLOWED = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_bytes}
 for _core in ("numpy.core", "numpy._core"):

@@ -6,7 +6,7 @@ import torch
 import traitlets as t
 from torch import Tensor
 
-from .figure import BadValue, Choice, Count, Figure, Matrix, Real, html_boxes, html_table, rows_of
+from .figure import BadValue, Choice, Count, Figure, Matrix, Real, html_boxes, html_table, module, rows_of
 
 ALGORITHMS = ("ring", "to one and back", "everyone to everyone")
 """The ways to sum that the figure knows."""
@@ -29,7 +29,7 @@ class Transfer(NamedTuple):
     chunks: tuple[int, ...]
 
 
-class AllReduce(Figure, script="allreduce"):
+class AllReduce(Figure):
     """An all-reduce of P = `processes` ranks, 2 to 6, stepped through: in the end each rank holds `values.sum(0)`.
 
     `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one number here. `step`,
@@ -47,6 +47,7 @@ class AllReduce(Figure, script="allreduce"):
     Raises BadValue where the rows are not as long as there are ranks, and where there is no such step.
     """
 
+    _esm = module("allreduce")
     values = Matrix([row[:4] for row in _START[:4]], _HIGH)
     algorithm = Choice(*ALGORITHMS)
     step = Count(0, 0, 2 * (_HIGH - 1))

@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..photos import load_photo
-from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table
+from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table, module
 from .picture import HIGH, LOW, Picture, to_picture
 
 _DRAWS, _EACH, _POOL = 8, 14, 509   # draws shown, random numbers for each; a prime, so that draws come again late
@@ -30,7 +30,7 @@ def _square(name: str, size: int) -> Tensor:
     return photo[:, top:top + size, left:left + size]
 
 
-class AugmentPlayground(Figure, script="augment"):
+class AugmentPlayground(Figure):
     """Eight random draws of an image: `output`, (8, 3, height, width), computed by torchvision.
 
     `image` and `other`, (3, height, width), from 16 to 64 pixels a side, are uint8 or floats from 0 to 1 and are kept
@@ -41,6 +41,7 @@ class AugmentPlayground(Figure, script="augment"):
     share `share` of the draw and the rest `other` as it is. `draw_again()` takes other random numbers.
     """
 
+    _esm = module("augment")
     image = Picture()
     other = Picture()
     flip = t.Bool(True).tag(sync=True)

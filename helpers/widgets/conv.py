@@ -5,7 +5,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import KERNELS, conv_out_size
-from .figure import BadValue, Count, Figure, Matrix, html_boxes, html_table, named
+from .figure import BadValue, Count, Figure, Matrix, html_boxes, html_table, module, named
 
 _INPUT, _KERNEL, _STRIDE, _PADDING, _DILATION = 16, 7, 4, 4, 4
 
@@ -27,13 +27,14 @@ PATTERNS: dict[str, list[list[float]]] = {
 """Inputs by name, 8 x 8 each."""
 
 
-class ConvExplorer(Figure, script="conv"):
+class ConvExplorer(Figure):
     """Convolution explorer: `output` is `F.conv2d(input, kernel, stride=…, padding=…, dilation=…)`.
 
     `input` (H, W), at most 16 x 16, and `kernel` (kh, kw), at most 7 x 7, may be given by the names in `PATTERNS` and
     `KERNELS`. Raises BadValue for what is no such matrix, and where the kernel does not fit into the padded input.
     """
 
+    _esm = module("conv")
     input = Matrix(PATTERNS["edge"], _INPUT)
     kernel = Matrix(KERNELS["sobel"], _KERNEL)
     stride = Count(1, 1, _STRIDE)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import traitlets as t
 
 from ..convolution import conv_out_size, receptive_field
-from .figure import BadValue, Count, Figure, html_boxes, html_table, named
+from .figure import BadValue, Count, Figure, html_boxes, html_table, module, named
 
 _LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
 STACKS: dict[str, list[list[int]]] = {
@@ -40,13 +40,14 @@ class Layers(t.TraitType):
         return full
 
 
-class ReceptiveField(Figure, script="field"):
+class ReceptiveField(Figure):
     """What output `index` of layer `layer` sees of an input of `size` pixels, along one axis.
 
     `layers` is a list of (kernel, stride=1, padding=0, dilation=1), the first layer first, or a name from `STACKS`.
     `layer` 0 is the input. Raises BadValue where a kernel does not fit into what it gets.
     """
 
+    _esm = module("field")
     layers = Layers(STACKS["LeNet"]).tag(sync=True)
     size = Count(32, 1, _LIMITS["size"])
     layer = Count(0, 0, _LIMITS["layers"])

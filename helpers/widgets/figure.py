@@ -33,15 +33,12 @@ class Figure(anywidget.AnyWidget):
 
     Python reads and sets the values by name. One that does not fit is refused with a `BadValue`, a ValueError. To
     change several at once that only fit together, set them inside `with figure.hold_trait_notifications():`.
+    A subclass sets `_esm = module("name")`. (An argument of the class statement would be shorter, but Colab's traitlets
+    do not take one.)
     """
 
     _css = (_FOLDER / "figures.css").read_text(encoding="utf-8")
     limits = t.Dict().tag(sync=True)
-
-    def __init_subclass__(cls, script: str | None = None, **kwargs):
-        if script:  # None: traitlets makes a subclass of its own for each instance
-            cls._esm = module(script)
-        super().__init_subclass__(**kwargs)
 
     @classmethod
     def from_state(cls, state: dict) -> "Figure":

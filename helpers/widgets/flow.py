@@ -9,7 +9,7 @@ import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor, nn
 
-from .figure import BadValue, Choice, Count, Figure, html_boxes, html_table
+from .figure import BadValue, Choice, Count, Figure, html_boxes, html_table, module
 
 DEPTHS = (2, 4, 8, 16, 32, 64)
 """The depths that are measured, in 3 × 3 convolutions; two of them are a block."""
@@ -82,7 +82,7 @@ def _key(weights: str, norm: str, depth: int) -> str:
     return f"{weights}, {norm}, {depth}"
 
 
-class GradientFlow(Figure, script="flow"):
+class GradientFlow(Figure):
     """The L2 norm of the loss's gradient with respect to each convolution's weight, at the start, by layer.
 
     Networks of `depth` 3 × 3 convolutions (one of `DEPTHS`) with 8 channels, ReLU and, if `norm` is "batch norm", batch
@@ -91,6 +91,7 @@ class GradientFlow(Figure, script="flow"):
     "both". `seed` draws the weights, the same for both kinds. `frames`: what was measured, as a notebook saved it.
     """
 
+    _esm = module("flow")
     depth = Count(16, DEPTHS[0], DEPTHS[-1])
     norm = Choice(*_NORMS)
     weights = Choice(*_WEIGHTS)

@@ -9,7 +9,7 @@ import traitlets as t
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .figure import BadValue, Count, Figure, html_boxes, html_table
+from .figure import BadValue, Count, Figure, html_boxes, html_table, module
 
 _NODES, _NUMBERS = 24, 16
 _BINARY = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^"}
@@ -76,7 +76,7 @@ def _number(value) -> dict | None:
     return {"number": float(value)} if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-class AutogradGraph(Figure, script="graph"):
+class AutogradGraph(Figure):
     """The graph of `function(**inputs)`, a tensor of one number, with every value and gradient.
 
     `inputs` are numbers or small tensors, by the names of the function's arguments. Setting `figure.inputs` runs the
@@ -84,6 +84,7 @@ class AutogradGraph(Figure, script="graph"):
     Raises BadValue for more than 24 operations, for tensors of more than 16 numbers, and where something is not finite.
     """
 
+    _esm = module("graph")
     nodes = t.List().tag(sync=True)
     inputs = t.Dict().tag(sync=True)
     replayable = t.Bool(True).tag(sync=True)

@@ -6,7 +6,7 @@ import time
 import traitlets as t
 
 from ..history import History
-from .figure import Count, Figure, html_boxes, html_table
+from .figure import Count, Figure, html_boxes, html_table, module
 
 _POINTS = 400      # more points than a screen has columns say nothing more
 _INTERVAL = 0.5    # seconds between two pictures: a reader sees no more, and a GPU waits each time
@@ -19,13 +19,14 @@ def has_front_end() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class TrainingMonitor(Figure, script="monitor"):
+class TrainingMonitor(Figure):
     """Live curves of `fit(…, monitor=monitor)`, or the finished ones of a `History`.
 
     Show it in one cell, and train in the next one: it draws twice a second and after each epoch. Where there is no
     notebook, each epoch is printed as a line instead.
     """
 
+    _esm = module("monitor")
     losses = t.List().tag(sync=True)
     every = t.Int(1).tag(sync=True)
     batches_per_epoch = t.Int(0).tag(sync=True)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from .figure import Count, Figure, Real, html_boxes, html_table
+from .figure import Count, Figure, Real, html_boxes, html_table, module
 
 _POOL = 512
 _LIMITS = {"gamma": [-3.0, 3.0], "beta": [-4.0, 4.0], "shift": [-6.0, 6.0], "scale": [0.0, 4.0]}
@@ -17,13 +17,14 @@ def _pool() -> list[float]:
     return [round(number, 3) for number in numbers.tolist()]
 
 
-class BatchNormExplorer(Figure, script="norm"):
+class BatchNormExplorer(Figure):
     """Batch normalization of one feature of `batch_size` images, whose numbers have mean `shift` and spread `scale`.
 
     `output` is `F.batch_norm` of `input` with γ `gamma`, β `beta` and, unless `training`, the running statistics.
     `next_batch()` draws other images and, in training, updates the running statistics with momentum 0.1.
     """
 
+    _esm = module("norm")
     gamma = Real(1.0, *_LIMITS["gamma"])
     beta = Real(0.0, *_LIMITS["beta"])
     shift = Real(2.0, *_LIMITS["shift"])

@@ -5,19 +5,20 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import pool_out_size
-from .figure import BadValue, Choice, Count, Figure, Matrix, html_boxes, html_table
+from .figure import BadValue, Choice, Count, Figure, Matrix, html_boxes, html_table, module
 
 _INPUT, _KERNEL, _STRIDE, _PADDING = 16, 6, 6, 3
 _START = [[1, 3, 2, 1, 0, 2], [4, 6, 5, 0, 1, 1], [3, 1, 1, 2, 8, 3], [0, 2, 4, 3, 2, 7], [5, 1, 0, 9, 4, 2],
           [2, 2, 3, 1, 0, 6]]
 
 
-class PoolExplorer(Figure, script="pool"):
+class PoolExplorer(Figure):
     """Pooling explorer: `output` is `F.max_pool2d` or `F.avg_pool2d` of `input` (H, W), at most 16 x 16.
 
     Raises BadValue where PyTorch would refuse, too: a padding of more than half the window, a window that fits nowhere.
     """
 
+    _esm = module("pool")
     input = Matrix(_START, _INPUT)
     mode = Choice("max", "average")
     kernel_size = Count(2, 1, _KERNEL)

@@ -9,7 +9,7 @@ import traitlets as t
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
-from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table
+from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table, module
 
 SCHEDULES = ("constant", "StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "warm-up + cosine",
              "ReduceLROnPlateau")
@@ -59,7 +59,7 @@ def _descent() -> Callable[[float], float]:
     return epoch
 
 
-class ScheduleExplorer(Figure, script="schedule"):
+class ScheduleExplorer(Figure):
     """The learning rate in each of `epochs` epochs, and the loss of a descent that follows it.
 
     `schedule` is one of `SCHEDULES`, with `lr` as its first or, where it rises, its highest rate, and these settings:
@@ -72,6 +72,7 @@ class ScheduleExplorer(Figure, script="schedule"):
     plus noise of standard deviation 2, the same for all schedules. ReduceLROnPlateau is given this loss.
     """
 
+    _esm = module("schedule")
     schedule = Choice(*SCHEDULES)
     lr = Real(0.1, *_LIMITS["lr"])
     epochs = Count(30, *_LIMITS["epochs"])
