@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: help setup book lab test test-long refresh bench clean
+.PHONY: help setup book lab test test-long test-colab refresh bench clean
 
 help:
 	@echo "make book      build the course and say where to open it"
 	@echo "make test      prove it: lint, tests, every chapter run and compared, the site in a browser"
 	@echo "make lab       open the chapters in JupyterLab, as copies in work/"
 	@echo "make test-long the same as test, with the full counts of the long checks"
+	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"
 	@echo "make refresh   run the chapters and store what can be reproduced (NOTEBOOK=book/NN_….ipynb for one)"
 	@echo "make bench     measure the numbers that the chapters cite"
 	@echo "make setup     only the set-up"
@@ -42,6 +43,13 @@ test: $(VENV)/dev.stamp
 test-long: $(VENV)/dev.stamp
 	@$(RUN) tools/check.py --long
 
+# Another environment, so that none of these old versions gets into the one that everything else is tested in.
+test-colab:
+	$(PYTHON) -m venv $(VENV)-colab
+	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-colab.txt
+	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(VENV)-colab/bin/python tools/check.py --chapters
+
 refresh: $(VENV)/dev.stamp
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)
 
@@ -49,5 +57,5 @@ bench: $(VENV)/dev.stamp
 	@for script in $(filter-out %/machine.py %/cells.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done
 
 clean:
-	rm -rf _build $(VENV) .pytest_cache .ruff_cache
+	rm -rf _build $(VENV) $(VENV)-colab .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

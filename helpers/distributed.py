@@ -73,6 +73,11 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
         return [_result(folder, rank, processes) for rank in range(processes)]
 
 
+# The group that was left last. Its end waits for gloo's threads, which may just be handing over the last message; up to
+# PyTorch 2.11 they need Python's lock for that, and it is held by whoever drops the group: one of thirty launches hung.
+_left: list[dist.ProcessGroup] = []
+
+
 @contextmanager
 def process_group() -> Iterator[torch.device]:
     """Join the group of ranks that torchrun has started, give this rank's device, and leave the group at the end.
@@ -90,6 +95,7 @@ def process_group() -> Iterator[torch.device]:
     finally:
         # After an error nobody waits: the other ranks may be in the middle of a collective.
         if sys.exc_info()[0] is None:
+            _left[:] = [dist.group.WORLD]  # not dropped yet: gloo's threads may still be at work
             dist.destroy_process_group()
 
 

@@ -2,6 +2,7 @@
 
     python tools/check.py          a sample of each long check
     python tools/check.py --long   the full counts
+    python tools/check.py --chapters   only the chapters, for other versions of packages: `make test-colab`
 """
 
 import argparse
@@ -49,14 +50,18 @@ def main() -> int:
     """Run every step, even after one fails, and return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="the full counts of the long checks")
-    chosen = [] if parser.parse_args().long else ["-m", "not long"]
+    parser.add_argument("--chapters", action="store_true", help="run the chapters and compare, and nothing else")
+    asked = parser.parse_args()
+    chapters = {"chapters, strict nbval": (["-m", "pytest", *NBVAL, "book"], CHAPTERS | ALONE)}
+    if asked.chapters:
+        return len(together(chapters))
+    chosen = [] if asked.long else ["-m", "not long"]
     shutil.rmtree(SITE / "_build" / "html", ignore_errors=True)  # or pages that are no longer in it would stay
     failed = []
     for steps in (
         {"lint": (["-m", "ruff", "check", "."], {})},
         {"notebooks in stored form": (["tools/notebooks.py", "check"], {})},
-        {"the site, in the smoke profile": (["tools/build.py", "--output", str(SITE)], SMOKE | ALONE),
-         "chapters, strict nbval": (["-m", "pytest", *NBVAL, "book"], CHAPTERS | ALONE)},
+        {"the site, in the smoke profile": (["tools/build.py", "--output", str(SITE)], SMOKE | ALONE), **chapters},
         {"unit and site tests": (["-m", "pytest", "tests", *chosen, "-n", "logical", "--maxprocesses", "4", "--dist",
                                   "worksteal"], ALONE | {"COURSE_SITE": str(SITE / "_build" / "html")})},
     ):

@@ -39,6 +39,7 @@ class Figure(anywidget.AnyWidget):
 
     _css = (_FOLDER / "figures.css").read_text(encoding="utf-8")
     limits = t.Dict().tag(sync=True)
+    __repr__ = object.__repr__  # that of ipywidgets asks values for equality, and a tensor's answer is no bool
 
     @classmethod
     def from_state(cls, state: dict) -> "Figure":
