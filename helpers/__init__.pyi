@@ -6,7 +6,8 @@ from .clinic import diagnose
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, load_cifar10
 from .device import get_device, half_precision, set_seed
-from .distributed import launch, process_group
+from .distributed import launch
+from .group import process_group
 from .history import History, TrainingStopped
 from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
 from .photos import load_photo, show_screenshot

@@ -8,15 +8,13 @@ import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import torch
-import torch.distributed as dist
 
-from .device import get_device
 from .rank import DEADLINE
 from .warm import Forked, start_agent
 from .wreckage import LaunchError, explain
@@ -71,32 +69,6 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
             codes = json.loads(report.read_text()) if report.exists() else {}
             raise explain(folder, processes, codes, None if in_time else timeout)
         return [_result(folder, rank, processes) for rank in range(processes)]
-
-
-# The group that was left last. Its end waits for gloo's threads, which may just be handing over the last message; up to
-# PyTorch 2.11 they need Python's lock for that, and it is held by whoever drops the group: one of thirty launches hung.
-_left: list[dist.ProcessGroup] = []
-
-
-@contextmanager
-def process_group() -> Iterator[torch.device]:
-    """Join the group of ranks that torchrun has started, give this rank's device, and leave the group at the end.
-
-    One GPU for each rank of this host where there are enough (and nccl to speak), otherwise the CPU (and gloo).
-    """
-    local, ranks_here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
-    on_gpus = get_device(verbose=False).type == "cuda" and torch.cuda.device_count() >= ranks_here
-    device = torch.device("cuda", local) if on_gpus else torch.device("cpu")
-    if on_gpus:
-        torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if on_gpus else "gloo")
-    try:
-        yield device
-    finally:
-        # After an error nobody waits: the other ranks may be in the middle of a collective.
-        if sys.exc_info()[0] is None:
-            _left[:] = [dist.group.WORLD]  # not dropped yet: gloo's threads may still be at work
-            dist.destroy_process_group()
 
 
 def _importable(worker) -> str:

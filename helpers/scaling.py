@@ -9,7 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from .distributed import process_group
+from .group import process_group
 from .models import FastResNet
 
 

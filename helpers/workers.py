@@ -21,7 +21,7 @@ from .collectives import SyncBatchNorm2d, ring_all_reduce
 from .data import ImageData, load_cifar10
 from .device import set_seed
 from .diabetes import diabetes_net, standardized_diabetes
-from .distributed import process_group
+from .group import process_group
 from .models import FastResNet
 from .recipes import resnet_run
 from .shard import Shard

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from helpers.distributed import process_group
+from helpers.group import process_group
 
 
 def deaf(rank: int) -> None:
