@@ -1,9 +1,10 @@
-"""Chapter 8's smaller experiments for several seeds: few images, changed validation images, strong changes.
+"""Chapter 8's smaller experiments for several seeds: few images, changed validation images, strong
+changes.
 
     make bench, or: python benchmarks/augmentation.py [--seeds 3]
 
-Writes helpers/measured_augmentation.json, whose ranges the chapter cites. The ladder's last rung has a benchmark of
-its own, ladder.py.
+Writes helpers/measured/augmentation.json, whose ranges the chapter cites. The ladder's last rung
+has a benchmark of its own, ladder.py.
 """
 
 from cells import measure
@@ -11,7 +12,8 @@ from cells import measure
 
 def collect(names: dict) -> dict:
     """Return the accuracies of all experiments."""
-    run = {f"few, {name}": {"training": history.train_accuracy[-1], "validation": history.val_accuracy[-1]}
+    run = {f"few, {name}": {"training": history.train_accuracy[-1],
+                            "validation": history.val_accuracy[-1]}
            for name, history in names["by_few"].items()}
     run["under changes"] = names["by_change"]
     run["asked"] = {"once": names["once"], "twice": names["twice"]}
@@ -23,5 +25,6 @@ def collect(names: dict) -> dict:
 
 if __name__ == "__main__":
     measure(__doc__, "08", ["import time", "class Photographs(Dataset)"],
-            ["few = data.train.take(", "def images_per_second(batches)", "def accuracy_under(change)", "by_change = {}",
-             "class FlipAverage(nn.Module)", "by_strength = {}"], collect, "measured_augmentation.json")
+            ["few = data.train.take(", "def images_per_second(batches)",
+             "def accuracy_under(change)", "by_change = {}",
+             "class FlipAverage(nn.Module)", "by_strength = {}"], collect, "augmentation.json")

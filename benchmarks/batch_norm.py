@@ -2,7 +2,7 @@
 
     make bench, or: python benchmarks/batch_norm.py [--seeds 3]
 
-Writes helpers/measured_batch_norm.json, whose ranges the chapter cites.
+Writes helpers/measured/batch_norm.json, whose ranges the chapter cites.
 """
 
 from cells import measure
@@ -20,11 +20,12 @@ def collect(names: dict) -> dict:
         run[f"{name}, loss falls by"] = losses[0] - min(losses)
         run[f"{name}, cosine at 0.1"] = cosines[2]
         run[f"{name}, gradient's length"] = length
-    return run | {f"{name}, 8 epochs": history.val_accuracy[-1] for name, history in names["race"].items()}
+    return run | {f"{name}, 8 epochs": history.val_accuracy[-1]
+                  for name, history in names["race"].items()}
 
 
 if __name__ == "__main__":
     measure(__doc__, "06", ["import copy", "def sigmoid_lenet(norm)", "class BNLeNet(nn.Module)"],
             ["trained[norm] = ", "late = nn.Sequential(", "def walk(kind, rates)", "walks = {",
-             "def final_accuracy(kind, rate)", "race = {}"], collect, "measured_batch_norm.json",
+             "def final_accuracy(kind, rate)", "race = {}"], collect, "batch_norm.json",
             changes={"evaluate(model, val)": "(0, 0)"})  # it prints only

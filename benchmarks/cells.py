@@ -1,4 +1,6 @@
-"""A chapter's own cells, run for several seeds: what its tables cite. Each such benchmark is a call of `measure`."""
+"""A chapter's own cells, run for several seeds: what its tables cite. Each such benchmark is a call
+of `measure`.
+"""
 
 import argparse
 import json
@@ -24,15 +26,18 @@ def ranges(runs: list):
     return [min(runs), max(runs)]
 
 
-def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str], collect: Callable[[dict], dict],
+def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
+            collect: Callable[[dict], dict],
             result: str, changes: dict[str, str] | None = None) -> None:
-    """Run cells of a chapter on the real CIFAR-10 in the `cpu` profile, and write the ranges to helpers/`result`.
+    """Run cells of a chapter on the real CIFAR-10 in the `cpu` profile, and write the ranges to
+    helpers/measured/`result`.
 
-    Cells are named by a text that only they contain: those of `first` run once, those of `then` again for every seed.
-    `collect(names)` returns the numbers of one seed, from the names that the cells have defined; `changes` are made
-    to the text of the repeated cells.
+    Cells are named by a text that only they contain: those of `first` run once, those of `then`
+    again for every seed. `collect(names)` returns the numbers of one seed, from the names that the
+    cells have defined; `changes` are made to the text of the repeated cells.
     """
-    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=about,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
     os.environ["COURSE_PROFILE"] = "cpu"
@@ -54,6 +59,7 @@ def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
             exec(source, names)
         runs.append(collect(names))
         print(seed, runs[-1], flush=True)
-    (ROOT / "helpers" / result).write_text(json.dumps({
-        **measured_on(), "source": names["data"].source, "seeds": seeds, "lowest and highest": ranges(runs),
+    (ROOT / "helpers" / "measured" / result).write_text(json.dumps({
+        **measured_on(), "source": names["data"].source, "seeds": seeds,
+        "lowest and highest": ranges(runs),
     }, indent=1) + "\n", encoding="utf-8")

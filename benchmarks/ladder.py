@@ -1,15 +1,17 @@
 """The ladder: what each change of the course buys, on the same images, for several seeds.
 
-    make bench, or: python benchmarks/ladder.py [--seeds 3] [--parts speed rungs final textbook] [--stand-in]
+    make bench, or: python benchmarks/ladder.py [--seeds 3] [--parts speed rungs final textbook]
+    [--stand-in]
 
-Rungs: each network, 10 epochs on the 45,000 training images, accuracy on the 5,000 validation images, one training on
-each processor at a time. The images per second are measured apart from that (speed), with all threads, in turn. Final:
-the last rung, longer, on training and validation images together, accuracy on the 10,000 test images, clocked.
-Textbook: torchvision's ResNet-18 as textbooks train it, until the final run's seconds are over.
+Rungs: each network, 10 epochs on the 45,000 training images, accuracy on the 5,000 validation
+images, one training on each processor at a time. The images per second are measured apart from that
+(speed), with all threads, in turn. Final: the last rung, longer, on training and validation images
+together, accuracy on the 10,000 test images, clocked. Textbook: torchvision's ResNet-18 as
+textbooks train it, until the final run's seconds are over.
 
-On the real CIFAR-10 it writes helpers/measured_ladder.json, part by part; the chapters cite its rows. `--stand-in` does
-four rungs on the drawn images, 20 epochs on the first 5,000 of them, since they are easier than photographs, and
-writes measured_ladder_standin.json.
+On the real CIFAR-10 it writes helpers/measured/ladder.json, part by part; the chapters cite its
+rows. `--stand-in` does four rungs on the drawn images, 20 epochs on the first 5,000 of them, since
+they are easier than photographs, and writes ladder_standin.json.
 """
 
 import argparse
@@ -48,7 +50,7 @@ from helpers import (
 from helpers.data import STAND_IN
 from helpers.recipes import FINAL_EPOCHS, merged
 
-FOLDER = Path(__file__).parent.parent / "helpers"
+FOLDER = Path(__file__).parent.parent / "helpers" / "measured"
 EPOCHS = 10
 
 
@@ -62,13 +64,15 @@ class Rung:
 
 def lenet(rate: float):
     """Train as chapter 5 does, at the highest rate that chapter 6 found to suit the network."""
-    return lambda model, train, epochs: lenet_run(model, train, epochs, num_samples=len(train), max_lr=rate)
+    return lambda model, train, epochs: lenet_run(model, train, epochs, num_samples=len(train),
+                                                  max_lr=rate)
 
 
 def resnet(**settings):
     """Train as chapters 7 and 8 do."""
     precision = {"autocast": None} if settings.pop("float32", False) else {}
-    return lambda model, train, epochs: {**resnet_run(model, train, epochs, **settings), **precision}
+    return lambda model, train, epochs: {**resnet_run(model, train, epochs, **settings),
+                                         **precision}
 
 
 PLAIN = {"augment": (), "label_smoothing": 0}
@@ -81,14 +85,16 @@ LADDER = {
     "label smoothing": Rung(FastResNet, resnet()),
 }
 LAST = "label smoothing"
-STAND_IN_RUN = {"names": ("LeNet", "BN-LeNet", "ResNet", "crop and flip"), "few": 5_000, "epochs": 20}
+STAND_IN_RUN = {"names": ("LeNet", "BN-LeNet", "ResNet", "crop and flip"), "few": 5_000,
+                "epochs": 20}
 
 
 def fresh(rung: Rung, seed: int) -> nn.Module:
     """Return the rung's network with the first weights of this seed."""
     set_seed(seed)
     model = rung.network()
-    return model if rung.network in (LeNet, BNLeNet) else model.to(memory_format=torch.channels_last)
+    return model if rung.network in (LeNet, BNLeNet) else model.to(
+        memory_format=torch.channels_last)
 
 
 def speeds(data) -> dict[str, float]:
@@ -103,7 +109,9 @@ def speeds(data) -> dict[str, float]:
 
 
 def climb(name: str, seed: int, few: int | None, epochs: int) -> dict[str, float]:
-    """Train one rung on one thread; return its validation accuracy, for the last rung also when asked twice."""
+    """Train one rung on one thread; return its validation accuracy, for the last rung also when
+    asked twice.
+    """
     torch.set_num_threads(1)
     data = load_cifar10(verbose=False)
     train, rung = data.train.take(few or len(data.train)), LADDER[name]
@@ -116,11 +124,15 @@ def climb(name: str, seed: int, few: int | None, epochs: int) -> dict[str, float
     return found
 
 
-def rungs(seeds: int, names=tuple(LADDER), few: int | None = None, epochs: int = EPOCHS) -> dict[str, dict]:
-    """Validation accuracy of each rung over the seeds, as many trainings at once as there are processors."""
+def rungs(seeds: int, names=tuple(LADDER), few: int | None = None,
+          epochs: int = EPOCHS) -> dict[str, dict]:
+    """Validation accuracy of each rung over the seeds, as many trainings at once as there are
+    processors.
+    """
     found = {}
     with ProcessPoolExecutor(torch.get_num_threads(), mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(climb, name, seed, few, epochs) for seed in range(seeds) for name in names]
+        jobs = [pool.submit(climb, name, seed, few, epochs) for seed in range(seeds)
+                for name in names]
         for job in jobs:
             for name, accuracy in job.result().items():
                 found.setdefault(name, []).append(accuracy)
@@ -130,7 +142,9 @@ def rungs(seeds: int, names=tuple(LADDER), few: int | None = None, epochs: int =
 
 
 def final(data, seeds: int) -> dict:
-    """Train the last rung longer, on training and validation images; test accuracy and seconds of each seed."""
+    """Train the last rung longer, on training and validation images; test accuracy and seconds of
+    each seed.
+    """
     train, found = merged(data), []
     for seed in range(seeds):
         model = fresh(LADDER[LAST], seed)
@@ -138,7 +152,8 @@ def final(data, seeds: int) -> dict:
         history = fit(model, verbose=False, **resnet_run(model, train, FINAL_EPOCHS))
         seconds = time.perf_counter() - started
         found.append({"accuracy": evaluate(FlipAverage(model), data.test)[1],
-                      "asked once": evaluate(model, data.test)[1], "seconds": seconds, "images": sum(history.images)})
+                      "asked once": evaluate(model, data.test)[1], "seconds": seconds,
+                      "images": sum(history.images)})
         print("final", seed, found[-1], flush=True)
     return {"epochs": FINAL_EPOCHS, "train_images": len(train), "runs": found,
             **{f"{name}_{f.__name__}": f(run[name] for run in found)
@@ -147,7 +162,9 @@ def final(data, seeds: int) -> dict:
 
 
 def textbook(data, seconds: float) -> dict:
-    """Train ResNet-18 by the textbook, in float32, until `seconds` are over; what it has learned by then."""
+    """Train ResNet-18 by the textbook, in float32, until `seconds` are over; what it has learned by
+    then.
+    """
     set_seed(0)
     model = textbook_resnet18()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
@@ -170,18 +187,20 @@ def textbook(data, seconds: float) -> dict:
 
 def main() -> None:
     """Run the parts, print, and write the result after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--parts", nargs="+", default=["speed", "rungs", "final", "textbook"])
     parser.add_argument("--stand-in", action="store_true")
-    parser.add_argument("--output", type=Path, help="where to write instead of helpers/measured_ladder….json")
+    parser.add_argument("--output", type=Path, help="where to write instead of "
+                                                    "helpers/measured/ladder….json")
     arguments = parser.parse_args()
     if arguments.stand_in:
         os.environ["COURSE_DATA"], arguments.parts = "stand-in", ["rungs"]
     data = load_cifar10()
     if (data.source == STAND_IN) != arguments.stand_in:
         sys.exit("This benchmark needs the real CIFAR-10: name its folder in COURSE_DATA.")
-    path = arguments.output or FOLDER / f"measured_ladder{'_standin' if arguments.stand_in else ''}.json"
+    path = arguments.output or FOLDER / f"ladder{'_standin' if arguments.stand_in else ''}.json"
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     special = STAND_IN_RUN if arguments.stand_in else {}
     work = {"speed": partial(speeds, data), "rungs": partial(rungs, arguments.seeds, **special),

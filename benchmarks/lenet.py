@@ -1,15 +1,18 @@
-"""LeNet on CIFAR-10: the classic loop against ours, one after the other, on the same images, for several seeds.
+"""LeNet on CIFAR-10: the classic loop against ours, one after the other, on the same images, for
+several seeds.
 
     make bench, or: python benchmarks/lenet.py [--seeds 3]
 
-* classic: batches of 4 from a DataLoader with 2 workers and torchvision's transforms, SGD 0.001 with momentum 0.9,
-  2 epochs over the 50,000 training images. The recipe of the best-known PyTorch tutorial.
+* classic: batches of 4 from a DataLoader with 2 workers and torchvision's transforms, SGD 0.001
+  with momentum 0.9, 2 epochs over the 50,000 training images. The recipe of the best-known PyTorch
+  tutorial.
 * without workers: the same, with the images made in the training process itself.
 * ours: the same network class through `load_cifar10`, `batches` and `fit`, as chapter 5 calls them
-  (`helpers.recipes.lenet_run`), on 45,000 of those images: the other 5,000 are for validation, which is timed too.
+  (`helpers.recipes.lenet_run`), on 45,000 of those images: the other 5,000 are for validation,
+  which is timed too.
 * bare: what `fit` does, written as a bare loop over the same batches. How much does `fit` cost?
 
-Writes helpers/measured_lenet.json, which the chapters cite.
+Writes helpers/measured/lenet.json, which the chapters cite.
 """
 
 import argparse
@@ -30,16 +33,19 @@ from helpers import LeNet, class_accuracy, evaluate, fit, load_cifar10, predict,
 from helpers.data import STAND_IN
 from helpers.recipes import lenet_run
 
-RESULT = Path(__file__).parent.parent / "helpers" / "measured_lenet.json"
+RESULT = Path(__file__).parent.parent / "helpers" / "measured" / "lenet.json"
 
 
 class ClassicDataset(Dataset):
-    """One image at a time through PIL and torchvision's transforms, as torchvision.datasets.CIFAR10 does it."""
+    """One image at a time through PIL and torchvision's transforms, as torchvision.datasets.CIFAR10
+    does it.
+    """
 
     def __init__(self, *splits):
         self.images = torch.cat([s.images for s in splits]).permute(0, 2, 3, 1).contiguous().numpy()
         self.labels = torch.cat([s.labels for s in splits]).tolist()
-        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+        self.transform = transforms.Compose([transforms.ToTensor(),
+                                             transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
 
     def __len__(self):
         return len(self.labels)
@@ -51,7 +57,8 @@ class ClassicDataset(Dataset):
 def classic(data, seed: int, workers: int = 2) -> dict:
     """Train as the classic tutorial does; time the training alone."""
     set_seed(seed)
-    loader = DataLoader(ClassicDataset(data.train, data.val), batch_size=4, shuffle=True, num_workers=workers)
+    loader = DataLoader(ClassicDataset(data.train, data.val), batch_size=4, shuffle=True,
+                        num_workers=workers)
     model = LeNet()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001, momentum=0.9)
     started = time.perf_counter()
@@ -79,13 +86,16 @@ def ours(data, seed: int) -> dict:
     fit(model, val=data.val, verbose=False, **run)
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "images": 60_000, "accuracy": evaluate(model, data.test)[1],
-            "per_class": class_accuracy(predict(model, data.test).argmax(1), data.test.labels, 10).tolist()}
+            "per_class": class_accuracy(predict(model, data.test).argmax(1), data.test.labels,
+                                        10).tolist()}
 
 
 def overhead(data, seed: int, pairs: int = 12) -> float:
-    """Return the time of an epoch by `fit` (without validation) over that of the same loop written bare.
+    """Return the time of an epoch by `fit` (without validation) over that of the same loop written
+    bare.
 
-    The median over pairs of one epoch each, run one right after the other: the machine's own drift cancels.
+    The median over pairs of one epoch each, run one right after the other: the machine's own drift
+    cancels.
     """
     def epoch(kind: str) -> float:
         set_seed(seed)
@@ -114,7 +124,8 @@ def overhead(data, seed: int, pairs: int = 12) -> float:
 
 def main() -> None:
     """Run all, print, and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     data = load_cifar10()
@@ -128,7 +139,8 @@ def main() -> None:
         for name, train in contestants.items():
             runs[name].append(train(data, seed))
             newest = runs[name][-1]
-            print(f"seed {seed}  {name:16} {newest['seconds']:6.1f} s   {newest['accuracy']:.2%}", flush=True)
+            print(f"seed {seed}  {name:16} {newest['seconds']:6.1f} s   {newest['accuracy']:.2%}",
+                  flush=True)
     costs = [overhead(data, seed) for seed in seeds]
 
     def mean(name, key):
@@ -141,11 +153,13 @@ def main() -> None:
         **{name: {"seconds": mean(name, "seconds"), "accuracy": mean(name, "accuracy"),
                   "accuracy_spread": statistics.pstdev(r["accuracy"] for r in runs[name]),
                   "images": runs[name][0]["images"],
-                  "per_class": [statistics.mean(c) for c in zip(*(r["per_class"] for r in runs[name]), strict=True)]}
+                  "per_class": [statistics.mean(c)
+                                for c in zip(*(r["per_class"] for r in runs[name]), strict=True)]}
            for name in runs},
     }
-    print(f"classic {result['classic']['accuracy']:.2%} in {result['classic']['seconds']:.1f} s; ours "
-          f"{result['ours']['accuracy']:.2%} in {result['ours']['seconds']:.1f} s: 1/{result['ratio']:.1f} of the time")
+    print(f"classic {result['classic']['accuracy']:.2%} in {result['classic']['seconds']:.1f} s; "
+          f"ours {result['ours']['accuracy']:.2%} in {result['ours']['seconds']:.1f} s: "
+          f"1/{result['ratio']:.1f} of the time")
     print("fit over the bare loop: " + ", ".join(f"{c:.3f}" for c in costs))
     if data.source == STAND_IN:
         print("Not stored: this was the stand-in.")

@@ -18,5 +18,6 @@ def processor() -> str:
 
 def measured_on() -> dict:
     """Return date, hardware and PyTorch version, to be written with every measurement."""
-    return {"measured": str(date.today()), "hardware": f"{processor()}, {torch.get_num_threads()} threads",
+    return {"measured": str(date.today()), "hardware": f"{processor()}, {torch.get_num_threads()} "
+                                                       "threads",
             "torch": torch.__version__.split("+")[0]}

@@ -1,10 +1,12 @@
-"""What the figures cost a reader: bytes transferred and time until a figure is alive, on a slow line.
+"""What the figures cost a reader: bytes transferred and time until a figure is alive, on a slow
+line.
 
     make bench, or: python benchmarks/page_load.py [--site _build/html] [--rounds 5]
 
-Serves the built site gzipped, as hosts of static pages do, and opens pages in Chromium with an empty cache, throttled
-to 10 Mbit/s and 40 ms. Each page is opened twice in turn: as it is, and with its figures cut out by the server. The
-difference is what figures cost. Writes benchmarks/page_load.json.
+Serves the built site gzipped, as hosts of static pages do, and opens pages in Chromium with an
+empty cache, throttled to 10 Mbit/s and 40 ms. Each page is opened twice in turn: as it is, and with
+its figures cut out by the server. The difference is what figures cost. Writes
+benchmarks/page_load.json.
 """
 
 import argparse
@@ -25,7 +27,8 @@ ROOT = Path(__file__).parent.parent
 RESULT = Path(__file__).with_suffix(".json")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-LINE = {"offline": False, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8, "latency": 40}
+LINE = {"offline": False, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8,
+        "latency": 40}
 FIGURES = re.compile(rb'<div class="course-figure".*?</p></div></div>|'
                      rb'<script type="application/json" id="course-figures">.*?</script><script>.*?</script>',
                      re.DOTALL)
@@ -66,7 +69,9 @@ class Site(http.server.SimpleHTTPRequestHandler):
 
 
 def visit(browser, address: str) -> dict:
-    """Open one page with an empty cache on the slow line; start again where the throttled browser gets stuck."""
+    """Open one page with an empty cache on the slow line; start again where the throttled browser
+    gets stuck.
+    """
     for _ in range(3):
         try:
             return visit_once(browser, address)
@@ -83,7 +88,8 @@ def visit_once(browser, address: str) -> dict:
     devtools.send("Network.enable")
     devtools.send("Network.emulateNetworkConditions", LINE)
     received = []
-    devtools.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    devtools.on("Network.loadingFinished",
+                lambda event: received.append(event["encodedDataLength"]))
     tab.add_init_script(WATCH)
     try:
         tab.goto(address, wait_until="load", timeout=15_000)
@@ -99,25 +105,32 @@ def visit_once(browser, address: str) -> dict:
 
 def main() -> None:
     """Measure all pages that have figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    pages = [p.relative_to(options.site).as_posix() for p in sorted(options.site.glob("book/*.html"))
+    browser_path = next(filter(None, map(shutil.which,
+                                         ("chromium", "chromium-browser", "google-chrome"))), None)
+    pages = [p.relative_to(options.site).as_posix()
+             for p in sorted(options.site.glob("book/*.html"))
              if b'id="course-figures"' in p.read_bytes()]
     if browser_path is None or not pages:
         sys.exit("This benchmark needs Chromium, and the site: run make book first.")
-    http.server.ThreadingHTTPServer.request_queue_size = 64  # a browser opens many connections at once
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: Site(*a, directory=str(options.site)))
+    # a browser opens many connections at once
+    http.server.ThreadingHTTPServer.request_queue_size = 64
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                             lambda *a: Site(*a, directory=str(options.site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     result = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
-        visit(browser, f"http://127.0.0.1:{server.server_port}/{pages[0]}")  # the browser's own start
+        # the browser's own start
+        visit(browser, f"http://127.0.0.1:{server.server_port}/{pages[0]}")
         for page in pages:
             address = f"http://127.0.0.1:{server.server_port}/{page}"
-            visits = [(visit(browser, address), visit(browser, address + "?bare")) for _ in range(options.rounds)]
+            visits = [(visit(browser, address), visit(browser, address + "?bare"))
+                      for _ in range(options.rounds)]
             with_figures, bare = zip(*visits, strict=True)
             extra = [a["kilobytes"] - b["kilobytes"] for a, b in visits]
             wait = [v["figure alive"] - v["first paint"] for v in with_figures]
@@ -125,11 +138,14 @@ def main() -> None:
                 "kilobytes": round(statistics.median(v["kilobytes"] for v in with_figures), 1),
                 "of them for figures": round(statistics.median(extra), 1),
                 "first paint, ms": round(statistics.median(v["first paint"] for v in with_figures)),
-                "first paint without figures, ms": round(statistics.median(v["first paint"] for v in bare)),
-                "figures alive after first paint, ms": round(statistics.median(wait)), "slowest, ms": round(max(wait))}
+                "first paint without figures, ms": round(statistics.median(v["first paint"]
+                                                                           for v in bare)),
+                "figures alive after first paint, ms": round(statistics.median(wait)),
+                "slowest, ms": round(max(wait))}
             print(page, result[Path(page).stem], flush=True)
         browser.close()
-    record = {**measured_on(), "line": "10 Mbit/s, 40 ms", "rounds": options.rounds, "pages": result}
+    record = {**measured_on(), "line": "10 Mbit/s, 40 ms", "rounds": options.rounds,
+              "pages": result}
     RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

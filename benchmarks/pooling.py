@@ -1,13 +1,15 @@
-"""Chapter 4's experiment for several seeds: accuracy and steadiness of four small networks under shifts.
+"""Chapter 4's experiment for several seeds: accuracy and steadiness of four small networks under
+shifts.
 
     make bench, or: python benchmarks/pooling.py [--seeds 3]
 
-Writes helpers/measured_pooling.json, whose ranges the chapter cites.
+Writes helpers/measured/pooling.json, whose ranges the chapter cites.
 """
 
 from cells import measure
 
-COLUMNS = {"accuracy": ("accuracy", 0), "moved by 1": ("accuracy", 1), "moved by 6": ("accuracy", 6),
+COLUMNS = {"accuracy": ("accuracy", 0), "moved by 1": ("accuracy", 1),
+           "moved by 6": ("accuracy", 6),
            "same, 1 px": ("consistency", 1), "same, 6 px": ("consistency", 6)}
 
 
@@ -19,4 +21,4 @@ def collect(names: dict) -> dict:
 
 if __name__ == "__main__":
     measure(__doc__, "04", ["def blur(channels)", "def build(kind)", "def moved(images, shift)"],
-            ["accuracy, consistency = {}, {}"], collect, "measured_pooling.json")
+            ["accuracy, consistency = {}, {}"], collect, "pooling.json")

@@ -2,7 +2,7 @@
 
     make bench, or: python benchmarks/recipe.py [--seeds 3]
 
-Writes helpers/measured_recipe.json, whose ranges the chapter cites.
+Writes helpers/measured/recipe.json, whose ranges the chapter cites.
 """
 
 from cells import measure
@@ -14,7 +14,8 @@ def collect(names: dict) -> dict:
     """Return the accuracies of all experiments, the last one also in longer runs."""
     runs = {"schedules": names["by_schedule"] | {"always 0.01": names["by_rate"]["always 0.01"]},
             "warm-up": names["warmed"]}
-    found = {part: {name: run.val_accuracy[-1] for name, run in of.items()} for part, of in runs.items()}
+    found = {part: {name: run.val_accuracy[-1] for name, run in of.items()}
+             for part, of in runs.items()}
     found["after one epoch"] = {name: run.val_accuracy[0] for name, run in names["by_rate"].items()}
     names["epochs"], names["count"] = LONGER
     longer = {name: names["recipe"](**change) for name, change in names["changes"].items()}
@@ -26,5 +27,6 @@ def collect(names: dict) -> dict:
 
 if __name__ == "__main__":
     measure(__doc__, "09", ["import inspect", "class WarmupCosine"],
-            ["epochs = budget(", "steps = epochs", "def fast_with", "def recipe(", "bought = {"], collect,
-            "measured_recipe.json")
+            ["epochs = budget(", "steps = epochs", "def fast_with", "def recipe(", "bought = {"],
+            collect,
+            "recipe.json")

@@ -1,9 +1,11 @@
-"""Chapter 9's speeds: half precision, channels_last and torch.compile, on three networks, three times over.
+"""Chapter 9's speeds: half precision, channels_last and torch.compile, on three networks, three
+times over.
 
     make bench, or: python benchmarks/recipe_speed.py [--seeds 3]
 
-Writes helpers/measured_recipe_speed.json, whose ranges the chapter cites. The settings take turns, and the fastest of
-their turns counts: other programs only ever slow a turn, and seldom all turns of one setting.
+Writes helpers/measured/recipe_speed.json, whose ranges the chapter cites. The settings take turns,
+and the fastest of their turns counts: other programs only ever slow a turn, and seldom all turns of
+one setting.
 """
 
 import torch
@@ -14,7 +16,9 @@ TURNS = 4
 
 
 def collect(names: dict) -> dict:
-    """Return how many times as fast as float32 each setting is, and the seconds that compiling takes."""
+    """Return how many times as fast as float32 each setting is, and the seconds that compiling
+    takes.
+    """
     found = {}
     settings = {**names["settings"], "compiled": {"compiled": names["if_possible"]}}
     for net in (names["FastResNet"], names["helpers"].LeNet, names["BNLeNet"]):
@@ -26,11 +30,13 @@ def collect(names: dict) -> dict:
                     images_per_second, seconds = names["speed"](net, **setting)
                     fastest[name] = max(fastest[name], images_per_second)
                     first.setdefault(name, seconds)
-        found[f"times as fast, {net.__name__}"] = {name: each / fastest["float32"] for name, each in fastest.items()}
+        found[f"times as fast, {net.__name__}"] = {name: each / fastest["float32"]
+                                                   for name, each in fastest.items()}
         found[f"seconds to compile, {net.__name__}"] = first["compiled"]
     return found
 
 
 if __name__ == "__main__":
-    measure(__doc__, "09", ["import inspect", "size = budget("], ["settings = {", "def if_possible"], collect,
-            "measured_recipe_speed.json")
+    measure(__doc__, "09", ["import inspect", "size = budget("],
+            ["settings = {", "def if_possible"], collect,
+            "recipe_speed.json")

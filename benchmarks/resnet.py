@@ -1,8 +1,9 @@
-"""Chapter 7's experiments for several seeds: plain and residual networks by depth, and blocks taken out.
+"""Chapter 7's experiments for several seeds: plain and residual networks by depth, and blocks taken
+out.
 
     make bench, or: python benchmarks/resnet.py [--seeds 3]
 
-Writes helpers/measured_resnet.json, whose ranges the chapter cites.
+Writes helpers/measured/resnet.json, whose ranges the chapter cites.
 """
 
 from cells import measure
@@ -10,7 +11,8 @@ from cells import measure
 
 def collect(names: dict) -> dict:
     """Return losses and accuracies by depth, and what is left without a block."""
-    run = {f"{kind}, {depth}": {"training loss": history.train_loss[-1], "accuracy": history.val_accuracy[-1]}
+    run = {f"{kind}, {depth}": {"training loss": history.train_loss[-1],
+                                "accuracy": history.val_accuracy[-1]}
            for (kind, depth), history in names["runs"].items()}
     for kind, left in names["left"].items():
         whole, *cut = left
@@ -21,5 +23,6 @@ def collect(names: dict) -> dict:
 
 if __name__ == "__main__":
     measure(__doc__, "07", ["import copy", "class ResidualBlock(nn.Module)"],
-            ["def stack(depth, residual)", "runs, nets = ", 'train("residual", depth)', "def without(net, number)",
-             "run = helpers.resnet_run("], collect, "measured_resnet.json")
+            ["def stack(depth, residual)", "runs, nets = ", 'train("residual", depth)',
+             "def without(net, number)",
+             "run = helpers.resnet_run("], collect, "resnet.json")

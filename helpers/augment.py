@@ -1,9 +1,11 @@
-"""Random changes of whole batches, on the device where they are. Chapter 8 builds flip, crop and cutout by hand.
+"""Random changes of whole batches, on the device where they are. Chapter 8 builds flip, crop and
+cutout by hand.
 
-Each takes images (N, C, H, W), uint8 or floats in [0, 1], and returns new ones of the same shape and type: every
-image gets a draw of its own. They go into `batches(…, augment=[random_crop, random_flip])`, and settings are fixed
-with `functools.partial(random_crop, padding=2)`. The draws come from PyTorch's global generator on the CPU, so that
-one seed gives the same changes on every device.
+Each takes images (N, C, H, W), uint8 or floats in [0, 1], and returns new ones of the same shape
+and type: every image gets a draw of its own. They go into `batches(…, augment=[random_crop,
+random_flip])`, and settings are fixed with `functools.partial(random_crop, padding=2)`. The draws
+come from PyTorch's global generator on the CPU, so that one seed gives the same changes on every
+device.
 """
 
 from collections.abc import Iterator
@@ -25,27 +27,32 @@ def random_flip(images: Tensor, p: float = 0.5) -> Tensor:
 def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Tensor:
     """Surround each image with `padding` pixels and cut a random window of the old size out of it.
 
-    That moves it by up to `padding` pixels. `mode` is that of `F.pad`: "constant" is black, "reflect" mirrors the
-    image at its edge. Raises ValueError where there is not enough image to mirror.
+    That moves it by up to `padding` pixels. `mode` is that of `F.pad`: "constant" is black,
+    "reflect" mirrors the image at its edge. Raises ValueError where there is not enough image to
+    mirror.
     """
     _check(images, "random_crop")
     height, width = images.shape[2:]
     if padding < 0 or (mode == "reflect" and padding >= min(height, width)):
-        raise ValueError(f"padding is {padding}; for images of {height} × {width} it must be 0 or more, and with "
-                         f"mode=\"reflect\" less than {min(height, width)}, since a mirror shows each pixel once.")
+        raise ValueError(f"padding is {padding}; for images of {height} × {width} it must be 0 or "
+                         f"more, and with mode=\"reflect\" less than {min(height, width)}, since a "
+                         "mirror shows each pixel once.")
     if mode == "constant" or images.is_floating_point():
         padded = F.pad(images, [padding] * 4, mode=mode)
     else:  # PyTorch mirrors floats only
         padded = F.pad(images.float(), [padding] * 4, mode=mode).to(images.dtype)
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # (N, C, 2p + 1, 2p + 1, H, W): a view, no copy
+    # (N, C, 2p + 1, 2p + 1, H, W): a view, no copy
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     top, left = torch.randint(2 * padding + 1, (2, len(images))).to(images.device)
     return windows[torch.arange(len(images), device=images.device), :, top, left]
 
 
 def cutout(images: Tensor, size: int = 8) -> Tensor:
-    """Blacken a square of `size` pixels around a random pixel of each image; it may reach over the edge.
+    """Blacken a square of `size` pixels around a random pixel of each image; it may reach over the
+    edge.
 
-    Source: T. DeVries and G. W. Taylor, Improved Regularization of Convolutional Neural Networks with Cutout, 2017.
+    Source: T. DeVries and G. W. Taylor, Improved Regularization of Convolutional Neural Networks
+    with Cutout, 2017.
     """
     _check(images, "cutout")
     if size < 0:
@@ -65,36 +72,44 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
                         ratio: tuple[float, float] = (3 / 4, 4 / 3)) -> Tensor:
     """Cut a random rectangle out of each image and stretch it to the old size, bilinearly.
 
-    `scale` is the range of its area, as a fraction of the image's, `ratio` that of width over height (drawn evenly
-    on a logarithmic scale). A side that would be longer than the image is cut to it.
+    `scale` is the range of its area, as a fraction of the image's, `ratio` that of width over
+    height (drawn evenly on a logarithmic scale). A side that would be longer than the image is cut
+    to it.
     """
     _check(images, "random_resized_crop")
     if not 0 < scale[0] <= scale[1] <= 1 or not 0 < ratio[0] <= ratio[1]:
-        raise ValueError("scale must be two fractions of the area, 0 < low ≤ high ≤ 1, and ratio two positive numbers, "
-                         f"low ≤ high; got {scale} and {ratio}.")
+        raise ValueError("scale must be two fractions of the area, 0 < low ≤ high ≤ 1, and ratio "
+                         f"two positive numbers, low ≤ high; got {scale} and {ratio}.")
     count, (height, width) = len(images), images.shape[2:]
     area = torch.empty(count).uniform_(*scale)
     stretch = torch.empty(count).uniform_(*torch.tensor(ratio).log().tolist()).exp()
-    high = (area / stretch * width / height).sqrt().clamp(max=1)  # sides as fractions of the image's
+    # sides as fractions of the image's
+    high = (area / stretch * width / height).sqrt().clamp(max=1)
     wide = (area * stretch * height / width).sqrt().clamp(max=1)
-    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])  # the centre, in -1 to 1
+    # the centre, in -1 to 1
+    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])
     zero = torch.zeros(count)
-    corners = torch.stack([torch.stack([wide, zero, right], 1), torch.stack([zero, high, down], 1)], 1)
+    corners = torch.stack([torch.stack([wide, zero, right], 1), torch.stack([zero, high, down], 1)],
+                          1)
     floats = images if images.is_floating_point() else images.float()
     grid = F.affine_grid(corners.to(floats), list(images.shape), align_corners=False)
     cut = F.grid_sample(floats, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return cut if images.is_floating_point() else cut.round().to(images.dtype)
 
 
-def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0, saturation: float = 0.0) -> Tensor:
-    """Change brightness, contrast and saturation of each image by random factors from 1 - strength to 1 + strength.
+def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
+                 saturation: float = 0.0) -> Tensor:
+    """Change brightness, contrast and saturation of each image by random factors from 1 - strength
+    to 1 + strength.
 
-    Always in this order, where torchvision's ColorJitter draws the order as well. Brightness multiplies; contrast
-    stretches around the mean grey of the image; saturation stretches around each pixel's own grey.
+    Always in this order, where torchvision's ColorJitter draws the order as well. Brightness
+    multiplies; contrast stretches around the mean grey of the image; saturation stretches around
+    each pixel's own grey.
     """
     _check(images, "color_jitter")
     if not all(0 <= strength <= 1 for strength in (brightness, contrast, saturation)):
-        raise ValueError(f"Strengths must lie from 0 (no change) to 1; got {brightness}, {contrast}, {saturation}.")
+        raise ValueError(f"Strengths must lie from 0 (no change) to 1; got {brightness}, "
+                         f"{contrast}, {saturation}.")
     floats = images if images.is_floating_point() else images.float() / 255
 
     def stretched(around, strength):
@@ -111,7 +126,9 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Return how bright the eye finds each pixel, (N, 1, H, W) (ITU-R BT.601); the mean where there is no colour."""
+    """Return how bright the eye finds each pixel, (N, 1, H, W) (ITU-R BT.601); the mean where there
+    is no colour.
+    """
     if images.shape[1] != 3:
         return images.mean(1, keepdim=True)
     weights = torch.tensor([0.2989, 0.587, 0.114], dtype=images.dtype, device=images.device)
@@ -119,16 +136,19 @@ def _grey(images: Tensor) -> Tensor:
 
 
 class Mixup:
-    """Batches in which every image is laid over another one, and its label shared in the same proportion.
+    """Batches in which every image is laid over another one, and its label shared in the same
+    proportion.
 
-    Wraps `Batches`: images become λ·image + (1 - λ)·other, labels become (N, K) with λ on the one class and 1 - λ on
-    the other, as `F.cross_entropy` takes them. λ is drawn for each batch from Beta(alpha, alpha).
-    Source: H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: Beyond Empirical Risk Minimization, 2017.
+    Wraps `Batches`: images become λ·image + (1 - λ)·other, labels become (N, K) with λ on the one
+    class and 1 - λ on the other, as `F.cross_entropy` takes them. λ is drawn for each batch from
+    Beta(alpha, alpha). Source: H. Zhang, M. Cisse, Y. N. Dauphin, D. Lopez-Paz, mixup: Beyond
+    Empirical Risk Minimization, 2017.
     """
 
     def __init__(self, batches: Batches, alpha: float = 0.2):
         if not alpha > 0:
-            raise ValueError(f"alpha must be more than 0, not {alpha}: near 0 hardly anything is mixed.")
+            raise ValueError(f"alpha must be more than 0, not {alpha}: near 0 hardly anything is "
+                             "mixed.")
         self.batches, self.alpha, self.data = batches, alpha, batches.data
 
     def __len__(self) -> int:
@@ -140,7 +160,8 @@ class Mixup:
             share = beta.sample().item()
             other = torch.randperm(len(images)).to(images.device)
             targets = F.one_hot(labels, len(self.data.classes)).float()
-            yield torch.lerp(images[other], images, share), torch.lerp(targets[other], targets, share)
+            yield torch.lerp(images[other], images, share), torch.lerp(targets[other], targets,
+                                                                       share)
 
 
 def _each(values: Tensor, images: Tensor) -> Tensor:
@@ -149,10 +170,15 @@ def _each(values: Tensor, images: Tensor) -> Tensor:
 
 
 def _check(images: Tensor, name: str) -> None:
-    """Say what is wrong with images that cannot be augmented. Values are looked at on the CPU: a GPU would wait."""
+    """Say what is wrong with images that cannot be augmented.
+
+    Values are looked at on the CPU: a GPU would wait.
+    """
     if images.ndim != 4:
-        single = " One image (C, H, W) becomes a batch of one by unsqueeze(0)." if images.ndim == 3 else ""
-        raise ValueError(f"{name} wants a batch of images (N, C, H, W), but this is {tuple(images.shape)}.{single}")
+        single = (" One image (C, H, W) becomes a batch of one by unsqueeze(0)."
+                  if images.ndim == 3 else "")
+        raise ValueError(f"{name} wants a batch of images (N, C, H, W), but this is "
+                         f"{tuple(images.shape)}.{single}")
     if images.dtype == torch.uint8:
         return
     if not images.is_floating_point():
@@ -160,6 +186,7 @@ def _check(images: Tensor, name: str) -> None:
     if images.device.type == "cpu" and images.numel():
         low, high = (value.item() for value in images.detach().aminmax())
         if not (low >= 0 and high <= 1):
-            raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to {high:.2f}. Augment "
-                             "before normalising, as batches(…, augment=[…]) does, or undo it with denormalize; "
-                             "images from 0 to 255 are divided by 255.")
+            raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "
+                             f"{high:.2f}. Augment before normalising, as batches(…, augment=[…]) "
+                             "does, or undo it with denormalize; images from 0 to 255 are divided "
+                             "by 255.")

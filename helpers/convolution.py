@@ -15,14 +15,17 @@ KERNELS: dict[str, list[list[float]]] = {
     "scharr_y": [[-3, -10, -3], [0, 0, 0], [3, 10, 3]],
     "laplacian": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
 }
-KERNELS = {name: [[float(weight) for weight in row] for row in rows] for name, rows in KERNELS.items()}
-"""Kernels by name. `vertical`, `sobel` and `scharr` answer to vertical edges, positive where it gets brighter to the
-right; their partners `horizontal`, `sobel_y` and `scharr_y` to horizontal ones, positive where it gets brighter
-downwards."""
+KERNELS = {name: [[float(weight) for weight in row] for row in rows]
+           for name, rows in KERNELS.items()}
+"""Kernels by name. `vertical`, `sobel` and `scharr` answer to vertical edges, positive where it
+gets brighter to the right; their partners `horizontal`, `sobel_y` and `scharr_y` to horizontal
+ones, positive where it gets brighter downwards."""
 
 
-def conv_out_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Return how many places a kernel has along one axis of `size` pixels: the output size of a convolution.
+def conv_out_size(size: int, kernel: int, stride: int = 1, padding: int = 0,
+                  dilation: int = 1) -> int:
+    """Return how many places a kernel has along one axis of `size` pixels: the output size of a
+    convolution.
 
     `padding` is added at both ends. Raises ValueError where the kernel does not fit even once.
     Source: the shape formula of `torch.nn.Conv2d`.
@@ -32,8 +35,9 @@ def conv_out_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dil
                          f"{size}, {kernel}, {stride}, {dilation} and {padding}.")
     span = dilation * (kernel - 1) + 1
     if span > size + 2 * padding:
-        raise ValueError(f"The kernel spans {span} pixels, but the padded input has only {size + 2 * padding}: it fits "
-                         "nowhere. Make the kernel or the dilation smaller, or the padding larger.")
+        raise ValueError(f"The kernel spans {span} pixels, but the padded input has only "
+                         f"{size + 2 * padding}: it fits nowhere. Make the kernel or the dilation "
+                         "smaller, or the padding larger.")
     return (size + 2 * padding - span) // stride + 1
 
 
@@ -41,32 +45,32 @@ def pool_out_size(size: int, kernel: int, stride: int, padding: int = 0, dilatio
                   ceil_mode: bool = False) -> int:
     """Return how many windows pooling has along one axis of `size` pixels.
 
-    With `ceil_mode` a last window may reach past the end, if it starts inside the input or the padding before it.
-    Raises ValueError where no window fits, or where one could hold nothing but padding.
-    Source: the shape formula and the notes of `torch.nn.MaxPool2d`.
+    With `ceil_mode` a last window may reach past the end, if it starts inside the input or the
+    padding before it. Raises ValueError where no window fits, or where one could hold nothing but
+    padding. Source: the shape formula and the notes of `torch.nn.MaxPool2d`.
     """
     if min(size, kernel, stride, dilation) < 1 or padding < 0:
         raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
                          f"{size}, {kernel}, {stride}, {dilation} and {padding}.")
     if 2 * padding > kernel:
-        raise ValueError(f"The padding may be at most half the window, here {kernel // 2}, and is {padding}: else a "
-                         "window could hold nothing but padding.")
+        raise ValueError(f"The padding may be at most half the window, here {kernel // 2}, and is "
+                         f"{padding}: else a window could hold nothing but padding.")
     span = dilation * (kernel - 1) + 1
     free = size + 2 * padding - span
     count = (-(-free // stride) if ceil_mode else free // stride) + 1
     if ceil_mode and (count - 1) * stride >= size + padding:
         count -= 1
     if count < 1:
-        raise ValueError(f"The window spans {span} pixels, but the padded input has only {size + 2 * padding}: it "
-                         "fits nowhere.")
+        raise ValueError(f"The window spans {span} pixels, but the padded input has only "
+                         f"{size + 2 * padding}: it fits nowhere.")
     return count
 
 
 class Field(NamedTuple):
     """What one output of a stack of layers sees of the input, along one axis, in pixels.
 
-    Output i sees the pixels from `start + i * jump` to `start + i * jump + size - 1`; those below 0 or past the end
-    are padding.
+    Output i sees the pixels from `start + i * jump` to `start + i * jump + size - 1`; those below 0
+    or past the end are padding.
     """
 
     size: int
@@ -75,10 +79,12 @@ class Field(NamedTuple):
 
 
 def receptive_field(layers: Sequence[Sequence[int]]) -> Field:
-    """Return the receptive field after `layers`, each (kernel, stride=1, padding=0, dilation=1), first layer first.
+    """Return the receptive field after `layers`, each (kernel, stride=1, padding=0, dilation=1),
+    first layer first.
 
-    Each layer widens it by (kernel - 1) · dilation steps of the layers before, and a step of its own is `stride` of
-    theirs. Source: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of Convolutional Neural Networks, 2019.
+    Each layer widens it by (kernel - 1) · dilation steps of the layers before, and a step of its
+    own is `stride` of theirs. Source: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of
+    Convolutional Neural Networks, 2019.
     """
     size, jump, start = 1, 1, 0
     for layer in layers:

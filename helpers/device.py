@@ -12,7 +12,8 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _available(name: str) -> bool:
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(name, lambda: True)()
+    return {"cuda": torch.cuda.is_available,
+            "mps": torch.backends.mps.is_available}.get(name, lambda: True)()
 
 
 def get_device(verbose: bool = True) -> torch.device:
@@ -27,11 +28,11 @@ def get_device(verbose: bool = True) -> torch.device:
     name = wanted or next(filter(_available, _CHOICES))
     kind, _, index = name.partition(":")
     if kind not in _CHOICES or (index and not index.isdigit()):
-        raise ValueError(f"COURSE_DEVICE is {wanted!r}, which is not a device. Use cpu, cuda, cuda:1 or mps, "
-                         "or unset it to let the course choose.")
+        raise ValueError(f"COURSE_DEVICE is {wanted!r}, which is not a device. Use cpu, cuda, "
+                         "cuda:1 or mps, or unset it to let the course choose.")
     if not _available(kind):
-        raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but PyTorch finds no such device here. "
-                         "Unset it to run on what there is.")
+        raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but PyTorch finds no such device "
+                         "here. Unset it to run on what there is.")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but there are only "
                          f"{torch.cuda.device_count()} CUDA devices, numbered from 0.")
@@ -43,32 +44,37 @@ def get_device(verbose: bool = True) -> torch.device:
 
 def _describe(device: torch.device) -> str:
     if device.type == "cuda":
-        return f"Device: cuda ({torch.cuda.get_device_name(device)}). Chapters train longer on it, and say so."
+        return (
+            f"Device: cuda ({torch.cuda.get_device_name(device)}). Chapters train longer on it, "
+            "and say so.")
     if device.type == "mps":
         return "Device: mps (Apple GPU). Chapters do the work of the cpu profile on it."
-    return (f"Device: cpu ({torch.get_num_threads()} threads). Every chapter is sized for this and says how long "
-            "it takes.\nOn Colab, Runtime > Change runtime type offers a GPU.")
+    return (f"Device: cpu ({torch.get_num_threads()} threads). Every chapter is sized for this and "
+            "says how long it takes.\nOn Colab, Runtime > Change runtime type offers a GPU.")
 
 
 def half_precision(device: torch.device | str = "cpu") -> torch.dtype | None:
     """Return torch.bfloat16 where `device` multiplies such numbers faster than float32, else None.
 
-    On the CPU that takes the instructions AVX512-BF16 or AMX (server processors since about 2020, AMD's Zen 4), on
-    CUDA a GPU of 2020 or later (Ampere). `fit(…, autocast=None)` trains in float32.
+    On the CPU that takes the instructions AVX512-BF16 or AMX (server processors since about 2020,
+    AMD's Zen 4), on CUDA a GPU of 2020 or later (Ampere). `fit(…, autocast=None)` trains in
+    float32.
     """
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else None
-    able = kind == "cpu" and any(getattr(torch.cpu, name, lambda: False)()  # not every version has both
-                                 for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    # not every version has both
+    able = kind == "cpu" and any(getattr(torch.cpu, name, lambda: False)()
+                                 for name in ("_is_avx512_bf16_supported",
+                                              "_is_amx_tile_supported"))
     return torch.bfloat16 if able else None
 
 
 def set_seed(seed: int = 0, deterministic: bool = False) -> None:
     """Seed Python, NumPy and PyTorch (all devices), so that the next run draws the same numbers.
 
-    `deterministic=True` also asks PyTorch for deterministic algorithms only: an operation that has none
-    raises RuntimeError. It is slower on a GPU, and changes nothing on the CPU.
+    `deterministic=True` also asks PyTorch for deterministic algorithms only: an operation that has
+    none raises RuntimeError. It is slower on a GPU, and changes nothing on the CPU.
     """
     random.seed(seed)
     np.random.seed(seed)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class LeNet(nn.Module):
     """LeNet for 32×32 images, as chapter 5 builds it: images (N, C, 32, 32) to logits (N, K).
 
-    `width` multiplies the number of channels and of hidden units.
-    Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998; with ReLU and max pooling.
+    `width` multiplies the number of channels and of hidden units. Source: LeCun et al.,
+    Gradient-Based Learning Applied to Document Recognition, 1998; with ReLU and max pooling.
     """
 
     def __init__(self, channels: int = 3, classes: int = 10, width: int = 1):
@@ -61,15 +61,18 @@ class BNLeNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + g(x), then ReLU, where g is two 3×3 convolutions with batch normalization, as chapter 7 builds it.
+    """x + g(x), then ReLU, where g is two 3×3 convolutions with batch normalization, as chapter 7
+    builds it.
 
-    Takes (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride), rounded up. Where the two shapes differ, a
-    1×1 convolution brings x to the new one. `residual=False` leaves the addition out: a plain block. `zero_init`
-    starts the last γ at 0, so that the block begins as ReLU(x). Its layers have the names of torchvision's BasicBlock.
-    Source: He et al., Deep Residual Learning for Image Recognition, 2015.
+    Takes (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride), rounded up. Where the two
+    shapes differ, a 1×1 convolution brings x to the new one. `residual=False` leaves the addition
+    out: a plain block. `zero_init` starts the last γ at 0, so that the block begins as ReLU(x). Its
+    layers have the names of torchvision's BasicBlock. Source: He et al., Deep Residual Learning for
+    Image Recognition, 2015.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, *, residual: bool = True,
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, *,
+                 residual: bool = True,
                  zero_init: bool = False):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
@@ -80,15 +83,17 @@ class ResidualBlock(nn.Module):
         if zero_init and residual:
             nn.init.zeros_(self.bn2.weight)
         if residual and (stride != 1 or in_channels != out_channels):
-            self.downsample = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+            self.downsample = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride,
+                                                      bias=False),
                                             nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, out_channels, H/stride, W/stride) for x (N, in_channels, H, W)."""
         wanted = self.conv1.in_channels
         if x.ndim != 4 or x.shape[1] != wanted:
-            raise ValueError(f"This block takes maps with {wanted} channels, (N, {wanted}, H, W), but this is "
-                             f"{tuple(x.shape)}. The block before it must give as many, or this one be made for them.")
+            raise ValueError(f"This block takes maps with {wanted} channels, (N, {wanted}, H, W), "
+                             f"but this is {tuple(x.shape)}. The block before it must give as "
+                             "many, or this one be made for them.")
         g = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         if not self.residual:
             return F.relu(g)
@@ -96,15 +101,17 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The CIFAR ResNet of 6·blocks + 2 layers, as chapter 7 builds it: images (N, C, H, W) to logits (N, K).
+    """The CIFAR ResNet of 6·blocks + 2 layers, as chapter 7 builds it: images (N, C, H, W) to
+    logits (N, K).
 
-    A 3×3 convolution, three stages of `blocks` blocks with `widths` channels, the second and third at half the size
-    of the one before, global average pooling, a dense layer. `residual=False` gives the plain network of equal depth.
-    Source: He et al., Deep Residual Learning for Image Recognition, 2015, section 4.2; there without the 1×1
-    convolutions.
+    A 3×3 convolution, three stages of `blocks` blocks with `widths` channels, the second and third
+    at half the size of the one before, global average pooling, a dense layer. `residual=False`
+    gives the plain network of equal depth. Source: He et al., Deep Residual Learning for Image
+    Recognition, 2015, section 4.2; there without the 1×1 convolutions.
     """
 
-    def __init__(self, blocks: int = 3, widths: Sequence[int] = (16, 32, 64), channels: int = 3, classes: int = 10, *,
+    def __init__(self, blocks: int = 3, widths: Sequence[int] = (16, 32, 64), channels: int = 3,
+                 classes: int = 10, *,
                  residual: bool = True, zero_init: bool = False):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
@@ -113,7 +120,8 @@ class ResNet(nn.Module):
         for stage, width in enumerate(widths):
             for block in range(blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(ResidualBlock(before, width, stride, residual=residual, zero_init=zero_init))
+                layers.append(ResidualBlock(before, width, stride, residual=residual,
+                                            zero_init=zero_init))
                 before = width
         self.blocks = nn.Sequential(*layers)
         self.fc = nn.Linear(before, classes)
@@ -126,21 +134,26 @@ class ResNet(nn.Module):
 
 
 class FastResNet(nn.Module):
-    """The course's best network, a ResNet made for two CPU cores: images (N, C, 32, 32) to logits (N, K).
+    """The course's best network, a ResNet made for two CPU cores: images (N, C, 32, 32) to logits
+    (N, K).
 
-    A 2×2 convolution; then, for each of `widths`, a 3×3 convolution to that many channels, max pooling that halves
-    the map, and one residual block, so that most of the work is done on small maps; then the largest value of each
-    channel, and a dense layer. Chapter 7 builds it, chapter 8 trains it to the end.
-    Source: after D. Page, How to Train Your ResNet, 2018, and K. Jordan, 94 % on CIFAR-10 in 3.29 Seconds, 2024.
+    A 2×2 convolution; then, for each of `widths`, a 3×3 convolution to that many channels, max
+    pooling that halves the map, and one residual block, so that most of the work is done on small
+    maps; then the largest value of each channel, and a dense layer. Chapter 7 builds it, chapter 8
+    trains it to the end. Source: after D. Page, How to Train Your ResNet, 2018, and K. Jordan, 94 %
+    on CIFAR-10 in 3.29 Seconds, 2024.
     """
 
     def __init__(self, widths: Sequence[int] = (16, 64, 128), channels: int = 3, classes: int = 10):
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(channels, widths[0], 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(channels, widths[0], 2, bias=False),
+                                  nn.BatchNorm2d(widths[0]), nn.ReLU())
         stages, before = [], widths[0]
         for width in widths:
-            stages.append(nn.Sequential(nn.Conv2d(before, width, 3, padding=1, bias=False), nn.MaxPool2d(2),
-                                        nn.BatchNorm2d(width), nn.ReLU(), ResidualBlock(width, width, zero_init=True)))
+            stages.append(nn.Sequential(nn.Conv2d(before, width, 3, padding=1, bias=False),
+                                        nn.MaxPool2d(2),
+                                        nn.BatchNorm2d(width), nn.ReLU(),
+                                        ResidualBlock(width, width, zero_init=True)))
             before = width
         self.stages = nn.Sequential(*stages)
         self.fc = nn.Linear(before, classes)
@@ -149,15 +162,18 @@ class FastResNet(nn.Module):
         """Return logits (N, K) for images (N, C, 32, 32), or of any other size from 9 × 9."""
         smallest = 1 + 2 ** len(self.stages)
         if min(images.shape[2:]) < smallest:
-            raise ValueError(f"Images of {images.shape[2]} × {images.shape[3]} are too small: the first convolution "
-                             f"takes a row away and {len(self.stages)} poolings halve, cutting odd sizes, so that "
-                             f"nothing would be left. They need at least {smallest} × {smallest} pixels.")
+            raise ValueError(f"Images of {images.shape[2]} × {images.shape[3]} are too small: the "
+                             f"first convolution takes a row away and {len(self.stages)} poolings "
+                             "halve, cutting odd sizes, so that nothing would be left. They need "
+                             f"at least {smallest} × {smallest} pixels.")
         x = self.stages(self.stem(images))  # (N, 16, 31, 31), then (N, 128, 3, 3)
         return self.fc(x.amax((2, 3)))      # (N, 10)
 
 
 class FlipAverage(nn.Module):
-    """The mean of what `model` says of each image and of its mirror image: logits (N, K) for images (N, C, H, W)."""
+    """The mean of what `model` says of each image and of its mirror image: logits (N, K) for images
+    (N, C, H, W).
+    """
 
     def __init__(self, model: nn.Module):
         super().__init__()

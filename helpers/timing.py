@@ -7,7 +7,8 @@ import torch
 
 
 def wait_for(device: torch.device | str) -> None:
-    """Wait until `device` has done all that it was given: a GPU works on while Python goes ahead."""
+    """Wait until `device` has done all that it was given: a GPU works on while Python goes ahead.
+    """
     kind = torch.device(device).type
     if kind == "cuda":
         torch.cuda.synchronize(device)
@@ -15,13 +16,15 @@ def wait_for(device: torch.device | str) -> None:
         torch.mps.synchronize()
 
 
-def seconds_per_call(call: Callable[[], object], device: torch.device | str = "cpu", *, threads: int | None = None,
+def seconds_per_call(call: Callable[[], object], device: torch.device | str = "cpu", *,
+                     threads: int | None = None,
                      budget: float = 0.1, blocks: int = 5) -> float:
-    """Return how long `call()` takes, in seconds: the fastest of `blocks`, which take `budget` seconds together.
+    """Return how long `call()` takes, in seconds: the fastest of `blocks`, which take `budget`
+    seconds together.
 
-    Short calls are timed many at a time, after a warm-up. The fastest block counts, because all that other programs
-    do can only slow the others. `threads` sets how many CPU threads PyTorch may use meanwhile. Compare only what was
-    measured side by side.
+    Short calls are timed many at a time, after a warm-up. The fastest block counts, because all
+    that other programs do can only slow the others. `threads` sets how many CPU threads PyTorch may
+    use meanwhile. Compare only what was measured side by side.
     """
     before = torch.get_num_threads()
     try:

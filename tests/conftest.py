@@ -3,7 +3,6 @@
 import functools
 import http.server
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,22 +11,13 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
+from support import REAL_DATA, ROOT, browser_path
 
 from helpers import load_cifar10
-from tools.notebooks import cell_with
 
-ROOT = Path(__file__).parent.parent
-PAGES = ["book/index.html", *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
-REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
-
-# A shell starts its background jobs with Ctrl-C ignored, and so would be what the tests start from there.
+# A shell starts its background jobs with Ctrl-C ignored, and so would be what the tests start from
+# there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def define(chapter: str, start: str, **names) -> dict:
-    """Run the one cell of a chapter that contains `start`, and return the names it has defined."""
-    exec(cell_with(chapter, start), names)
-    return names
 
 
 @pytest.fixture(autouse=True)
@@ -61,22 +51,22 @@ def real_folder() -> str:
     return REAL_DATA
 
 
-def browser_path() -> str | None:
-    """Where the system's Chromium is, if it has one."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """Return the folder of the site in the smoke profile on the stand-in. COURSE_SITE names a ready one."""
+    """Return the folder of the site in the smoke profile on the stand-in.
+
+    COURSE_SITE names a ready one.
+    """
     if "COURSE_SITE" in os.environ:  # as in `make test`, where several workers share it
         ready = Path(os.environ["COURSE_SITE"])
-        assert (ready / "objects.inv").exists(), f"No site in {ready}: its build failed, or was not run."
+        assert (ready / "objects.inv").exists(), (
+            f"No site in {ready}: its build failed, or was not run.")
         return ready
     output = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "NO_COLOR": "1"}
-    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(output)],
+    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
+                   "NO_COLOR": "1"}
+    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output",
+                            str(output)],
                            env=environment, capture_output=True, text=True, check=False)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     return output / "_build" / "html"
@@ -92,7 +82,8 @@ def server(site):
         def log_message(self, *_):
             pass
 
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                  functools.partial(Quiet, directory=str(site)))
     threading.Thread(target=http_server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{http_server.server_port}/"
     http_server.shutdown()
@@ -102,7 +93,8 @@ def server(site):
 def chromium():
     path = browser_path()
     if path is None:
-        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser tests")
+        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser "
+                    "tests")
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
@@ -112,11 +104,14 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test at its end."""
+    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test
+    at its end.
+    """
     complaints, contexts = [], []
 
     def start(path, width=1280, scheme="light"):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context = chromium.new_context(viewport={"width": width, "height": 900},
+                                       color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)

@@ -1,4 +1,6 @@
-"""Changes of whole batches: equal in distribution to torchvision's, a draw for each image, and what they refuse."""
+"""Changes of whole batches: equal in distribution to torchvision's, a draw for each image, and what
+they refuse.
+"""
 
 from functools import partial
 
@@ -21,7 +23,8 @@ from helpers import (
 )
 
 COUNTS = [pytest.param(2_000, id="sample"), pytest.param(40_000, id="full", marks=pytest.mark.long)]
-ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout, random_resized_crop,
+ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout,
+       random_resized_crop,
        partial(color_jitter, brightness=0.5, contrast=0.2, saturation=0.6)]
 
 
@@ -41,7 +44,8 @@ def test_flip_draws_as_torchvisions(count):
     set_seed(0)
     image = numbered()
     flipped = (random_flip(image.expand(count, -1, -1, -1), p=0.3) != image).flatten(1).any(1)
-    theirs = torch.tensor([not v2.RandomHorizontalFlip(0.3)(image).equal(image) for _ in range(count)])
+    theirs = torch.tensor([not v2.RandomHorizontalFlip(0.3)(image).equal(image)
+                           for _ in range(count)])
     alike(torch.bincount(flipped.long(), minlength=2), torch.bincount(theirs.long(), minlength=2))
     assert random_flip(image, p=1).equal(v2.functional.horizontal_flip(image))
 
@@ -81,11 +85,13 @@ def test_cutout_draws_as_torchvisions_erasing_on_an_image_with_a_border(count, s
 
     def place_of(one):
         spans = ((one[0] == 0).any(axis).nonzero().flatten().tolist() for axis in (1, 0))
-        top, left = (before + (s[0] if len(s) == size or s[0] > 0 else s[-1] + 1 - size) for s in spans)
+        top, left = (before + (s[0] if len(s) == size or s[0] > 0 else s[-1] + 1 - size)
+                     for s in spans)
         return top * 7 + left
 
     mine = counted(cutout(image.expand(count, -1, -1, -1), size))
-    alike(mine, counted(erasing(bordered)[:, before:before + 7, before:before + 7] for _ in range(count)))
+    alike(mine, counted(erasing(bordered)[:, before:before + 7, before:before + 7]
+                        for _ in range(count)))
     assert chisquare(mine.numpy()).pvalue > 1e-4
 
 
@@ -98,7 +104,8 @@ def test_resized_crop_cuts_areas_as_torchvisions(count):
     image = torch.stack([y, x])[None]
 
     def sides(crops):  # how much of the height and width is in the crop, read off its middle
-        high, wide = ((crops[:, axis].select(2 - axis, 32)[:, 48] - crops[:, axis].select(2 - axis, 32)[:, 16]) * 2
+        high, wide = ((crops[:, axis].select(2 - axis, 32)[:, 48] -
+                       crops[:, axis].select(2 - axis, 32)[:, 16]) * 2
                       for axis in (0, 1))
         return high, wide
 
@@ -132,7 +139,8 @@ def test_shape_type_and_one_draw_for_each_image(change):
     for kind in (images, (images * 255).byte(), images.double()):
         changed = change(kind)
         assert changed.shape == kind.shape and changed.dtype == kind.dtype
-        assert len({one.numpy().tobytes() for one in changed.contiguous()}) > 1, "not the same for all"
+        assert len({one.numpy().tobytes()
+                    for one in changed.contiguous()}) > 1, "not the same for all"
     set_seed(1)
     first = change(images)
     set_seed(1)
@@ -158,7 +166,8 @@ def test_what_is_no_batch_of_images_is_refused_in_words(change, images, words):
 @pytest.mark.parametrize("call", [
     lambda x: random_crop(x, padding=-1), lambda x: random_crop(x, padding=8, mode="reflect"),
     lambda x: cutout(x, size=-2), lambda x: random_resized_crop(x, scale=(0, 1)),
-    lambda x: random_resized_crop(x, scale=(0.8, 0.3)), lambda x: random_resized_crop(x, ratio=(2, 1)),
+    lambda x: random_resized_crop(x, scale=(0.8, 0.3)),
+    lambda x: random_resized_crop(x, ratio=(2, 1)),
     lambda x: color_jitter(x, brightness=2), lambda x: color_jitter(x, saturation=-0.1)])
 def test_settings_out_of_range_are_refused(call):
     with pytest.raises(ValueError):
@@ -167,14 +176,16 @@ def test_settings_out_of_range_are_refused(call):
 
 def test_nothing_is_changed_by_settings_of_nothing():
     images = torch.rand(2, 3, 8, 8)
-    for change in (partial(random_flip, p=0), partial(random_crop, padding=0), partial(cutout, size=0), color_jitter):
+    for change in (partial(random_flip, p=0), partial(random_crop, padding=0),
+                   partial(cutout, size=0), color_jitter):
         assert change(images).equal(images)
     whole = random_resized_crop(images, scale=(1, 1), ratio=(1, 1))
     torch.testing.assert_close(whole, images, rtol=1e-5, atol=1e-5)
 
 
 def small_set():
-    images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8,
+                           generator=torch.Generator().manual_seed(0))
     mean, std = torch.full((3,), 0.5), torch.full((3,), 0.25)
     return ImageSet(images, torch.arange(60) % 3, ("a", "b", "c"), mean, std, "test")
 
@@ -200,8 +211,10 @@ def test_mixup_shares_images_and_labels_alike_and_trains():
     originals = data.normalize(data.images)
     for image, target, original, label in zip(images, targets, originals, data.labels, strict=True):
         kept = target[label]
-        mixed = [kept * original + (1 - kept) * other for other, o in zip(originals, data.labels, strict=True)
-                 if o != label] if kept < 1 else [kept * original + (1 - kept) * o for o in originals]
+        mixed = [kept * original + (1 - kept) * other
+                 for other, o in zip(originals, data.labels, strict=True)
+                 if o != label] if kept < 1 else [kept * original + (1 - kept) * o
+                                                  for o in originals]
         near = min(float((image - one).abs().max()) for one in mixed)
         assert near < 1e-4 or kept == 1, (share, kept)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 3))

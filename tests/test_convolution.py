@@ -21,7 +21,8 @@ def works(call) -> bool:
 
 def test_conv_out_size_is_pytorchs_and_refuses_what_pytorch_refuses():
     refused = 0
-    for n, k, s, p, d in itertools.product(range(1, 9), range(1, 5), range(1, 4), range(3), range(1, 4)):
+    for n, k, s, p, d in itertools.product(range(1, 9), range(1, 5), range(1, 4), range(3),
+                                           range(1, 4)):
         image, kernel = torch.zeros(1, 1, n), torch.zeros(1, 1, k)
         if works(lambda i=image, w=kernel, a=(None, s, p, d): F.conv1d(i, w, *a)):
             assert conv_out_size(n, k, s, p, d) == F.conv1d(image, kernel, None, s, p, d).shape[2]
@@ -34,7 +35,8 @@ def test_conv_out_size_is_pytorchs_and_refuses_what_pytorch_refuses():
 
 def test_pool_out_size_is_pytorchs_and_refuses_what_pytorch_refuses():
     refused = 0
-    settings = itertools.product(range(1, 9), range(1, 5), range(1, 4), range(3), (1, 2), (False, True))
+    settings = itertools.product(range(1, 9), range(1, 5), range(1, 4), range(3), (1, 2),
+                                 (False, True))
     for n, k, s, p, d, ceil in settings:
         image = torch.zeros(1, 1, n)
         try:
@@ -62,10 +64,13 @@ def test_receptive_field_of_well_known_stacks():
 
 
 @pytest.mark.parametrize("name, oracle, factor", [
-    ("sobel", filters.sobel_v, 4), ("sobel_y", filters.sobel_h, 4), ("scharr", filters.scharr_v, 16),
+    ("sobel", filters.sobel_v, 4), ("sobel_y", filters.sobel_h, 4),
+    ("scharr", filters.scharr_v, 16),
     ("scharr_y", filters.scharr_h, 16)])
 def test_edge_kernels_are_scikit_images(name, oracle, factor):
-    """Up to the factor that scikit-image divides by, and its direction: brighter above or to the left is positive."""
+    """Up to the factor that scikit-image divides by, and its direction: brighter above or to the
+    left is positive.
+    """
     image = load_photo("camera", 64)[0]
     ours = F.conv2d(image[None, None], torch.tensor(KERNELS[name])[None, None])[0, 0] / factor
     theirs = oracle(image.numpy())[1:-1, 1:-1]
@@ -82,8 +87,11 @@ def test_kernels_point_where_the_docs_say():
 
 def test_photographs():
     photo = load_photo("chelsea", 100)
-    assert photo.shape == (3, 100, 150) and photo.dtype == torch.float32 and photo.min() >= 0 and photo.max() <= 1
-    assert load_photo("camera").shape == (1, 512, 512) and load_photo("coffee", gray=True).shape == (1, 400, 600)
-    for bad in (lambda: load_photo("lena"), lambda: load_photo("camera", 600), lambda: load_photo("camera", 0)):
+    assert photo.shape == (
+        3, 100, 150) and photo.dtype == torch.float32 and photo.min() >= 0 and photo.max() <= 1
+    assert load_photo("camera").shape == (1, 512, 512) and load_photo(
+        "coffee", gray=True).shape == (1, 400, 600)
+    for bad in (lambda: load_photo("lena"), lambda: load_photo("camera", 600),
+                lambda: load_photo("camera", 0)):
         with pytest.raises(ValueError, match="There are|shorter side"):
             bad()

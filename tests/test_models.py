@@ -59,7 +59,8 @@ def test_a_plain_block_adds_nothing_and_zero_init_begins_as_relu():
     x = torch.randn(4, 6, 8, 8)
     assert ResidualBlock(6, 6, zero_init=True)(x).equal(F.relu(x))
     plain = ResidualBlock(6, 12, 2, residual=False, zero_init=True)
-    assert plain.downsample is None and plain.bn2.weight.min() == 1, "a plain block that began at zero would stay there"
+    assert plain.downsample is None and plain.bn2.weight.min() == 1, (
+        "a plain block that began at zero would stay there")
     g = plain.bn2(plain.conv2(F.relu(plain.bn1(plain.conv1(x)))))
     torch.testing.assert_close(plain(x), F.relu(g))
 
@@ -68,7 +69,8 @@ def test_a_plain_block_adds_nothing_and_zero_init_begins_as_relu():
 def test_cifar_resnets_have_the_size_of_the_paper(blocks, parameters):
     net = ResNet(blocks)
     assert sum(p.numel() for p in net.parameters()) == parameters
-    layers = [m for m in net.modules() if isinstance(m, nn.Linear) or getattr(m, "kernel_size", 0) == (3, 3)]
+    layers = [m for m in net.modules() if isinstance(m, nn.Linear)
+              or getattr(m, "kernel_size", 0) == (3, 3)]
     assert len(layers) == 6 * blocks + 2
     assert net(torch.rand(2, 3, 32, 32)).shape == (2, 10)
 
@@ -110,7 +112,8 @@ def test_a_last_batch_of_one_is_explained(network):
 def test_flip_average_is_the_mean_of_both_answers():
     model = FastResNet().eval()
     images = torch.rand(3, 3, 32, 32)
-    torch.testing.assert_close(FlipAverage(model)(images), (model(images) + model(images.flip(3))) / 2)
+    torch.testing.assert_close(FlipAverage(model)(images),
+                               (model(images) + model(images.flip(3))) / 2)
     torch.testing.assert_close(FlipAverage(model)(images), FlipAverage(model)(images.flip(3)))
     assert not FlipAverage(model).training or FlipAverage(model).eval().model.training is False
 
@@ -123,14 +126,18 @@ def test_the_schedule_goes_up_for_a_fifth_and_down_to_nothing():
         rates.append(run["optimizer"].param_groups[0]["lr"])
         run["optimizer"].step()
         run["batch_scheduler"].step()
-    assert rates[0] == pytest.approx(0.05) and max(rates) == pytest.approx(0.5) and rates.index(max(rates)) in (9, 10)
+    assert rates[0] == pytest.approx(0.05) and max(rates) == pytest.approx(0.5) and rates.index(
+        max(rates)) in (9, 10)
     assert 0 < rates[-1] < 0.02 and all(a >= b for a, b in pairwise(rates[10:]))
     decay = [group["weight_decay"] for group in run["optimizer"].param_groups]
-    assert decay == [5e-4, 0] and all(p.ndim > 1 for p in run["optimizer"].param_groups[0]["params"])
-    assert sum(len(group["params"]) for group in run["optimizer"].param_groups) == len(list(model.parameters()))
+    assert decay == [5e-4, 0] and all(p.ndim > 1
+                                      for p in run["optimizer"].param_groups[0]["params"])
+    assert sum(len(group["params"])
+               for group in run["optimizer"].param_groups) == len(list(model.parameters()))
 
 
-@pytest.mark.parametrize("images, batch_size, epochs", [(1, 4, 1), (4, 4, 1), (9, 4, 1), (60, 20, 2)])
+@pytest.mark.parametrize("images, batch_size, epochs",
+                         [(1, 4, 1), (4, 4, 1), (9, 4, 1), (60, 20, 2)])
 def test_runs_of_few_steps_train_too(images, batch_size, epochs):
     from helpers import lenet_run
     data = photographs(images)
@@ -178,5 +185,6 @@ def test_the_textbook_network_keeps_the_size_of_small_images():
 def test_merged_is_training_then_validation(standin):
     both = merged(standin)
     assert len(both) == 50_000
-    assert both.images[:45_000].equal(standin.train.images) and both.labels[45_000:].equal(standin.val.labels)
+    assert both.images[:45_000].equal(standin.train.images) and both.labels[45_000:].equal(
+        standin.val.labels)
     assert both.mean.equal(standin.mean)

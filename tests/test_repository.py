@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from support import ROOT
 
 from tools import desk
 
-TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
+                         check=False).stdout.split("\n")
 
 
 def test_readme_is_short_and_its_files_exist():
@@ -40,7 +41,8 @@ def test_no_large_file_and_no_data_are_committed():
     for name in filter(None, TRACKED):
         path = ROOT / name
         assert not path.is_file() or path.stat().st_size < 500_000, name
-        assert "cifar-10-batches" not in name and not name.endswith((".pt", ".npy", ".gz", ".zip")), name
+        assert "cifar-10-batches" not in name and not name.endswith((".pt", ".npy", ".gz",
+                                                                     ".zip")), name
 
 
 def test_python_and_library_floors_agree():

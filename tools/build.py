@@ -19,20 +19,24 @@ def build(output: Path, environment: dict[str, str]) -> int:
                "--warningiserror", "--keep-going"]
     # Kernels start by name: the one of this environment must come first.
     path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
-    return subprocess.run(command, env={**environment, "PATH": path, "TQDM_DISABLE": "1"}, check=False).returncode
+    return subprocess.run(command, env={**environment, "PATH": path, "TQDM_DISABLE": "1"},
+                          check=False).returncode
 
 
 def main() -> int:
     """Fetch the data once, build, and say where the site is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=ROOT, help="the site is written to FOLDER/_build/html")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=ROOT, help="the site is written to "
+                                                                  "FOLDER/_build/html")
     output = parser.parse_args().output.resolve()
 
     from helpers import load_cifar10
     load_cifar10()  # once, here: the kernels then find it, or need not look for a network again
     if failed := build(output, {**os.environ, "COURSE_OFFLINE": "1"}):
         return failed
-    print(f"\nThe course is built. Open it in a browser:\n\n    {(output / '_build/html/index.html').as_uri()}\n")
+    print("\nThe course is built. Open it in a browser:\n\n    "
+          f"{(output / '_build/html/index.html').as_uri()}\n")
     return 0
 
 

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def lay_out(chapters: Path, work: Path) -> list[str]:
-    """Copy each chapter that is not in `work` yet; return the names of those there that differ from the chapter now."""
+    """Copy each chapter that is not in `work` yet; return the names of those there that differ from
+    the chapter now.
+    """
     work.mkdir(exist_ok=True)
     differing = []
     for chapter in sorted(chapters.glob("*.ipynb")):
@@ -32,7 +34,8 @@ def main() -> int:
     if os.environ.get("EDITION") != "author":
         folder = ROOT / "work"
         for name in lay_out(ROOT / "book", folder):
-            print(f"work/{name} is yours and stays as it is. For a fresh copy, rename it and run this again.")
+            print(f"work/{name} is yours and stays as it is. For a fresh copy, rename it and run "
+                  "this again.")
     return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode
 
 

@@ -1,11 +1,13 @@
 """The stored form of a chapter: its source, and the text outputs that two unlike runs agree on.
 
-    python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what can be reproduced
-    python tools/notebooks.py check                         is every notebook in stored form? (CI)
+    python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what can be
+    reproduced python tools/notebooks.py check                         is every notebook in stored
+    form? (CI)
 
-The two runs differ in all that must not matter: hash seed, threads, profile (smoke and cpu), data (stand-in and
-real CIFAR-10). A cell keeps its outputs only where all of them are short text and both runs agree; every other
-cell is stored as never run. `pytest --nbval` then compares whatever is stored, strictly, and runs the rest.
+The two runs differ in all that must not matter: hash seed, threads, profile (smoke and cpu), data
+(stand-in and real CIFAR-10). A cell keeps its outputs only where all of them are short text and
+both runs agree; every other cell is stored as never run. `pytest --nbval` then compares whatever is
+stored, strictly, and runs the rest.
 """
 
 import argparse
@@ -19,15 +21,18 @@ from nbclient import NotebookClient
 
 BOOK = Path(__file__).parent.parent / "book"
 LIMIT = 1500  # characters of output that a cell may store
-# What differs between machines (devices, addresses, times, the words of PyTorch's errors), and what Jupyter stores
-# otherwise than nbval sees it.
+# What differs between machines (devices, addresses, times, the words of PyTorch's errors), and what
+# Jupyter stores otherwise than nbval sees it.
 VOLATILE_OUTPUT = re.compile(r"0x[0-9a-f]{6,}|\d{4}-\d\d-\d\d[ T]\d\d:|\b(cpu|cuda|mps)\b|\bit/s\b")
-VOLATILE_SOURCE = re.compile(r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b|"
-                             r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")  # times agree by chance only
+VOLATILE_SOURCE = re.compile(
+    r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b|"
+                             # times agree by chance only
+                             r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
 CELL_METADATA = {"tags", "mystnb"}
-RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED": "1",
+         "OMP_NUM_THREADS": "1"},
         {"COURSE_PROFILE": "cpu", "PYTHONHASHSEED": "2"})
 
 
@@ -40,17 +45,30 @@ def run(notebook, folder: Path, settings: dict):
     return copy
 
 
+def cell(chapter: str, name: str) -> str:
+    """Return the source of the code cell of a chapter ("05") whose id is `name`."""
+    (path,) = BOOK.glob(f"{chapter}_*.ipynb")
+    found = [c.source for c in nbformat.read(path, 4).cells
+             if c.cell_type == "code" and c.id == name]
+    if not found:
+        raise KeyError(f"Chapter {chapter} has no code cell with the id {name!r}.")
+    return found[0]
+
+
 def cell_with(chapter: str, text: str) -> str:
     """Return the source of the one code cell of a chapter ("05") that contains `text`."""
     (path,) = BOOK.glob(f"{chapter}_*.ipynb")
-    found = [c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
+    found = [c.source
+             for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
     if len(found) != 1:
         raise ValueError(f"{len(found)} cells of chapter {chapter} contain {text!r}.")
     return found[0]
 
 
 def text_outputs(cell) -> list | None:
-    """Return the outputs of a cell, its prints joined to one, None if they hold more than stable text."""
+    """Return the outputs of a cell, its prints joined to one, None if they hold more than stable
+    text.
+    """
     kept, printed = [], None
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
@@ -63,19 +81,23 @@ def text_outputs(cell) -> list | None:
         else:
             return None
     text = "".join(o.get("text") or o.data["text/plain"] for o in kept)
-    if not kept or len(text) > LIMIT or VOLATILE_OUTPUT.search(text) or VOLATILE_SOURCE.search(cell.source):
+    if not kept or len(text) > LIMIT or VOLATILE_OUTPUT.search(text) or VOLATILE_SOURCE.search(
+        cell.source):
         return None
     return kept
 
 
 def stored_form(notebook, other=None):
-    """Return `notebook` in stored form, keeping the outputs that also stand in `other` (default: all stable ones)."""
+    """Return `notebook` in stored form, keeping the outputs that also stand in `other` (default:
+    all stable ones).
+    """
     stored = nbformat.from_dict(notebook)
     stored.metadata = nbformat.from_dict(METADATA)
     stored.nbformat, stored.nbformat_minor = 4, 5
     count = 0
     for index, cell in enumerate(stored.cells):
-        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in CELL_METADATA})
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items()
+                                            if k in CELL_METADATA})
         cell.pop("attachments", None)
         if cell.cell_type != "code":
             continue
@@ -100,10 +122,13 @@ def written(notebook) -> str:
 
 
 def refresh(paths: list[Path]) -> int:
-    """Run and rewrite each notebook; needs the real data, so that nothing is stored that only the stand-in gives."""
+    """Run and rewrite each notebook; needs the real data, so that nothing is stored that only the
+    stand-in gives.
+    """
     from helpers.data import STAND_IN, load_cifar10
     if load_cifar10(verbose=False).source == STAND_IN:
-        print("make refresh needs the real CIFAR-10 for its second run: name its folder in COURSE_DATA.")
+        print("make refresh needs the real CIFAR-10 for its second run: name its folder in "
+              "COURSE_DATA.")
         return 1
     for path in paths:
         notebook = nbformat.read(path, 4)
@@ -120,15 +145,18 @@ def refresh(paths: list[Path]) -> int:
 
 def check(paths: list[Path]) -> int:
     """Say which notebooks are not in stored form; return how many."""
-    wrong = [p for p in paths if written(stored_form(nbformat.read(p, 4))) != p.read_text(encoding="utf-8")]
+    wrong = [p for p in paths
+             if written(stored_form(nbformat.read(p, 4))) != p.read_text(encoding="utf-8")]
     for path in wrong:
-        print(f"{path.name} is not in stored form. Run: make refresh NOTEBOOK={path.relative_to(BOOK.parent)}")
+        print(f"{path.name} is not in stored form. Run: make refresh "
+              f"NOTEBOOK={path.relative_to(BOOK.parent)}")
     return len(wrong)
 
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("refresh", "check"))
     parser.add_argument("notebooks", nargs="*", type=Path)
     arguments = parser.parse_args()

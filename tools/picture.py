@@ -20,7 +20,8 @@ def main() -> int:
         print("This needs the built site (make book) and Chromium.")
         return 1
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium,
+                                             args=["--headless", "--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.goto(PAGE.as_uri())
         page.locator("#something-to-wonder-about").scroll_into_view_if_needed()

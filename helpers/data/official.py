@@ -1,4 +1,5 @@
-"""Read CIFAR-10 in its official layout, `cifar-10-batches-py/`, without running code from the pickles.
+"""Read CIFAR-10 in its official layout, `cifar-10-batches-py/`, without running code from the
+pickles.
 
 Source of the layout: https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, 2009).
 """
@@ -22,7 +23,6 @@ MD5 = {
     "test_batch": "40351d587109b95175f43aff81a1287e",
     "batches.meta": "5ff9c542aee3614f3951f8cda6e48888",
 }
-TRAIN_FILES = tuple(MD5)[:5]
 IMAGES_PER_FILE = 10_000
 PIXELS = 3 * 32 * 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -31,34 +31,43 @@ WAY_OUT = ("Delete {folder} and run this again to download it, name another fold
 
 
 class BadData(RuntimeError):
-    """The files on disk are not CIFAR-10 as it was published. The message says which, why, and the way out."""
+    """The files on disk are not CIFAR-10 as it was published.
+
+    The message says which, why, and the way out.
+    """
 
 
 def _as_bytes(text: str, encoding: str) -> bytes:
-    """Stand in for `_codecs.encode`, by which protocol 2 spells bytes; no other codec is looked up."""
+    """Stand in for `_codecs.encode`, by which protocol 2 spells bytes; no other codec is looked up.
+    """
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"unexpected codec {encoding!r}")
     return text.encode("latin1")
 
 
-# How NumPy itself rebuilds an array, by both protocols: asked of an array, since modules have moved from 1 to 2.
+# How NumPy itself rebuilds an array, by both protocols: asked of an array, since modules have moved
+# from 1 to 2.
 _reconstruct = np.empty(0).__reduce_ex__(2)[0]
 _frombuffer = np.empty(0).__reduce_ex__(5)[0]
 # The official files name numpy.core (NumPy 1, Python 2); files written today name numpy._core.
-_ALLOWED = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): _as_bytes}
+_ALLOWED = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype,
+            ("_codecs", "encode"): _as_bytes}
 for _core in ("numpy.core", "numpy._core"):
     _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
     _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that builds dictionaries, lists, text, numbers and NumPy arrays, and nothing else."""
+    """An unpickler that builds dictionaries, lists, text, numbers and NumPy arrays, and nothing
+    else.
+    """
 
     def find_class(self, module, name):
         try:
             return _ALLOWED[module, name]
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a data file has no use for") from None
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a data file has no "
+                                         "use for") from None
 
 
 def _read_dict(path: Path, content: bytes) -> dict:
@@ -66,8 +75,8 @@ def _read_dict(path: Path, content: bytes) -> dict:
     try:
         found = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except Exception as problem:  # a damaged pickle can raise nearly anything
-        raise BadData(f"{path} cannot be read: {problem or type(problem).__name__}. It is damaged, or not a CIFAR-10 "
-                      f"file. {WAY_OUT.format(folder=path.parent)}") from problem
+        raise BadData(f"{path} cannot be read: {problem or type(problem).__name__}. It is damaged, "
+                      f"or not a CIFAR-10 file. {WAY_OUT.format(folder=path.parent)}") from problem
     if not isinstance(found, dict):
         raise BadData(f"{path} holds a {type(found).__name__} where CIFAR-10 has a dictionary. "
                       f"{WAY_OUT.format(folder=path.parent)}")
@@ -80,7 +89,8 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = found.get("data"), found.get("labels")
     shape = (IMAGES_PER_FILE, PIXELS)
     if not isinstance(pixels, np.ndarray) or pixels.shape != shape or pixels.dtype != np.uint8:
-        seen = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        seen = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(
+            pixels).__name__
         raise BadData(f"{path} should hold pixels as uint8 {shape}, but has {seen}. "
                       f"{WAY_OUT.format(folder=path.parent)}")
     try:
@@ -94,7 +104,9 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find(folder: Path) -> Path | None:
-    """Return the folder that holds the batch files: `folder` itself or the one below it; None if there is none."""
+    """Return the folder that holds the batch files: `folder` itself or the one below it; None if
+    there is none.
+    """
     for candidate in (folder / FOLDER, folder):
         if any((candidate / name).exists() for name in MD5):
             return candidate
@@ -110,22 +122,23 @@ def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
     """
     missing = [name for name in MD5 if not (folder / name).is_file()]
     if missing:
-        raise BadData(f"{folder} is not complete: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing. "
+        raise BadData(f"{folder} is not complete: {', '.join(missing)} "
+                      f"{'is' if len(missing) == 1 else 'are'} missing. "
                       f"{WAY_OUT.format(folder=folder)}")
     contents = {}
     for name in MD5:
         try:
             contents[name] = (folder / name).read_bytes()
         except OSError as problem:
-            raise BadData(f"{folder / name} cannot be opened: {problem.strerror}. Check its permissions, or name "
-                          "another folder in COURSE_DATA.") from problem
+            raise BadData(f"{folder / name} cannot be opened: {problem.strerror}. Check its "
+                          "permissions, or name another folder in COURSE_DATA.") from problem
     official = all(hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]
                    for name, content in contents.items())
     meta = _read_dict(folder / "batches.meta", contents.pop("batches.meta"))
     names = [n.decode("latin1") if isinstance(n, bytes) else n for n in meta.get("label_names", ())]
     if tuple(names) != CLASSES:
-        raise BadData(f"{folder / 'batches.meta'} names the classes {names}, which are not CIFAR-10's. "
-                      f"{WAY_OUT.format(folder=folder)}")
+        raise BadData(f"{folder / 'batches.meta'} names the classes {names}, which are not "
+                      f"CIFAR-10's. {WAY_OUT.format(folder=folder)}")
     batches = [_read_batch(folder / name, content) for name, content in contents.items()]
 
     def tensors(parts):

@@ -1,34 +1,43 @@
 """A synthetic stand-in for CIFAR-10: ten classes of drawn shapes, 32×32×3, from a seed, in seconds.
 
-Each image is a shape in a random place, size, rotation, colour and texture, before a textured background,
-crossed by clutter, under noise and uneven light. Several shapes are not their own mirror image and appear in
-both forms, so flips teach something, as they do with cars that face left or right.
+Each image is a shape in a random place, size, rotation, colour and texture, before a textured
+background, crossed by clutter, under noise and uneven light. Several shapes are not their own
+mirror image and appear in both forms, so flips teach something, as they do with cars that face left
+or right.
 
-Shapes are signed fields f(u, v), positive inside, over coordinates in which the shape fills about [-1, 1]².
+Shapes are signed fields f(u, v), positive inside, over coordinates in which the shape fills about
+[-1, 1]².
 """
 
 import torch
 from torch import Tensor
 
-CLASSES = ("disc", "ring", "triangle", "square", "cross", "crescent", "arrow", "flag", "hook", "zigzag")
+CLASSES = ("disc", "ring", "triangle", "square", "cross", "crescent", "arrow", "flag", "hook",
+           "zigzag")
 SIZE = 32
-# Grounds lean towards a colour of their class, as ships lean towards blue: something easy to learn first.
-_PALETTE = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60], [200, 60, 200],
-                         [60, 200, 200], [40, 40, 40], [215, 215, 215], [128, 128, 60], [128, 60, 128]]).float()
+# Grounds lean towards a colour of their class, as ships lean towards blue: something easy to learn
+# first.
+_PALETTE = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60],
+                         [200, 60, 200],
+                         [60, 200, 200], [40, 40, 40], [215, 215, 215], [128, 128, 60],
+                         [128, 60, 128]]).float()
 _CHUNK = 500  # images drawn at a time: their fields stay in the processor's cache
 
 
-def draw(train: int = 50_000, test: int = 10_000, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def draw(train: int = 50_000, test: int = 10_000, seed: int = 0) -> tuple[Tensor, Tensor, Tensor,
+                                                                          Tensor]:
     """Draw the stand-in.
 
-    Returns train images uint8 (train, 3, 32, 32), train labels int64 (train,), and the same for test. The same
-    seed gives the same images, whatever else has drawn random numbers, and leaves the global generator alone.
+    Returns train images uint8 (train, 3, 32, 32), train labels int64 (train,), and the same for
+    test. The same seed gives the same images, whatever else has drawn random numbers, and leaves
+    the global generator alone.
     """
     generator = torch.Generator().manual_seed(seed)
     total = train + test
     labels = torch.randint(len(CLASSES), (total,), generator=generator)
     images = torch.empty(total, 3, SIZE, SIZE, dtype=torch.uint8)
-    grain = torch.randn(3 * SIZE * SIZE * (_CHUNK + 64), generator=generator).mul_(9)  # one bank of noise for all
+    # one bank of noise for all
+    grain = torch.randn(3 * SIZE * SIZE * (_CHUNK + 64), generator=generator).mul_(9)
     # Chunk by chunk of one class, so that each chunk evaluates one field.
     for label in range(len(CLASSES)):
         for members in (labels == label).nonzero().flatten().split(_CHUNK):
@@ -56,19 +65,23 @@ def _draw_class(label: int, count: int, generator, grain: Tensor) -> Tensor:
     cos, sin = angle.cos() / size, angle.sin() / size
     u = (dx * cos + dy * sin) * (mirror * stretch)
     v = (dy * cos - dx * sin) / stretch
-    shape = _FIELDS[label](u, v).mul_(size * SIZE / 2).add_(0.5).clamp_(0, 1)  # one pixel of soft edge
+    # one pixel of soft edge
+    shape = _FIELDS[label](u, v).mul_(size * SIZE / 2).add_(0.5).clamp_(0, 1)
 
     # What is around and on it: two gratings, one behind the shape and one on it.
     def grating(strength):
         way, pitch, phase = uniform(0, 3.14159), uniform(4, 14), uniform(0, 6.28318)
-        return (x * (way.cos() * pitch) + y * (way.sin() * pitch) + phase).sin_().mul_(uniform(0, strength))
+        return (x * (way.cos() * pitch) + y * (way.sin() * pitch) +
+                phase).sin_().mul_(uniform(0, strength))
 
     texture = torch.lerp(grating(26.0), grating(18.0), shape)
 
     # Clutter: a bar and a blob of other colours, drawn over everything.
     way, offset, width = uniform(0, 3.14159), uniform(-0.9, 0.9), uniform(0.03, 0.10)
-    bar = (width - (x * way.cos() + y * way.sin() - offset).abs_()).mul_(SIZE / 2).add_(0.5).clamp_(0, 1)
-    blob = (uniform(0.10, 0.30) - ((x - uniform(-1, 1)).square() + (y - uniform(-1, 1)).square()).sqrt_())
+    bar = (width - (x * way.cos() + y * way.sin() -
+                    offset).abs_()).mul_(SIZE / 2).add_(0.5).clamp_(0, 1)
+    blob = (uniform(0.10, 0.30) -
+            ((x - uniform(-1, 1)).square() + (y - uniform(-1, 1)).square()).sqrt_())
     blob = blob.mul_(SIZE / 2).add_(0.5).clamp_(0, 1)
 
     # Colours (count, 3): the shape differs from its ground by a contrast that may be faint.

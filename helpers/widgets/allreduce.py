@@ -1,4 +1,6 @@
-"""`AllReduce`: how the gradients of several processes are summed, one step of sending after the other."""
+"""`AllReduce`: how the gradients of several processes are summed, one step of sending after the
+other.
+"""
 
 from typing import NamedTuple
 
@@ -6,7 +8,18 @@ import torch
 import traitlets as t
 from torch import Tensor
 
-from .figure import BadValue, Choice, Count, Figure, Matrix, Real, html_boxes, html_table, module, rows_of
+from .figure import (
+    BadValue,
+    Choice,
+    Count,
+    Figure,
+    Matrix,
+    Real,
+    html_boxes,
+    html_table,
+    module,
+    rows_of,
+)
 
 ALGORITHMS = ("ring", "to one and back", "everyone to everyone")
 """The ways to sum that the figure knows."""
@@ -15,7 +28,8 @@ _RING, _ONE, _ALL = ALGORITHMS
 _LOW, _HIGH = 2, 6            # processes that a grid holds and a reader can follow
 _SIZES = (2, 4, 8, 16)        # processes in the table of times
 _MOST = 100_000               # processes that a time is computed for
-_START = [[3, 1, 4, 2, 6, 1], [5, 2, -1, 6, 3, 4], [1, 7, 3, -2, 2, 5], [2, 4, 5, 8, 1, 0], [4, 0, 2, 3, 7, 2],
+_START = [[3, 1, 4, 2, 6, 1], [5, 2, -1, 6, 3, 4], [1, 7, 3, -2, 2, 5], [2, 4, 5, 8, 1, 0],
+          [4, 0, 2, 3, 7, 2],
           [1, 3, 6, 2, 0, 9]]
 _LIMITS = {"processes": [_LOW, _HIGH], "megabytes": [0.1, 1000.0], "gigabits": [0.1, 1000.0],
            "latency": [0.1, 10_000.0], "start": _START}
@@ -30,21 +44,23 @@ class Transfer(NamedTuple):
 
 
 class AllReduce(Figure):
-    """An all-reduce of P = `processes` ranks, 2 to 6, stepped through: in the end each rank holds `values.sum(0)`.
+    """An all-reduce of P = `processes` ranks, 2 to 6, stepped through: in the end each rank holds
+    `values.sum(0)`.
 
-    `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one number here. `step`,
-    from 0 to `steps`: how many steps are done. `algorithm`:
+    `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one
+    number here. `step`, from 0 to `steps`: how many steps are done. `algorithm`:
 
-    "ring" (Patarasuk and Yuan, 2009), 2(P − 1) steps. In steps 1 to P − 1, the reduce-scatter, rank r sends chunk
-    (r − s) mod P to rank (r + 1) mod P, which adds it, s = 0 … P − 2 being the step less 1. In the others, the
-    all-gather, it sends chunk (r + 1 − s) mod P, s counting from 0 again, and the receiver puts it in the place of its
-    own.
-    "to one and back", 2(P − 1) steps: ranks 1 … P − 1 send their vectors to rank 0, one after the other, and it
-    sends the sum back to each.
-    "everyone to everyone", P − 1 steps: in step s rank r sends its own vector to rank (r + s) mod P, which adds it.
+    "ring" (Patarasuk and Yuan, 2009), 2(P − 1) steps. In steps 1 to P − 1, the reduce-scatter, rank
+    r sends chunk (r − s) mod P to rank (r + 1) mod P, which adds it, s = 0 … P − 2 being the step
+    less 1. In the others, the all-gather, it sends chunk (r + 1 − s) mod P, s counting from 0
+    again, and the receiver puts it in the place of its own. "to one and back", 2(P − 1) steps:
+    ranks 1 … P − 1 send their vectors to rank 0, one after the other, and it sends the sum back to
+    each. "everyone to everyone", P − 1 steps: in step s rank r sends its own vector to rank (r + s)
+    mod P, which adds it.
 
-    `megabytes` a vector, `gigabits` a second of a link, and `latency`, in microseconds a step, are for `seconds`.
-    Raises BadValue where the rows are not as long as there are ranks, and where there is no such step.
+    `megabytes` a vector, `gigabits` a second of a link, and `latency`, in microseconds a step, are
+    for `seconds`. Raises BadValue where the rows are not as long as there are ranks, and where
+    there is no such step.
     """
 
     _esm = module("allreduce")
@@ -60,7 +76,8 @@ class AllReduce(Figure):
             values = _first(4 if processes is None else processes)
         super().__init__(values=values, limits=_LIMITS, **settings)
         if processes not in (None, self.processes):
-            raise BadValue(f"processes is {processes!r}, but values has {self.processes} rows: leave one of them out.")
+            raise BadValue(f"processes is {processes!r}, but values has {self.processes} rows: "
+                           "leave one of them out.")
 
     @t.validate("values", "algorithm", "step")
     def _fits(self, proposal):
@@ -68,17 +85,21 @@ class AllReduce(Figure):
         now[proposal["trait"].name] = proposal["value"]
         ranks, chunks = now["values"].shape
         if ranks < _LOW or ranks != chunks:
-            raise BadValue(f"values must have from {_LOW} to {_HIGH} rows, one for each rank, and as many columns, one "
-                           f"for each chunk; this has {ranks} and {chunks}.")
+            raise BadValue(f"values must have from {_LOW} to {_HIGH} rows, one for each rank, and "
+                           f"as many columns, one for each chunk; this has {ranks} and {chunks}.")
         last = _steps(now["algorithm"], ranks)
         if now["step"] > last:
-            raise BadValue(f"There is no step {now['step']}: {now['algorithm']} takes {last} with {ranks} processes. "
-                           "Set step and the others together, inside `with figure.hold_trait_notifications():`.")
+            raise BadValue(f"There is no step {now['step']}: {now['algorithm']} takes {last} with "
+                           f"{ranks} processes. Set step and the others together, inside `with "
+                           "figure.hold_trait_notifications():`.")
         return proposal["value"]
 
     @property
     def processes(self) -> int:
-        """How many ranks there are. Setting it keeps the values that are still there, and goes back to step 0."""
+        """How many ranks there are.
+
+        Setting it keeps the values that are still there, and goes back to step 0.
+        """
         return len(self.values)
 
     @processes.setter
@@ -94,25 +115,30 @@ class AllReduce(Figure):
         return _steps(self.algorithm, self.processes)
 
     def sent(self, step: int) -> list[Transfer]:
-        """Return what is sent in step 1, 2, … `steps`, all at the same time: (sender, receiver, chunks) each."""
+        """Return what is sent in step 1, 2, … `steps`, all at the same time: (sender, receiver,
+        chunks) each.
+        """
         step, n = _whole("step", step, 0, self.steps), self.processes
         everything, forth = tuple(range(n)), step < n
         if step == 0:
             return []
         if self.algorithm == _ONE:
-            return [Transfer(step, 0, everything) if forth else Transfer(0, step - n + 1, everything)]
+            return [Transfer(step, 0, everything) if forth
+                    else Transfer(0, step - n + 1, everything)]
         if self.algorithm == _ALL:
             return [Transfer(rank, (rank + step) % n, everything) for rank in range(n)]
         shift = 1 - step if forth else 1 + n - step
         return [Transfer(rank, (rank + 1) % n, ((rank + shift) % n,)) for rank in range(n)]
 
     def state(self, step: int | None = None) -> Tensor:
-        """Return the numbers that the ranks hold after `step` steps, (processes, processes), float32.
+        """Return the numbers that the ranks hold after `step` steps, (processes, processes),
+        float32.
 
         `step`: the figure's own, if left out.
         """
         held = own = self.values
-        for number in range(1, _whole("step", self.step if step is None else step, 0, self.steps) + 1):
+        for number in range(1, _whole("step", self.step if step is None else step, 0,
+                                      self.steps) + 1):
             before, held = own if self.algorithm == _ALL else held, held.clone()
             for sender, receiver, chunks in self.sent(number):
                 columns = list(chunks)
@@ -123,9 +149,12 @@ class AllReduce(Figure):
         return held
 
     def traffic(self, step: int | None = None) -> Tensor:
-        """Return how many numbers each rank has sent and received after `step` steps, (processes, 2), int64."""
+        """Return how many numbers each rank has sent and received after `step` steps, (processes,
+        2), int64.
+        """
         counts = torch.zeros(self.processes, 2, dtype=torch.int64)
-        for number in range(1, _whole("step", self.step if step is None else step, 0, self.steps) + 1):
+        for number in range(1, _whole("step", self.step if step is None else step, 0,
+                                      self.steps) + 1):
             for sender, receiver, chunks in self.sent(number):
                 counts[sender, 0] += len(chunks)
                 counts[receiver, 1] += len(chunks)
@@ -134,31 +163,39 @@ class AllReduce(Figure):
     def seconds(self, algorithm: str | None = None, processes: int | None = None) -> float:
         """Return how long an all-reduce of `megabytes` takes: steps × latency + bytes / bandwidth.
 
-        Each rank has one link of `gigabits` a second to a switch that is never the bottleneck, and sends and receives
-        at the same time. `algorithm` and `processes` are the figure's own, if left out. Adding costs nothing here.
+        Each rank has one link of `gigabits` a second to a switch that is never the bottleneck, and
+        sends and receives at the same time. `algorithm` and `processes` are the figure's own, if
+        left out. Adding costs nothing here.
         """
         algorithm = self.algorithm if algorithm is None else algorithm
         if algorithm not in ALGORITHMS:
             raise BadValue(f"algorithm must be one of {', '.join(ALGORITHMS)}, not {algorithm!r}.")
         n = _whole("processes", self.processes if processes is None else processes, _LOW, _MOST)
         steps = _steps(algorithm, n)
-        vectors = steps / n if algorithm == _RING else steps  # that go through the busiest link, one after the other
+        # that go through the busiest link, one after the other
+        vectors = steps / n if algorithm == _RING else steps
         return steps * self.latency * 1e-6 + vectors * self.megabytes * 8e-3 / self.gigabits
 
     def to_html(self) -> str:
-        """Return the numbers at the start and after the step (the last one, if none is done), and the times."""
+        """Return the numbers at the start and after the step (the last one, if none is done), and
+        the times.
+        """
         n, step = self.processes, self.step or self.steps
         head = ("", *(f"chunk {chunk}" for chunk in range(n)))
-        grids = (html_table([[f"rank {rank}", *row] for rank, row in enumerate(rows_of(held))], title, head)
+        grids = (html_table([[f"rank {rank}", *row] for rank, row in enumerate(rows_of(held))],
+                            title, head)
                  for title, held in (("gradients at the start", self.values),
-                                     (f"{self.algorithm}, after step {step} of {self.steps}", self.state(step))))
-        times = html_table([[size, *(_written(self.seconds(name, size)) for name in ALGORITHMS)] for size in _SIZES],
+                                     (f"{self.algorithm}, after step {step} of {self.steps}",
+                                      self.state(step))))
+        times = html_table([[size, *(_written(self.seconds(name, size)) for name in ALGORITHMS)]
+                            for size in _SIZES],
                            "time of one all-reduce", ("processes", *ALGORITHMS))
         most = self.traffic(self.steps).max(dim=0).values.tolist()
         return html_boxes(*grids, times, note=(
-            f"No rank sends more than {most[0]} numbers or receives more than {most[1]}. The times are for a vector of "
-            f"{self.megabytes:g} MB, links of {self.gigabits:g} Gbit/s and a latency of {self.latency:g} µs a step. "
-            "With JavaScript, these tables are a figure to step through."))
+            f"No rank sends more than {most[0]} numbers or receives more than {most[1]}. The times "
+            f"are for a vector of {self.megabytes:g} MB, links of {self.gigabits:g} Gbit/s and a "
+            f"latency of {self.latency:g} µs a step. With JavaScript, these tables are a figure to "
+            "step through."))
 
 
 def _first(count: int) -> list[list[float]]:

@@ -1,4 +1,5 @@
-"""`AugmentPlayground`: one image, and eight random draws of it, as a training loop would see them."""
+"""`AugmentPlayground`: one image, and eight random draws of it, as a training loop would see them.
+"""
 
 import math
 
@@ -7,20 +8,24 @@ import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from ..photos import load_photo
+from ..data.photos import load_photo
 from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table, module
 from .picture import HIGH, LOW, Picture, to_picture
 
-_DRAWS, _EACH, _POOL = 8, 14, 509   # draws shown, random numbers for each; a prime, so that draws come again late
-_PHOTO = 40                         # pixels of the two photographs: each costs a reader some kilobytes
-_LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5,
+# draws shown, random numbers for each; a prime, so that draws come again late
+_DRAWS, _EACH, _POOL = 8, 14, 509
+# pixels of the two photographs: each costs a reader some kilobytes
+_PHOTO = 40
+_LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0,
+           "hue": 0.5,
            "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
 _RATIO = math.log(4 / 3)            # a window is from 3 : 4 to 4 : 3, as in RandomResizedCrop
 
 
 def _pool() -> list[float]:
     """Uniform numbers from 0 to 1, 1 excluded, the same for everyone."""
-    return (torch.randint(1000, (_POOL,), generator=torch.Generator().manual_seed(0)).double() / 1000).tolist()
+    return (torch.randint(1000, (_POOL,),
+                          generator=torch.Generator().manual_seed(0)).double() / 1000).tolist()
 
 
 def _square(name: str, size: int) -> Tensor:
@@ -33,12 +38,14 @@ def _square(name: str, size: int) -> Tensor:
 class AugmentPlayground(Figure):
     """Eight random draws of an image: `output`, (8, 3, height, width), computed by torchvision.
 
-    `image` and `other`, (3, height, width), from 16 to 64 pixels a side, are uint8 or floats from 0 to 1 and are kept
-    in steps of 1/255. In this order: a random window of at least the share `window` of the area, enlarged (1: off); a
-    crop of the image padded by `padding` with `padding_mode`; flips, in half of the draws, left to right (`flip`) and
-    top to bottom (`vertical_flip`); factors of `brightness`, `contrast`, `saturation`, each from 1 − s to 1 + s, and a
-    turn of `hue`; a square of `cutout` pixels set to `cutout_fill`, "zeros" or the image's "mean" colour; mixup, the
-    share `share` of the draw and the rest `other` as it is. `draw_again()` takes other random numbers.
+    `image` and `other`, (3, height, width), from 16 to 64 pixels a side, are uint8 or floats from 0
+    to 1 and are kept in steps of 1/255. In this order: a random window of at least the share
+    `window` of the area, enlarged (1: off); a crop of the image padded by `padding` with
+    `padding_mode`; flips, in half of the draws, left to right (`flip`) and top to bottom
+    (`vertical_flip`); factors of `brightness`, `contrast`, `saturation`, each from 1 − s to 1 + s,
+    and a turn of `hue`; a square of `cutout` pixels set to `cutout_fill`, "zeros" or the image's
+    "mean" colour; mixup, the share `share` of the draw and the rest `other` as it is.
+    `draw_again()` takes other random numbers.
     """
 
     _esm = module("augment")
@@ -63,8 +70,10 @@ class AugmentPlayground(Figure):
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
         if other is None:
             side = image.shape[1:]
-            other = F.interpolate(_square("coffee", _PHOTO)[None], side, mode="bilinear", antialias=True)[0].clamp(0, 1)
-            other = (other * 31).round() / 31  # 32 shades each: fewer bytes for the page, once it is compressed
+            other = F.interpolate(_square("coffee", _PHOTO)[None], side, mode="bilinear",
+                                  antialias=True)[0].clamp(0, 1)
+            # 32 shades each: fewer bytes for the page, once it is compressed
+            other = (other * 31).round() / 31
         super().__init__(image=image, other=other, limits=_LIMITS, **settings)
 
     @classmethod
@@ -77,9 +86,10 @@ class AugmentPlayground(Figure):
         sizes = {name: tuple(getattr(self, name).shape[1:]) for name in ("image", "other")}
         sizes[proposal["trait"].name] = tuple(proposal["value"].shape[1:])
         if sizes["image"] != sizes["other"]:
-            raise BadValue(f"image is {sizes['image'][0]} × {sizes['image'][1]} and other {sizes['other'][0]} × "
-                           f"{sizes['other'][1]} pixels: to mix them they must have one size, so set both inside "
-                           "`with figure.hold_trait_notifications():`.")
+            raise BadValue(f"image is {sizes['image'][0]} × {sizes['image'][1]} and other "
+                           f"{sizes['other'][0]} × {sizes['other'][1]} pixels: to mix them they "
+                           "must have one size, so set both inside `with "
+                           "figure.hold_trait_notifications():`.")
         return proposal["value"]
 
     def draw_again(self) -> None:
@@ -87,7 +97,8 @@ class AugmentPlayground(Figure):
         self.draws += 1
 
     def parameters(self, draw: int) -> dict:
-        """Return what happens to the image in a draw, 0 to 7; None for what does not happen at all."""
+        """Return what happens to the image in a draw, 0 to 7; None for what does not happen at all.
+        """
         if isinstance(draw, bool) or not isinstance(draw, int) or not 0 <= draw < _DRAWS:
             raise BadValue(f"draw must be a whole number from 0 to {_DRAWS - 1}, not {draw!r}.")
         start = (self.draws * _DRAWS + draw) * _EACH
@@ -101,13 +112,16 @@ class AugmentPlayground(Figure):
                     for n, a in ((high, area / ratio), (wide, area * ratio)))
             window = [math.floor(u[2] * (high - h + 1)), math.floor(u[3] * (wide - w + 1)), h, w]
         steps = 2 * self.padding + 1
-        factors = {name: max(0, 1 - s) + (1 + s - max(0, 1 - s)) * u[i] if s else None for i, name in
-                   enumerate(("brightness", "contrast", "saturation"), 8) for s in [getattr(self, name)]}
+        factors = {name: max(0, 1 - s) + (1 + s - max(0, 1 - s)) * u[i] if s else None
+                   for i, name in
+                   enumerate(("brightness", "contrast", "saturation"), 8)
+                   for s in [getattr(self, name)]}
         return {"window": window, "down": self.padding - math.floor(u[4] * steps),
                 "right": self.padding - math.floor(u[5] * steps), "flip": self.flip and u[6] < 0.5,
                 "vertical_flip": self.vertical_flip and u[7] < 0.5, **factors,
                 "hue": self.hue * (2 * u[11] - 1) if self.hue else None,
-                "hole": [math.floor(u[12] * high), math.floor(u[13] * wide)] if self.cutout else None}
+                "hole": [math.floor(u[12] * high), math.floor(u[13] * wide)] if self.cutout
+                else None}
 
     def words(self, draw: int) -> str:
         """Return the same in words."""
@@ -125,7 +139,8 @@ class AugmentPlayground(Figure):
         if found["window"]:
             x = T.resized_crop(x, *found["window"], size=[high, wide], antialias=False)
         if self.padding:
-            x = T.pad(x, [self.padding], padding_mode="constant" if self.padding_mode == "zeros" else "reflect")
+            x = T.pad(x, [self.padding],
+                      padding_mode="constant" if self.padding_mode == "zeros" else "reflect")
             x = T.crop(x, self.padding - found["down"], self.padding - found["right"], high, wide)
         x = T.horizontal_flip(x) if found["flip"] else x
         x = T.vertical_flip(x) if found["vertical_flip"] else x
@@ -135,7 +150,8 @@ class AugmentPlayground(Figure):
             top, left = (centre - self.cutout // 2 for centre in found["hole"])
             fill = self.image.mean(dim=(1, 2))[:, None, None] if self.cutout_fill == "mean" else 0.0
             x = x.clone()
-            x[:, max(top, 0):max(top + self.cutout, 0), max(left, 0):max(left + self.cutout, 0)] = fill
+            x[:, max(top, 0):max(top + self.cutout, 0),
+              max(left, 0):max(left + self.cutout, 0)] = fill
         return self.share * x + (1 - self.share) * self.other if self.share < 1 else x
 
     def to_html(self) -> str:
@@ -144,7 +160,8 @@ class AugmentPlayground(Figure):
         high, wide = self.image.shape[1:]
         title = f"eight random draws of an image of {high} × {wide}"
         return html_boxes(html_table(rows, title, ("draw", "what is done")),
-                          note="With JavaScript, this table is a figure that shows the eight images.")
+                          note="With JavaScript, this table is a figure that shows the eight "
+                               "images.")
 
 
 def _told(draw: int, found: dict, share: float) -> str:

@@ -1,4 +1,6 @@
-"""`ConvExplorer`: a convolution with a small input and kernel, stepped through one output at a time."""
+"""`ConvExplorer`: a convolution with a small input and kernel, stepped through one output at a
+time.
+"""
 
 import torch.nn.functional as F
 import traitlets as t
@@ -30,8 +32,9 @@ PATTERNS: dict[str, list[list[float]]] = {
 class ConvExplorer(Figure):
     """Convolution explorer: `output` is `F.conv2d(input, kernel, stride=…, padding=…, dilation=…)`.
 
-    `input` (H, W), at most 16 x 16, and `kernel` (kh, kw), at most 7 x 7, may be given by the names in `PATTERNS` and
-    `KERNELS`. Raises BadValue for what is no such matrix, and where the kernel does not fit into the padded input.
+    `input` (H, W), at most 16 x 16, and `kernel` (kh, kw), at most 7 x 7, may be given by the names
+    in `PATTERNS` and `KERNELS`. Raises BadValue for what is no such matrix, and where the kernel
+    does not fit into the padded input.
     """
 
     _esm = module("conv")
@@ -44,8 +47,10 @@ class ConvExplorer(Figure):
     patterns = t.Dict(PATTERNS, read_only=True).tag(sync=True)
 
     def __init__(self, input="edge", kernel="sobel", **settings):
-        limits = {"input": _INPUT, "kernel": _KERNEL, "stride": _STRIDE, "padding": _PADDING, "dilation": _DILATION}
-        super().__init__(input=named(PATTERNS, input, "input"), kernel=named(KERNELS, kernel, "kernel"), limits=limits,
+        limits = {"input": _INPUT, "kernel": _KERNEL, "stride": _STRIDE, "padding": _PADDING,
+                  "dilation": _DILATION}
+        super().__init__(input=named(PATTERNS, input, "input"),
+                         kernel=named(KERNELS, kernel, "kernel"), limits=limits,
                          **settings)
 
     @classmethod
@@ -55,11 +60,13 @@ class ConvExplorer(Figure):
 
     @t.validate("input", "kernel", "stride", "padding", "dilation")
     def _fits(self, proposal):
-        now = {name: getattr(self, name) for name in ("input", "kernel", "stride", "padding", "dilation")}
+        now = {name: getattr(self, name)
+               for name in ("input", "kernel", "stride", "padding", "dilation")}
         now[proposal["trait"].name] = proposal["value"]
         for axis in (0, 1):
             try:
-                conv_out_size(now["input"].shape[axis], now["kernel"].shape[axis], now["stride"], now["padding"],
+                conv_out_size(now["input"].shape[axis], now["kernel"].shape[axis], now["stride"],
+                              now["padding"],
                               now["dilation"])
             except ValueError as problem:
                 raise BadValue(f"{problem} The figure keeps its last setting.") from None
@@ -68,12 +75,15 @@ class ConvExplorer(Figure):
     @property
     def output(self) -> Tensor:
         """The output, (rows, columns), computed by PyTorch."""
-        return F.conv2d(self.input[None, None], self.kernel[None, None], stride=self.stride, padding=self.padding,
+        return F.conv2d(self.input[None, None], self.kernel[None, None], stride=self.stride,
+                        padding=self.padding,
                         dilation=self.dilation)[0, 0]
 
     def to_html(self) -> str:
         """Return input, kernel and output as tables."""
         tables = (html_table(matrix.tolist(), f"{name}, {len(matrix)} × {len(matrix[0])}")
-                  for name, matrix in (("input", self.input), ("kernel", self.kernel), ("output", self.output)))
-        return html_boxes(*tables, note=f"A convolution with stride {self.stride}, padding {self.padding}, dilation "
-                                        f"{self.dilation}. With JavaScript, this table is a figure to play with.")
+                  for name, matrix in (("input", self.input), ("kernel", self.kernel),
+                                       ("output", self.output)))
+        return html_boxes(*tables, note=f"A convolution with stride {self.stride}, padding "
+                                        f"{self.padding}, dilation {self.dilation}. With "
+                                        "JavaScript, this table is a figure to play with.")

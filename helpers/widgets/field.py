@@ -24,27 +24,32 @@ class Layers(t.TraitType):
 
     def validate(self, obj, value):
         """Return the list with every number in it, or say in one sentence what is wrong."""
-        if isinstance(value, str) or not isinstance(value, Sequence) or not 1 <= len(value) <= _LIMITS["layers"]:
-            raise BadValue(f"layers must be a list of 1 to {_LIMITS['layers']} layers, such as [(5,), (2, 2)].")
+        if isinstance(value, str) or not isinstance(value, Sequence) or not 1 <= len(
+            value) <= _LIMITS["layers"]:
+            raise BadValue(f"layers must be a list of 1 to {_LIMITS['layers']} layers, such as "
+                           "[(5,), (2, 2)].")
         return [self._layer(number, one) for number, one in enumerate(value, 1)]
 
     def _layer(self, number, layer) -> list[int]:
         if isinstance(layer, str) or not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
-            raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not {layer!r}.")
+            raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not "
+                           f"{layer!r}.")
         full = [*layer, *(1, 0, 1)[len(layer) - 1:]]
         for name, entry in zip(("kernel", "stride", "padding", "dilation"), full, strict=True):
             low = 0 if name == "padding" else 1
-            if isinstance(entry, bool) or not isinstance(entry, int) or not low <= entry <= _LIMITS[name]:
-                raise BadValue(f"The {name} of layer {number} must be a whole number from {low} to {_LIMITS[name]}, "
-                               f"not {entry!r}.")
+            if isinstance(entry, bool) or not isinstance(entry, int) or not low <= entry <= _LIMITS[
+                name]:
+                raise BadValue(f"The {name} of layer {number} must be a whole number from {low} to "
+                               f"{_LIMITS[name]}, not {entry!r}.")
         return full
 
 
 class ReceptiveField(Figure):
     """What output `index` of layer `layer` sees of an input of `size` pixels, along one axis.
 
-    `layers` is a list of (kernel, stride=1, padding=0, dilation=1), the first layer first, or a name from `STACKS`.
-    `layer` 0 is the input. Raises BadValue where a kernel does not fit into what it gets.
+    `layers` is a list of (kernel, stride=1, padding=0, dilation=1), the first layer first, or a
+    name from `STACKS`. `layer` 0 is the input. Raises BadValue where a kernel does not fit into
+    what it gets.
     """
 
     _esm = module("field")
@@ -54,7 +59,8 @@ class ReceptiveField(Figure):
     index = Count(0, 0, _LIMITS["size"] + 100)
     presets = t.Dict(STACKS, read_only=True).tag(sync=True)
 
-    def __init__(self, layers="LeNet", size: int = 32, *, layer: int | None = None, index: int | None = None):
+    def __init__(self, layers="LeNet", size: int = 32, *, layer: int | None = None,
+                 index: int | None = None):
         layers = Layers().validate(None, named(STACKS, layers, "stack"))
         layer = len(layers) if layer is None else layer
         if index is None and 0 <= layer <= len(layers):
@@ -73,14 +79,17 @@ class ReceptiveField(Figure):
         sizes = _sizes(now["layers"], now["size"])
         if now["layer"] > len(now["layers"]) or now["index"] >= sizes[now["layer"]]:
             count = sizes[min(now["layer"], len(now["layers"]))]
-            raise BadValue(f"There is no output {now['index']} in layer {now['layer']}: there are {len(now['layers'])} "
-                           f"layers, and {count} outputs in this one. Set layers, layer and index together, inside "
-                           "`with figure.hold_trait_notifications():`.")
+            raise BadValue(f"There is no output {now['index']} in layer {now['layer']}: there are "
+                           f"{len(now['layers'])} layers, and {count} outputs in this one. Set "
+                           "layers, layer and index together, inside `with "
+                           "figure.hold_trait_notifications():`.")
         return proposal["value"]
 
     @property
     def field(self):
-        """Size, jump and start of the receptive field of an output of `layer`: see `helpers.receptive_field`."""
+        """Size, jump and start of the receptive field of an output of `layer`: see
+        `helpers.receptive_field`.
+        """
         return receptive_field(self.layers[:self.layer])
 
     def to_html(self) -> str:
@@ -92,8 +101,9 @@ class ReceptiveField(Figure):
         first = self.field.start + self.index * self.field.jump
         return html_boxes(
             html_table(rows, f"a stack of layers on {self.size} pixels", head),
-            note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to {first + self.field.size - 1}. "
-                 "With JavaScript, this table is a figure to play with.")
+            note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to "
+                 f"{first + self.field.size - 1}. With JavaScript, this table is a figure to play "
+                 "with.")
 
 
 def _sizes(layers: Sequence[Sequence[int]], size: int) -> list[int]:

@@ -1,4 +1,6 @@
-"""What every interactive figure has: one module for the browser, checked values, and a form without JavaScript."""
+"""What every interactive figure has: one module for the browser, checked values, and a form without
+JavaScript.
+"""
 
 import html
 import math
@@ -20,37 +22,45 @@ class BadValue(t.TraitError, ValueError):
 
 
 def module(name: str) -> str:
-    """Return the figure's JavaScript as one file: the shared code, other files that `name`.js imports, and itself."""
+    """Return the figure's JavaScript as one file: the shared code, other files that `name`.js
+    imports, and itself.
+    """
     own = (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
     parts = _IMPORT.findall(own)
     if parts[:1] != ["common"] or len(set(parts)) < len(parts):
-        raise ValueError(f"{name}.js must import from ./common.js first, and from each file in one statement.")
-    return "".join((_FOLDER / f"{part}.js").read_text(encoding="utf-8") for part in parts) + _IMPORT.sub("", own)
+        raise ValueError(f"{name}.js must import from ./common.js first, and from each file in one "
+                         "statement.")
+    return "".join((_FOLDER / f"{part}.js").read_text(encoding="utf-8")
+                   for part in parts) + _IMPORT.sub("", own)
 
 
 class Figure(anywidget.AnyWidget):
-    """An interactive figure: live in a notebook and, with its last values, on a page that has no Python.
+    """An interactive figure: live in a notebook and, with its last values, on a page that has no
+    Python.
 
-    Python reads and sets the values by name. One that does not fit is refused with a `BadValue`, a ValueError. To
-    change several at once that only fit together, set them inside `with figure.hold_trait_notifications():`.
-    A subclass sets `_esm = module("name")`. (An argument of the class statement would be shorter, but Colab's traitlets
-    do not take one.)
+    Python reads and sets the values by name. One that does not fit is refused with a `BadValue`, a
+    ValueError. To change several at once that only fit together, set them inside `with
+    figure.hold_trait_notifications():`. A subclass sets `_esm = module("name")`. (An argument of
+    the class statement would be shorter, but Colab's traitlets do not take one.)
     """
 
     _css = (_FOLDER / "figures.css").read_text(encoding="utf-8")
     limits = t.Dict().tag(sync=True)
-    __repr__ = object.__repr__  # that of ipywidgets asks values for equality, and a tensor's answer is no bool
+    # that of ipywidgets asks values for equality, and a tensor's answer is no bool
+    __repr__ = object.__repr__
 
     @classmethod
     def from_state(cls, state: dict) -> "Figure":
         """Return the figure whose values a notebook saved."""
-        own = (name for name in cls.class_trait_names(sync=True) if name in state and cls.is_own(name))
+        own = (name for name in cls.class_trait_names(sync=True) if name in state
+               and cls.is_own(name))
         return cls(**{name: state[name] for name in own})
 
     @classmethod
     def is_own(cls, name: str) -> bool:
         """Whether a trait is a value of the figure, which `__init__` takes."""
-        return not name.startswith("_") and name not in ("limits", *anywidget.AnyWidget.class_trait_names())
+        return not name.startswith("_") and name not in ("limits",
+                                                         *anywidget.AnyWidget.class_trait_names())
 
     def to_html(self) -> str:
         """Return the figure's values as HTML tables: what a reader without JavaScript gets."""
@@ -67,8 +77,10 @@ class Count(t.Int):
 
     def validate(self, obj, value):
         """Refuse all else, in one sentence."""
-        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            raise BadValue(f"{self.name} must be a whole number from {self.low} to {self.high}, not {value!r}.")
+        if isinstance(value, bool) or not isinstance(
+            value, int) or not self.low <= value <= self.high:
+            raise BadValue(f"{self.name} must be a whole number from {self.low} to {self.high}, "
+                           f"not {value!r}.")
         return value
 
 
@@ -82,8 +94,10 @@ class Real(t.Float):
 
     def validate(self, obj, value):
         """Refuse all else, in one sentence."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
-            raise BadValue(f"{self.name} must be a number from {self.low:g} to {self.high:g}, not {value!r}.")
+        if isinstance(value, bool) or not isinstance(value, int |
+                                                     float) or not self.low <= value <= self.high:
+            raise BadValue(f"{self.name} must be a number from {self.low:g} to {self.high:g}, not "
+                           f"{value!r}.")
         return float(value)
 
 
@@ -111,7 +125,8 @@ class Matrix(t.TraitType):
     def __init__(self, default: Sequence[Sequence[float]], limit: int):
         super().__init__(torch.tensor(default, dtype=torch.float32))
         self.limit = limit
-        self.tag(sync=True, to_json=lambda value, _: rows_of(value), from_json=lambda value, _: value)
+        self.tag(sync=True, to_json=lambda value, _: rows_of(value), from_json=lambda value,
+                 _: value)
 
     def get(self, obj, cls=None):
         """Return a copy, so that nothing changes behind the figure's back."""
@@ -129,23 +144,26 @@ def to_matrix(value, name: str, limit: int) -> Tensor:
     elif hasattr(value, "__array__"):
         value = value.__array__()
     if hasattr(value, "ndim") and value.ndim != 2:
-        raise BadValue(f"{name} must have two axes, rows and columns; this has the shape {tuple(value.shape)}. Take "
-                       "one channel of one image, such as images[0, 0].")
+        raise BadValue(f"{name} must have two axes, rows and columns; this has the shape "
+                       f"{tuple(value.shape)}. Take one channel of one image, such as images[0, "
+                       "0].")
     rows = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(rows, str) or not isinstance(rows, Sequence) or not rows or not all(_is_row(row) for row in rows):
+    if isinstance(rows, str) or not isinstance(rows, Sequence) or not rows or not all(
+        _is_row(row) for row in rows):
         raise BadValue(f"{name} must be rows of numbers, such as [[1, 0], [0, 1]].")
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
-        raise BadValue(f"{name} must be a rectangle, but its rows have {lengths[0]} and {lengths[-1]} numbers.")
+        raise BadValue(f"{name} must be a rectangle, but its rows have {lengths[0]} and "
+                       f"{lengths[-1]} numbers.")
     if max(len(rows), lengths[0]) > limit:
-        raise BadValue(f"{name} may be at most {limit} × {limit}, this is {len(rows)} × {lengths[0]}: a figure that a "
-                       "reader can follow holds no more.")
+        raise BadValue(f"{name} may be at most {limit} × {limit}, this is {len(rows)} × "
+                       f"{lengths[0]}: a figure that a reader can follow holds no more.")
     for r, row in enumerate(rows):
         for c, entry in enumerate(row):
             if isinstance(entry, bool | int | float) and math.isfinite(entry) and abs(entry) <= 1e6:
                 continue
-            raise BadValue(f"{name} must hold numbers between −1,000,000 and 1,000,000; row {r}, column {c} is "
-                           f"{entry!r}.")
+            raise BadValue(f"{name} must hold numbers between −1,000,000 and 1,000,000; row {r}, "
+                           f"column {c} is {entry!r}.")
     return torch.tensor(rows, dtype=torch.float32)
 
 

@@ -1,4 +1,6 @@
-"""`GradientFlow`: how large the gradient is at each layer of a network, plain and residual, before any training."""
+"""`GradientFlow`: how large the gradient is at each layer of a network, plain and residual, before
+any training.
+"""
 
 import copy
 import functools
@@ -27,13 +29,16 @@ def _images() -> tuple[Tensor, Tensor]:
     return images, torch.randint(0, _CLASSES, (_IMAGES,), generator=generator)
 
 
-def _drawn(shape: tuple[int, ...], weights: str, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _drawn(shape: tuple[int, ...], weights: str,
+           generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return weight and bias as a new layer has them, or with He's normal weights and no bias."""
-    weight, bias = torch.empty(shape, dtype=torch.float64), torch.zeros(shape[0], dtype=torch.float64)
+    weight, bias = torch.empty(shape, dtype=torch.float64), torch.zeros(shape[0],
+                                                                        dtype=torch.float64)
     if weights == "He":
         nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
     else:
-        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)  # as nn.Conv2d and nn.Linear do it
+        # as nn.Conv2d and nn.Linear do it
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
         bound = 1 / math.sqrt(weight[0].numel())
         bias.uniform_(-bound, bound, generator=generator)
     return weight, bias
@@ -42,7 +47,8 @@ def _drawn(shape: tuple[int, ...], weights: str, generator: torch.Generator) -> 
 def _measure(depth: int, norm: str, weights: str, kind: str, seed: int) -> dict:
     """Return the norms of the gradients of all layers, the first one first, and the loss.
 
-    The network: a first convolution, which is not counted, then `depth` of them, average pooling, a linear layer.
+    The network: a first convolution, which is not counted, then `depth` of them, average pooling, a
+    linear layer.
     """
     images, labels = _images()
     generator = torch.Generator().manual_seed(seed)  # the same weights, whatever the kind and norm
@@ -63,7 +69,8 @@ def _measure(depth: int, norm: str, weights: str, kind: str, seed: int) -> dict:
         x = (x + out if kind == "residual" else out).relu()
     loss = F.cross_entropy(F.linear(x.mean(dim=(2, 3)), *classify), labels)
     gradients = torch.autograd.grad(loss, [weight for weight, _ in layers[1:]])
-    return {"norms": [_rounded(one.norm().item()) for one in gradients], "loss": _rounded(loss.item())}
+    return {"norms": [_rounded(one.norm().item()) for one in gradients],
+            "loss": _rounded(loss.item())}
 
 
 def _rounded(value: float) -> float | None:
@@ -74,7 +81,8 @@ def _rounded(value: float) -> float | None:
 @functools.lru_cache(maxsize=8)
 def _measured(seed: int) -> dict:
     with torch.enable_grad():
-        return {_key(weights, norm, depth): {kind: _measure(depth, norm, weights, kind, seed) for kind in _KINDS}
+        return {_key(weights, norm, depth): {kind: _measure(depth, norm, weights, kind, seed)
+                                             for kind in _KINDS}
                 for weights in _WEIGHTS for norm in _NORMS for depth in DEPTHS}
 
 
@@ -83,12 +91,14 @@ def _key(weights: str, norm: str, depth: int) -> str:
 
 
 class GradientFlow(Figure):
-    """The L2 norm of the loss's gradient with respect to each convolution's weight, at the start, by layer.
+    """The L2 norm of the loss's gradient with respect to each convolution's weight, at the start,
+    by layer.
 
-    Networks of `depth` 3 × 3 convolutions (one of `DEPTHS`) with 8 channels, ReLU and, if `norm` is "batch norm", batch
-    normalization, on 16 images of noise; "residual" ones add the input of each pair of convolutions to its output,
-    "plain" ones do not. `weights`: the first weights, PyTorch's "default" or "He". `kind`: which ones are drawn, or
-    "both". `seed` draws the weights, the same for both kinds. `frames`: what was measured, as a notebook saved it.
+    Networks of `depth` 3 × 3 convolutions (one of `DEPTHS`) with 8 channels, ReLU and, if `norm` is
+    "batch norm", batch normalization, on 16 images of noise; "residual" ones add the input of each
+    pair of convolutions to its output, "plain" ones do not. `weights`: the first weights, PyTorch's
+    "default" or "He". `kind`: which ones are drawn, or "both". `seed` draws the weights, the same
+    for both kinds. `frames`: what was measured, as a notebook saved it.
     """
 
     _esm = module("flow")
@@ -104,28 +114,36 @@ class GradientFlow(Figure):
         if frames is None:
             frames = copy.deepcopy(_measured(self.seed))
         elif set(frames) != {_key(w, n, d) for w in _WEIGHTS for n in _NORMS for d in DEPTHS}:
-            raise BadValue("frames must be what another GradientFlow measured: leave them out to measure anew.")
+            raise BadValue("frames must be what another GradientFlow measured: leave them out to "
+                           "measure anew.")
         self.set_trait("frames", frames)
 
     @t.validate("depth")
     def _is_measured(self, proposal):
         if proposal["value"] not in DEPTHS:
-            raise BadValue(f"depth must be one of {', '.join(map(str, DEPTHS))}, not {proposal['value']}.")
+            raise BadValue(f"depth must be one of {', '.join(map(str, DEPTHS))}, not "
+                           f"{proposal['value']}.")
         return proposal["value"]
 
     @t.validate("seed")
     def _is_first(self, proposal):
         if self.frames:
-            raise BadValue("seed is fixed when the figure is made: write GradientFlow(seed=…) for other weights.")
+            raise BadValue("seed is fixed when the figure is made: write GradientFlow(seed=…) for "
+                           "other weights.")
         return proposal["value"]
 
     def norms(self, kind: str) -> Tensor:
-        """Return the norms of the "plain" or "residual" network, (depth,), float64, the first layer first."""
+        """Return the norms of the "plain" or "residual" network, (depth,), float64, the first layer
+        first.
+        """
         numbers = self._frame(kind)["norms"]
-        return torch.tensor([math.nan if one is None else one for one in numbers], dtype=torch.float64)
+        return torch.tensor([math.nan if one is None else one for one in numbers],
+                            dtype=torch.float64)
 
     def loss(self, kind: str) -> float:
-        """Return the loss of the "plain" or "residual" network before any training; log 10 = 2.30 would be guessing."""
+        """Return the loss of the "plain" or "residual" network before any training; log 10 = 2.30
+        would be guessing.
+        """
         found = self._frame(kind)["loss"]
         return math.nan if found is None else found
 
@@ -140,9 +158,11 @@ class GradientFlow(Figure):
         for depth in DEPTHS:
             both = self.frames[_key(self.weights, self.norm, depth)]
             ends = ([both[kind]["norms"][end] for end in (0, -1)] for kind in _KINDS)
-            rows.append([depth, *("not finite" if one is None else f"{one:.3g}" for pair in ends for one in pair)])
+            rows.append([depth, *("not finite" if one is None else f"{one:.3g}" for pair in ends
+                                  for one in pair)])
         head = ("depth", "plain: first layer", "last layer", "residual: first layer", "last layer")
         norm = "with batch normalization" if self.norm == "batch norm" else "without normalization"
         return html_boxes(html_table(rows, f"size of the gradient, {norm}", head),
-                          note=f"Networks before any training, with {_NAMES[self.weights]} first weights. With "
-                               "JavaScript, this table is a figure to play with, of every layer.")
+                          note=f"Networks before any training, with {_NAMES[self.weights]} first "
+                               "weights. With JavaScript, this table is a figure to play with, of "
+                               "every layer.")

@@ -1,4 +1,6 @@
-"""`AutogradGraph`: the graph of an expression, its values stepped forward and its gradients backward."""
+"""`AutogradGraph`: the graph of an expression, its values stepped forward and its gradients
+backward.
+"""
 
 import math
 from collections.abc import Callable
@@ -14,12 +16,15 @@ from .figure import BadValue, Count, Figure, html_boxes, html_table, module
 _NODES, _NUMBERS = 24, 16
 _BINARY = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^"}
 _UNARY = ("neg", "square", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs")
-_SAME = {"true_divide": "div", "divide": "div", "truediv": "div", "multiply": "mul", "subtract": "sub",
+_SAME = {"true_divide": "div", "divide": "div", "truediv": "div", "multiply": "mul",
+         "subtract": "sub",
          "negative": "neg"}
 
 
 class Recorder(TorchFunctionMode):
-    """Writes down each operation on the tensors it knows: `grad_fn` keeps the order, but not the operands."""
+    """Writes down each operation on the tensors it knows: `grad_fn` keeps the order, but not the
+    operands.
+    """
 
     def __init__(self, leaves: dict[str, Tensor]):
         super().__init__()
@@ -33,14 +38,15 @@ class Recorder(TorchFunctionMode):
         name = func.__name__
         in_place = name.startswith("__i") and name[3:-2] in (*_BINARY, *_SAME)
         if in_place or (name.endswith("_") and not name.endswith("__")):
-            raise BadValue(f"{name} changes a tensor in place, and the figure would lose what it was before. Write "
-                           "y = y + x instead of y += x.")
+            raise BadValue(f"{name} changes a tensor in place, and the figure would lose what it "
+                           "was before. Write y = y + x instead of y += x.")
         result = func(*args, **(kwargs or {}))
         ours = [a for a in args if isinstance(a, Tensor) and id(a) in self.known]
         if not ours:
             return result
         if not isinstance(result, Tensor) or not result.requires_grad:
-            if name != "__get__":  # a shape or a dtype changes nothing; a comparison may choose a branch
+            # a shape or a dtype changes nothing; a comparison may choose a branch
+            if name != "__get__":
                 self.replayable = False
             return result
         self._enter(name, args, kwargs or {}, result)
@@ -48,18 +54,21 @@ class Recorder(TorchFunctionMode):
 
     def _enter(self, name, args, kwargs, result):
         bare = name.strip("_")
-        reflected = bare.startswith("r") and bare[1:] in (*_BINARY, *_SAME) and name.startswith("__")
+        reflected = bare.startswith("r") and bare[1:] in (*_BINARY,
+                                                          *_SAME) and name.startswith("__")
         op = _SAME.get(bare[reflected:], bare[reflected:])
         args = args[::-1] if reflected else args
         inputs = [self.known.get(id(a)) if isinstance(a, Tensor) else _number(a) for a in args]
         numels = {a.numel() for a in args if isinstance(a, Tensor)}
         same = {tuple(a.shape) for a in args if isinstance(a, Tensor) and a.numel() > 1}
-        plain = None not in inputs and not any(kwargs.values()) and len(same) <= 1 and max(numels) == (
+        plain = None not in inputs and not any(kwargs.values()) and len(same) <= 1 and max(
+            numels) == (
             result.numel() if op not in ("sum", "mean") else max(numels))
         arity = 2 if op in _BINARY else 1 if op in (*_UNARY, "sum", "mean") else 0
         self.replayable &= plain and arity == len(inputs)
         inputs = [i for i in inputs if i is not None]
-        letters = [self.nodes[i]["name"] if isinstance(i, int) else f"{i['number']:.4g}" for i in inputs]
+        letters = [self.nodes[i]["name"] if isinstance(i, int) else f"{i['number']:.4g}"
+                   for i in inputs]
         label = f" {_BINARY[op]} ".join(letters) if op in _BINARY else f"{op}({', '.join(letters)})"
         self.known[id(result)] = len(self.nodes)
         self.kept.append(result)
@@ -68,20 +77,23 @@ class Recorder(TorchFunctionMode):
 
     def _name_last(self):
         taken = {node["name"] for node in self.nodes}
-        self.nodes[-1]["name"] = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99))) if c not in taken)
+        self.nodes[-1]["name"] = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99)))
+                                      if c not in taken)
 
 
 def _number(value) -> dict | None:
     """Return a number as the figure's input, None for anything else."""
-    return {"number": float(value)} if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return {"number": float(value)} if isinstance(value, int |
+                                                  float) and not isinstance(value, bool) else None
 
 
 class AutogradGraph(Figure):
     """The graph of `function(**inputs)`, a tensor of one number, with every value and gradient.
 
-    `inputs` are numbers or small tensors, by the names of the function's arguments. Setting `figure.inputs` runs the
-    function again. Where all its operations are simple, inputs can be changed on a page without Python as well.
-    Raises BadValue for more than 24 operations, for tensors of more than 16 numbers, and where something is not finite.
+    `inputs` are numbers or small tensors, by the names of the function's arguments. Setting
+    `figure.inputs` runs the function again. Where all its operations are simple, inputs can be
+    changed on a page without Python as well. Raises BadValue for more than 24 operations, for
+    tensors of more than 16 numbers, and where something is not finite.
     """
 
     _esm = module("graph")
@@ -108,7 +120,8 @@ class AutogradGraph(Figure):
     def _inputs_work(self, proposal):
         inputs = {name: _listed(name, value) for name, value in proposal["value"].items()}
         if hasattr(self, "_function") and self.nodes:
-            self._next = self._record(inputs)  # raises where they do not work, and then the old ones stay
+            # raises where they do not work, and then the old ones stay
+            self._next = self._record(inputs)
         return inputs
 
     def _run_again(self, inputs):
@@ -120,15 +133,17 @@ class AutogradGraph(Figure):
     def _record(self, inputs: dict) -> dict:
         """Run the function forward and backward; return the figure's values."""
         inputs = {name: _listed(name, value) for name, value in inputs.items()}
-        leaves = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True) for name, value in inputs.items()}
+        leaves = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True)
+                  for name, value in inputs.items()}
         with torch.enable_grad(), Recorder(leaves) as recorder:
             output = self._function(**leaves)
-        if not isinstance(output, Tensor) or output.numel() != 1 or id(output) not in recorder.known:
-            raise BadValue("The function must return a tensor of one number that was computed from its inputs. Of a "
-                           "tensor of several numbers take the sum or the mean.")
+        if not isinstance(output, Tensor) or output.numel() != 1 or id(
+            output) not in recorder.known:
+            raise BadValue("The function must return a tensor of one number that was computed from "
+                           "its inputs. Of a tensor of several numbers take the sum or the mean.")
         if len(recorder.nodes) > _NODES + len(leaves):
-            raise BadValue(f"The function has {len(recorder.nodes) - len(leaves)} operations; the figure holds "
-                           f"{_NODES}.")
+            raise BadValue(f"The function has {len(recorder.nodes) - len(leaves)} operations; the "
+                           f"figure holds {_NODES}.")
         last = recorder.known[id(output)]
         nodes, kept = recorder.nodes[:last + 1], recorder.kept[:last + 1]
         for tensor in kept:
@@ -138,15 +153,19 @@ class AutogradGraph(Figure):
             nodes[-1]["name"] = "out"
         for node, tensor in zip(nodes, kept, strict=True):
             if tensor.numel() > _NUMBERS:
-                raise BadValue(f"A tensor of {tensor.numel()} numbers is too large: the figure holds {_NUMBERS}.")
+                raise BadValue(f"A tensor of {tensor.numel()} numbers is too large: the figure "
+                               f"holds {_NUMBERS}.")
             node["shape"] = list(tensor.shape)
             node["value"] = tensor.flatten().tolist()
-            node["grad"] = (torch.zeros_like(tensor) if tensor.grad is None else tensor.grad).flatten().tolist()
+            node["grad"] = (torch.zeros_like(tensor) if tensor.grad is None
+                            else tensor.grad).flatten().tolist()
         for part in ("value", "grad"):
             for node in nodes:
                 if not all(map(math.isfinite, node[part])):
-                    what = f"The gradient of {node['name']}" if part == "grad" else f"{node['name']} = {node['label']}"
-                    raise BadValue(f"{what} is not a finite number there. The figure keeps its last inputs.")
+                    what = f"The gradient of {node['name']}" if part == "grad" else (
+                        f"{node['name']} = {node['label']}")
+                    raise BadValue(f"{what} is not a finite number there. The figure keeps its "
+                                   "last inputs.")
         return {"nodes": nodes, "inputs": inputs, "replayable": recorder.replayable}
 
     @property
@@ -160,11 +179,12 @@ class AutogradGraph(Figure):
         def text(numbers):
             return " ".join(f"{number:.4g}" for number in numbers)
 
-        rows = [[f"{node['name']} = {node['label']}".removesuffix(" = "), text(node["value"]), text(node["grad"])]
+        rows = [[f"{node['name']} = {node['label']}".removesuffix(" = "), text(node["value"]),
+                 text(node["grad"])]
                 for node in self.nodes]
         return html_boxes(html_table(rows, "the graph of a computation", ("", "value", "gradient")),
-                          note="Values are computed from the top down, gradients from the bottom up. With JavaScript, "
-                               "this table is a figure to step through.")
+                          note="Values are computed from the top down, gradients from the bottom "
+                               "up. With JavaScript, this table is a figure to step through.")
 
 
 def _listed(name: str, value) -> float | list:

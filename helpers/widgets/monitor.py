@@ -5,7 +5,7 @@ import time
 
 import traitlets as t
 
-from ..history import History
+from ..training.history import History
 from .figure import Count, Figure, html_boxes, html_table, module
 
 _POINTS = 400      # more points than a screen has columns say nothing more
@@ -22,8 +22,8 @@ def has_front_end() -> bool:
 class TrainingMonitor(Figure):
     """Live curves of `fit(…, monitor=monitor)`, or the finished ones of a `History`.
 
-    Show it in one cell, and train in the next one: it draws twice a second and after each epoch. Where there is no
-    notebook, each epoch is printed as a line instead.
+    Show it in one cell, and train in the next one: it draws twice a second and after each epoch.
+    Where there is no notebook, each epoch is printed as a line instead.
     """
 
     _esm = module("monitor")
@@ -81,10 +81,14 @@ class TrainingMonitor(Figure):
         self.show_losses(new)
         with self.hold_sync():
             self.batches_per_epoch = batches or max(batch, self.batches_per_epoch)
-            self.status = f"Epoch {epoch} of {self.total_epochs}, batch {batch}{f' of {batches}' if batches else ''}."
+            self.status = (
+                f"Epoch {epoch} of {self.total_epochs}, batch "
+                f"{batch}{f' of {batches}' if batches else ''}.")
 
     def show_epoch(self, history: History, batches: int) -> None:
-        """Draw the epoch of so many batches that has just been finished, or print it where nothing can be drawn."""
+        """Draw the epoch of so many batches that has just been finished, or print it where nothing
+        can be drawn.
+        """
         self.batches_per_epoch = batches
         self.show_epochs(history)
         if not has_front_end():
@@ -96,7 +100,8 @@ class TrainingMonitor(Figure):
             return values[i] if i < len(values) else None
 
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-        self.epochs = [{name: at(getattr(history, name), i) for name in names} for i in range(history.epochs)]
+        self.epochs = [{name: at(getattr(history, name), i) for name in names}
+                       for i in range(history.epochs)]
 
     def stop(self, history: History, problem: str = "") -> None:
         """End the run: finished, or stopped by a problem."""
@@ -112,7 +117,8 @@ class TrainingMonitor(Figure):
             return "" if value is None else f"{100 * value:.1f} %"
 
         rows = [[i, f"{e['train_loss']:.3f}", percent(e["train_accuracy"]),
-                 "" if e["val_loss"] is None else f"{e['val_loss']:.3f}", percent(e["val_accuracy"])]
+                 "" if e["val_loss"] is None else f"{e['val_loss']:.3f}",
+                 percent(e["val_accuracy"])]
                 for i, e in enumerate(self.epochs, 1)]
         head = ("epoch", "training loss", "accuracy", "validation loss", "accuracy")
         return html_boxes(html_table(rows, self.status, head), note=self.source)

@@ -18,10 +18,12 @@ def _pool() -> list[float]:
 
 
 class BatchNormExplorer(Figure):
-    """Batch normalization of one feature of `batch_size` images, whose numbers have mean `shift` and spread `scale`.
+    """Batch normalization of one feature of `batch_size` images, whose numbers have mean `shift`
+    and spread `scale`.
 
-    `output` is `F.batch_norm` of `input` with γ `gamma`, β `beta` and, unless `training`, the running statistics.
-    `next_batch()` draws other images and, in training, updates the running statistics with momentum 0.1.
+    `output` is `F.batch_norm` of `input` with γ `gamma`, β `beta` and, unless `training`, the
+    running statistics. `next_batch()` draws other images and, in training, updates the running
+    statistics with momentum 0.1.
     """
 
     _esm = module("norm")
@@ -48,12 +50,14 @@ class BatchNormExplorer(Figure):
     def input(self) -> Tensor:
         """The numbers of the batch, (batch_size, 1), float64."""
         places = (self.draws * self.batch_size + torch.arange(self.batch_size)) % _POOL
-        return (self.shift + self.scale * torch.tensor(self.pool, dtype=torch.float64)[places])[:, None]
+        return (self.shift + self.scale * torch.tensor(self.pool,
+                                                       dtype=torch.float64)[places])[:, None]
 
     @property
     def output(self) -> Tensor:
         """What batch normalization makes of it, (batch_size, 1), computed by PyTorch."""
-        running = (torch.tensor([v], dtype=torch.float64) for v in (self.running_mean, self.running_var))
+        running = (torch.tensor([v], dtype=torch.float64)
+                   for v in (self.running_mean, self.running_var))
         weights = (torch.tensor([v], dtype=torch.float64) for v in (self.gamma, self.beta))
         return F.batch_norm(self.input, *running, *weights, training=self.training)
 
@@ -61,7 +65,8 @@ class BatchNormExplorer(Figure):
         """Draw the next images; in training, move the running statistics towards theirs."""
         self.draws += 1
         if self.training:
-            mean, var = (torch.tensor([v], dtype=torch.float64) for v in (self.running_mean, self.running_var))
+            mean, var = (torch.tensor([v], dtype=torch.float64)
+                         for v in (self.running_mean, self.running_var))
             F.batch_norm(self.input, mean, var, training=True, momentum=0.1)
             self.running_mean, self.running_var = mean.item(), var.item()
 
@@ -70,8 +75,11 @@ class BatchNormExplorer(Figure):
         rows = [["batch", self.input.mean().item(), self.input.std(correction=0).item()],
                 ["running", self.running_mean, self.running_var ** 0.5],
                 # to a learner 1e-16 is 0
-                ["after", round(self.output.mean().item(), 9) + 0.0, self.output.std(correction=0).item()]]
+                ["after", round(self.output.mean().item(), 9) + 0.0,
+                 self.output.std(correction=0).item()]]
         mode = "training" if self.training else "evaluation"
-        return html_boxes(html_table(rows, f"one feature of {self.batch_size} images", ("", "mean", "spread")),
-                          note=f"Batch normalization in {mode}, with γ {self.gamma:g} and β {self.beta:g}. With "
-                               "JavaScript, this table is a figure to play with.")
+        return html_boxes(html_table(rows, f"one feature of {self.batch_size} images",
+                                     ("", "mean", "spread")),
+                          note=f"Batch normalization in {mode}, with γ {self.gamma:g} and β "
+                               f"{self.beta:g}. With JavaScript, this table is a figure to play "
+                               "with.")

@@ -1,4 +1,6 @@
-"""`Picture`: a small colour image as the value of a figure, checked in Python and sent to the page as bytes."""
+"""`Picture`: a small colour image as the value of a figure, checked in Python and sent to the page
+as bytes.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -19,24 +21,30 @@ def to_picture(value, name: str) -> Tensor:
     if hasattr(value, "__array__") and not isinstance(value, Tensor):
         value = torch.as_tensor(value.__array__())
     if not isinstance(value, Tensor):
-        raise BadValue(f"{name} must be a tensor of the shape (3, height, width), not {type(value).__name__}.")
+        raise BadValue(f"{name} must be a tensor of the shape (3, height, width), not "
+                       f"{type(value).__name__}.")
     shape = tuple(value.shape)
     if len(shape) != 3 or shape[0] != 3:
-        cure = {4: "take one image of the batch, such as images[0]", 2: "stack it three times, for red, green, blue"}
-        what = cure.get(len(shape), "make three channels of one with image.expand(3, -1, -1)" if shape[:1] == (1,) else
-                        "put the channels first with image.permute(2, 0, 1)" if shape[-1:] == (3,) else
+        cure = {4: "take one image of the batch, such as images[0]", 2: "stack it three times, for "
+                                                                        "red, green, blue"}
+        what = cure.get(len(shape), "make three channels of one with image.expand(3, -1, -1)"
+                        if shape[:1] == (1,) else
+                        "put the channels first with image.permute(2, 0, 1)" if shape[-1:] == (3,)
+                        else
                         "the three channels are red, green and blue")
         raise BadValue(f"{name} must have the shape (3, height, width), not {shape}: {what}.")
     if not all(LOW <= n <= HIGH for n in shape[1:]):
-        raise BadValue(f"{name} must be from {LOW} × {LOW} to {HIGH} × {HIGH} pixels, not {shape[1]} × {shape[2]}.")
+        raise BadValue(f"{name} must be from {LOW} × {LOW} to {HIGH} × {HIGH} pixels, not "
+                       f"{shape[1]} × {shape[2]}.")
     value = value.detach().cpu()
     if value.dtype == torch.uint8:
         return value.clone()
     if not value.is_floating_point():
         raise BadValue(f"{name} must hold uint8 numbers, or floats from 0 to 1, not {value.dtype}.")
     if not (value.isfinite().all() and value.min() >= 0 and value.max() <= 1):
-        raise BadValue(f"{name} must hold finite numbers from 0 to 1, not from {value.min():.3g} to {value.max():.3g}: "
-                       "if it is normalized, multiply by the standard deviation and add the mean.")
+        raise BadValue(f"{name} must hold finite numbers from 0 to 1, not from {value.min():.3g} "
+                       f"to {value.max():.3g}: if it is normalized, multiply by the standard "
+                       "deviation and add the mean.")
     return (value.double() * 255).round().to(torch.uint8)
 
 
@@ -48,7 +56,8 @@ def _encoded(picture: Tensor) -> dict:
 
 def _decoded(saved: Mapping, name: str) -> Tensor:
     try:
-        numbers = torch.tensor(list(base64.b64decode(saved["data"], validate=True)), dtype=torch.uint8)
+        numbers = torch.tensor(list(base64.b64decode(saved["data"], validate=True)),
+                               dtype=torch.uint8)
         return to_picture(numbers.reshape(3, saved["height"], saved["width"]), name)
     except (KeyError, TypeError, RuntimeError, ValueError) as problem:
         if isinstance(problem, BadValue):
@@ -57,11 +66,13 @@ def _decoded(saved: Mapping, name: str) -> Tensor:
 
 
 class Picture(t.TraitType):
-    """An image: a (3, height, width) float tensor from 0 to 1 in Python, its bytes in the browser."""
+    """An image: a (3, height, width) float tensor from 0 to 1 in Python, its bytes in the browser.
+    """
 
     def __init__(self):
         super().__init__(torch.zeros(3, LOW, LOW, dtype=torch.uint8))
-        self.tag(sync=True, to_json=lambda value, _: _encoded(value), from_json=lambda value, _: value)
+        self.tag(sync=True, to_json=lambda value, _: _encoded(value), from_json=lambda value,
+                 _: value)
 
     def get(self, obj, cls=None):
         """Return a copy, so that nothing changes behind the figure's back."""

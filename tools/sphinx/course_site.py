@@ -26,7 +26,8 @@ def _data_key() -> str:
     if found is None:
         return STAND_IN
     files = [found / name for name in official.MD5]
-    return " ".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files if f.exists())
+    return " ".join(f"{f.name} {f.stat().st_size} {f.stat().st_mtime_ns}"
+                    for f in files if f.exists())
 
 
 def _version(library: str) -> str:
@@ -37,12 +38,14 @@ def _version(library: str) -> str:
 
 
 def cache_key(root: Path) -> str:
-    """Return a short hash of `helpers`, the library versions, the profile, the device and the data."""
+    """Return a short hash of `helpers`, the library versions, the profile, the device and the data.
+    """
     digest = hashlib.sha256()
     for path in sorted((root / "helpers").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    settings = [profile(), os.environ.get("COURSE_DEVICE", ""), _data_key(), *(f"{n} {_version(n)}" for n in LIBRARIES)]
+    settings = [profile(), os.environ.get("COURSE_DEVICE", ""), _data_key(),
+                *(f"{n} {_version(n)}" for n in LIBRARIES)]
     digest.update("\n".join(settings).encode())
     return digest.hexdigest()[:16]
 
@@ -61,7 +64,9 @@ def _configure(app, config):
 
 
 def _without_thebe(app, pagename, templatename, context, doctree):
-    """Take Thebe's scripts off the page: it is switched off, and its second copy raises a SyntaxError."""
+    """Take Thebe's scripts off the page: it is switched off, and its second copy raises a
+    SyntaxError.
+    """
     def is_thebe(script):
         return "thebe" in f"{script.filename} {script.attributes.get('body', '')}".lower()
 
@@ -89,5 +94,6 @@ def setup(app):
     app.add_js_file("course/course.js", loading_method="defer")
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _lazy_images, priority=900)
-    app.connect("config-inited", _configure, priority=100)  # before the theme and myst-nb read their settings
+    # before the theme and myst-nb read their settings
+    app.connect("config-inited", _configure, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

@@ -1,8 +1,9 @@
 """Interactive figures on the static page: tables in the text, which a small script brings to life.
 
-A notebook's saved state holds each figure's values and code. Here the code goes to the end of the page once for each
-kind of figure, the values beside it, and in the figure's place stand its values as tables, for readers without
-JavaScript. Pages without figures are not touched. Nothing is fetched: no kernel, no CDN, no further request.
+A notebook's saved state holds each figure's values and code. Here the code goes to the end of the
+page once for each kind of figure, the values beside it, and in the figure's place stand its values
+as tables, for readers without JavaScript. Pages without figures are not touched. Nothing is
+fetched: no kernel, no CDN, no further request.
 """
 
 import html
@@ -15,7 +16,8 @@ from sphinx.errors import ExtensionError
 from helpers import widgets
 
 _STATE = "application/vnd.jupyter.widget-state+json"
-_VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>', re.DOTALL)
+_VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>',
+                   re.DOTALL)
 _SCRIPT = (Path(__file__).parent / "figures.js").read_text(encoding="utf-8")
 
 
@@ -24,13 +26,15 @@ def figure_class(state: dict) -> type[widgets.Figure]:
     name = state.get("_anywidget_id", state.get("_model_name", "")).rpartition(".")[2]
     known = {one: getattr(widgets, one) for one in widgets.__all__}
     if name not in known:
-        raise ExtensionError(f"The widget {name!r} would be dead on the page, which has no kernel: only the figures of "
-                             f"helpers.widgets live there.")
+        raise ExtensionError(f"The widget {name!r} would be dead on the page, which has no kernel: "
+                             "only the figures of helpers.widgets live there.")
     return known[name]
 
 
 def embedded(body: str, saved: dict) -> str:
-    """Return the HTML `body` with its widget views replaced by figures, `saved` being the notebook's widget state."""
+    """Return the HTML `body` with its widget views replaced by figures, `saved` being the
+    notebook's widget state.
+    """
     store = {"css": "", "modules": {}, "figures": {}}
 
     def place(match):
@@ -53,10 +57,12 @@ def embedded(body: str, saved: dict) -> str:
 
 
 def _embed(app, pagename, templatename, context, doctree):
-    states = [s for s in context.get("script_files", ()) if getattr(s, "attributes", {}).get("type") == _STATE]
+    states = [s for s in context.get("script_files", ())
+              if getattr(s, "attributes", {}).get("type") == _STATE]
     context["script_files"] = [s for s in context.get("script_files", ()) if s not in states]
     if states:
-        context["body"] = embedded(context["body"], json.loads(states[0].attributes["body"])["state"])
+        context["body"] = embedded(context["body"],
+                                   json.loads(states[0].attributes["body"])["state"])
 
 
 def setup(app):

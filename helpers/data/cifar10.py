@@ -1,0 +1,109 @@
+"""CIFAR-10 in memory: from a folder, from a mirror, or as an announced synthetic stand-in."""
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+
+from . import official, standin
+from .download import NoDownload, download
+from .images import ImageData, ImageSet, channel_statistics
+from .official import BadData
+
+OFFICIAL = "CIFAR-10 (the official files)"
+UNOFFICIAL = "CIFAR-10 (not the official bytes)"
+STAND_IN = "synthetic stand-in, not CIFAR-10"
+VALIDATION = 5000  # the last images of the training files
+
+
+def find_files() -> Path | None:
+    """Return the folder that holds CIFAR-10's files now; None when it must be downloaded or drawn.
+    """
+    return None if _stand_in_wanted() else official.find(data_folder())
+
+
+def data_folder() -> Path:
+    """Return the folder to look in and download to: COURSE_DATA, else one in the user's cache."""
+    named = _named()
+    return Path(named).expanduser() if named else user_cache_path("from-tensors-to-resnets")
+
+
+def _named() -> str:
+    return os.environ.get("COURSE_DATA", "").strip()
+
+
+def _stand_in_wanted() -> bool:
+    return _named() == "stand-in"
+
+
+def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) -> ImageData:
+    """Load CIFAR-10 whole into the memory of `device`: 45,000 training, 5,000 validation, 10,000
+    test images.
+
+    Read from the folder COURSE_DATA or the cache; downloaded there when the folder is empty; drawn
+    synthetically, and announced, when that is impossible (no network, or COURSE_OFFLINE=1) or
+    wanted (COURSE_DATA=stand-in). `data.source` says which of these it was.
+
+    Images are uint8 (N, 3, 32, 32), labels int64 (N,). Raises BadData when the folder holds
+    something else than a whole, readable CIFAR-10: it is never silently replaced. Source: A.
+    Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
+    """
+    found, reason = _files_or_reason()
+    if found is not None:
+        *tensors, is_official = official.read(found)
+        data = _assemble(*tensors, official.CLASSES, OFFICIAL if is_official else UNOFFICIAL,
+                         device)
+    else:
+        data = _assemble(*standin.draw(), standin.CLASSES, STAND_IN, device)
+    if verbose:
+        print(data if found is not None else announcement(reason))
+        sys.stdout.flush()
+    return data
+
+
+def _files_or_reason() -> tuple[Path | None, str]:
+    """Return the folder with the files, downloaded if need be, or None and why there are none."""
+    if _stand_in_wanted():
+        return None, "COURSE_DATA=stand-in asks for it"
+    folder = data_folder()
+    if folder.is_file():
+        raise BadData(f"{folder} is a file, not a folder. Name the folder that holds (or shall "
+                      f"hold) {official.FOLDER} in COURSE_DATA.")
+    found = official.find(folder)
+    if found is not None:
+        return found, ""
+    if os.environ.get("COURSE_OFFLINE", "").strip() not in ("", "0"):
+        return None, "COURSE_OFFLINE is set"
+    try:
+        return download(folder), ""
+    except NoDownload as problem:
+        return None, f"no mirror delivered the images.\n  {problem}"
+
+
+def announcement(reason: str) -> str:
+    """Return what is printed above all results on the stand-in."""
+    return (f"NOTE: {STAND_IN}.\nDrawn shapes take the place of photographs: all code runs, but no "
+            f"number is CIFAR-10's.\nWhy: {reason}.\nFor the real images, connect to the network, "
+            "or name their folder in COURSE_DATA.")
+
+
+def _assemble(train_images, train_labels, test_images, test_labels, classes, source,
+              device) -> ImageData:
+    """Split off the validation images, measure the channels on the training images, move all to
+    `device`.
+    """
+    cut = len(train_images) - VALIDATION
+    mean, std = channel_statistics(train_images[:cut])
+
+    def images_set(images, labels):
+        # channels_last: convolutions on the CPU and on recent GPUs are faster on it, and indexing
+        # keeps it.
+        images = images.to(device).contiguous(memory_format=torch.channels_last)
+        return ImageSet(images, labels.to(device), tuple(classes), mean.to(device), std.to(device),
+                        source)
+
+    return ImageData(train=images_set(train_images[:cut], train_labels[:cut]),
+                     val=images_set(train_images[cut:], train_labels[cut:]),
+                     test=images_set(test_images, test_labels))

@@ -1,0 +1,50 @@
+"""What the clinic of chapter 9 does with its patients: train them, and look at their curves."""
+
+from collections.abc import Callable, Mapping
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from ..data import ImageData
+from ..device import set_seed
+from ..plots.style import in_course_style
+from ..training.history import History
+from .patients import Patient
+
+
+def train_patient(make: Callable[[ImageData, int], Patient], data: ImageData, *, epochs: int,
+                  images: int) -> History:
+    """Train one of the patients on `images` images for `epochs`; return its curves, the loss of
+    each batch included.
+    """
+    set_seed(0)
+    patient, history = make(data, images), History(source=data.source)
+    for _ in range(epochs):
+        losses = [patient.step(images, labels).item() for images, labels in patient.batches]
+        history.batch_loss += losses
+        history.train_loss.append(sum(losses) / len(losses))
+        history.val_accuracy.append(patient.test())
+    return history
+
+
+@in_course_style
+def plot_patients(runs: Mapping[str, History], chance: float) -> list[Axes]:
+    """Draw the loss of each batch, one panel for a run, with the accuracy that it reached; return
+    the axes.
+
+    `chance` is the loss of a guess, drawn dashed. Losses above three times that are cut off.
+    """
+    columns = min(4, len(runs))
+    _, axes = plt.subplots(-(-len(runs) // columns), columns, figsize=(8, 4), sharex=True,
+                           sharey=True, squeeze=False)
+    for ax, (name, run) in zip(axes.flat, runs.items(), strict=False):
+        ax.plot([min(loss, 3 * chance) if loss == loss else 3 * chance for loss in run.batch_loss],
+                linewidth=1)
+        ax.axhline(chance, color="gray", linestyle="--", linewidth=1)
+        ax.set_title(f"{name}: {100 * run.val_accuracy[-1]:.0f} %")
+        ax.set_ylim(0, 3.1 * chance)
+    for ax in axes[-1]:
+        ax.set_xlabel("batch")
+    for row in axes:
+        row[0].set_ylabel("training loss")
+    return list(axes.flat)

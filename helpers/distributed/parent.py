@@ -1,0 +1,25 @@
+"""A process that ends by itself when the one that started it is gone: nothing outlives a killed
+notebook.
+"""
+
+import os
+import threading
+import time
+
+import psutil
+
+_EVERY = 0.5  # seconds between two looks
+
+
+def end_with_parent() -> None:
+    """Watch the parent from a thread, and end this process, without ceremony, within a second of
+    the parent's end.
+    """
+    parent = psutil.Process(os.getppid())
+
+    def watch():
+        while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(_EVERY)
+        os._exit(1)  # from a thread, sys.exit would end the thread alone
+
+    threading.Thread(target=watch, daemon=True, name="end_with_parent").start()

@@ -1,0 +1,50 @@
+"""The part of each batch that falls to one rank."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ..data.images import Batches
+
+
+@dataclass
+class Shard:
+    """What this rank sees of `batches`: of each batch every P-th image, beginning with its own
+    rank.
+
+    All ranks together see the batches that one process would see: a new order each epoch, the same
+    on all ranks, because it is drawn from `seed` and the number of the epoch. With
+    `torch.utils.data.DistributedSampler` one calls `set_epoch` for that. Where a batch does not
+    divide, its first images are seen twice, as that sampler does it.
+    """
+
+    batches: Batches
+    seed: int = 0
+    epoch: int = field(default=0, init=False)
+
+    @property
+    def source(self) -> str:
+        """Where the images came from."""
+        return self.batches.data.source
+
+    @property
+    def data(self):
+        """The whole set."""
+        return self.batches.data
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        rank, world = dist.get_rank(), dist.get_world_size()
+        generator = torch.Generator().manual_seed(self.seed + self.epoch)
+        self.epoch += 1
+        for picked in self.batches.order(generator):
+            missing = -len(picked) % world
+            whole = torch.cat([picked, picked[:missing]])
+            while len(whole) % world:  # fewer images than ranks
+                whole = torch.cat([whole, picked[:-len(whole) % world]])
+            yield self.batches.cut(whole[rank::world])

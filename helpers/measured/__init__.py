@@ -1,0 +1,44 @@
+"""What was measured, with hardware and date: the results of the benchmarks, and between which
+bounds they moved.
+
+`expect_band` compares a number with the band that was measured for this profile and these data.
+"""
+
+import json
+import os
+from importlib import resources
+
+from ..profiles import profile
+
+
+def read_json(name: str) -> dict:
+    """Read a file of this room: `bands.json`, or the results of a benchmark, such as `lenet.json`.
+    """
+    return json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def expect_band(name: str, value: float, source: str) -> None:
+    """Say whether `value` (a fraction, such as an accuracy) lies in the band measured for `name`.
+
+    Bands differ by profile and by data, so pass `data.source`. In CI (environment variable CI) a
+    value outside its band raises AssertionError; elsewhere it is explained. Raises KeyError for an
+    unknown name.
+    """
+    bands = read_json("bands.json")
+    if name not in bands:
+        raise KeyError(f"No band is called {name!r}. There are: {', '.join(sorted(bands))}.")
+    setting = f"{profile()}, {'stand-in' if 'stand-in' in source else 'CIFAR-10'}"
+    band = bands[name].get(setting)
+    if band is None:
+        return print(f"{100 * value:.1f} %. The band for these settings ({setting}) is not yet "
+                     "measured.")
+    low, high = band
+    inside = low <= value <= high
+    print(f"{100 * value:.1f} % is {'inside' if inside else 'OUTSIDE'} the band {100 * low:.0f} to "
+          f"{100 * high:.0f} % measured for these settings ({setting}).")
+    if inside:
+        return None
+    if os.environ.get("CI"):
+        raise AssertionError(f"{name}: {value:.4f} is outside [{low}, {high}] ({setting})")
+    print("Seeds and processors move it by a point or two. More than that usually means that an "
+          "earlier cell was changed or run twice: restart the kernel and run all cells.")

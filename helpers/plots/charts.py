@@ -1,0 +1,129 @@
+"""Charts, one verb for each.
+
+Every function draws, and returns the axes it drew on; none writes a file.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from torch import Tensor
+
+from ..training.history import History
+from .style import WRONG, in_course_style
+
+
+@in_course_style
+def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
+    """Draw loss and accuracy by epoch, training dashed and validation solid, for one run or several
+    named ones.
+
+    Returns the two axes.
+    """
+    runs = {"": history} if isinstance(history, History) else history
+    _, axes = plt.subplots(1, 2, figsize=(8, 3.2))
+    for color, (name, run) in zip(plt.rcParams["axes.prop_cycle"].by_key()["color"], runs.items(),
+                                  strict=False):
+        epochs = range(1, run.epochs + 1)
+        for ax, kind in zip(axes, ("loss", "accuracy"), strict=True):
+            for split, dashes in (("train", "--"), ("val", "-")):
+                values = getattr(run, f"{split}_{kind}")
+                if values:
+                    label = f"{name} {'training' if split == 'train' else 'validation'}".strip()
+                    ax.plot(epochs, values, dashes, color=color, marker="o", markersize=3,
+                            label=label)
+    for ax, kind in zip(axes, ("loss", "accuracy"), strict=True):
+        ax.set(xlabel="epoch", ylabel=kind)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes[0].legend(fontsize=8)
+    _say_stand_in(axes[1], next(iter(runs.values())).source)
+    return axes
+
+
+def _say_stand_in(ax: Axes, source: str) -> None:
+    """A figure must not pass for CIFAR-10's when it is not."""
+    if "stand-in" in source:
+        ax.set_title(source, color=WRONG, fontsize=9)
+
+
+@in_course_style
+def plot_lines(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str,
+               *,
+               log: str = "", markers: bool = False) -> Axes:
+    """Draw named lines over common `x`.
+
+    `log` names the logarithmic axes: "", "x", "y" or "xy". Returns the axes.
+    """
+    _, ax = plt.subplots()
+    for name, values in lines.items():
+        ax.plot(x, values, marker="o" if markers else None, label=name)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log" if "x" in log else "linear",
+           yscale="log" if "y" in log else "linear")
+    if len(lines) > 1:
+        ax.legend()
+    return ax
+
+
+def confusion_matrix(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return counts (K, K): row = true class, column = predicted class, for preds (N,) and labels
+    (N,).
+    """
+    preds, labels = preds.cpu(), labels.cpu()
+    if len(preds) != len(labels):
+        raise ValueError(f"There are {len(preds):,} predictions but {len(labels):,} labels; they "
+                         "must go in pairs.")
+    return torch.bincount(labels * classes + preds, minlength=classes**2).view(classes, classes)
+
+
+def class_accuracy(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """Return for each class (K,) the fraction of its images that `preds` gets right; nan for a
+    class without images.
+    """
+    counts = confusion_matrix(preds, labels, classes)
+    return counts.diag() / counts.sum(1)
+
+
+@in_course_style
+def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source: str = "") -> Axes:
+    """Draw the confusion matrix, in percent of each true class (rows sum to 100).
+
+    Returns the axes.
+    """
+    counts = confusion_matrix(preds, labels, len(classes)).double()
+    percent = 100 * counts / counts.sum(1, keepdim=True).clamp_min(1)
+    _, ax = plt.subplots(figsize=(5.6, 5))
+    ax.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    for row, values in enumerate(percent.tolist()):
+        for column, value in enumerate(values):
+            ax.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8,
+                    color="white" if value > 55 else "black")
+    ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    ax.set_yticks(range(len(classes)), classes)
+    ax.set(xlabel="predicted", ylabel="true")
+    ax.grid(False)
+    _say_stand_in(ax, source)
+    return ax
+
+
+@in_course_style
+def plot_class_accuracy(accuracy: Mapping[str, Tensor], classes: Sequence[str]) -> Axes:
+    """Draw bars of accuracy by class, one colour for each named model; values are fractions (K,).
+
+    Returns the axes.
+    """
+    _, ax = plt.subplots(figsize=(8, 3))
+    width = 0.8 / len(accuracy)
+    for number, (name, values) in enumerate(accuracy.items()):
+        places = np.arange(len(classes)) + (number - (len(accuracy) - 1) / 2) * width
+        ax.bar(places, [float(v) for v in values], width, label=name)
+    ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    ax.set(ylabel="accuracy", ylim=(0, 1))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.grid(axis="x", visible=False)
+    if len(accuracy) > 1:
+        ax.legend()
+    return ax

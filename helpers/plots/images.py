@@ -1,0 +1,125 @@
+"""Pictures: images, maps of numbers, and what a model takes images for. Every function returns the
+axes it drew on.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data import ImageSet
+from ..training.fit import predict
+from .style import RIGHT, WRONG, in_course_style
+
+
+def _to_array(image: Tensor) -> np.ndarray:
+    """Return (C, H, W) or (H, W), uint8 or float in [0, 1], as matplotlib wants it."""
+    if image.is_floating_point() and image.numel() and not (image.min() >= -1e-4
+                                                            and image.max() <= 1 + 1e-4):
+        raise ValueError(f"This image has values from {image.min():.2f} to {image.max():.2f}; to "
+                         "be shown it needs floats in [0, 1] or uint8. Undo the normalisation "
+                         "first: data.train.denormalize(images).")
+    if image.ndim == 3:
+        image = image.permute(1, 2, 0).squeeze(-1)
+    return image.detach().cpu().numpy()
+
+
+def _axes(pictures: Tensor, columns: int, inches: float, titles) -> np.ndarray:
+    """Return the axes for pictures (N, …, H, W), `inches` wide each, photographs as large as the
+    page allows.
+    """
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    height, width = pictures.shape[-2:]
+    each = min(8 / columns, inches if max(height, width) <= 64 else 4)
+    lines = max((title.count("\n") + 1 for title in titles), default=0) if titles else 0
+    size = (each * columns, rows * (each * height / width + 0.17 * lines + 0.08))
+    _, axes = plt.subplots(rows, columns, squeeze=False, figsize=size)
+    for ax in axes.flat:
+        ax.axis("off")
+    return axes
+
+
+@in_course_style
+def show_images(images: Tensor, titles: Sequence[str] | None = None, *, columns: int = 8,
+                colors: Sequence[str] | None = None) -> np.ndarray:
+    """Show images (N, C, H, W), uint8 or float in [0, 1], in rows of `columns`, with their titles.
+
+    Returns the axes.
+    """
+    if images.ndim != 4:
+        raise ValueError("show_images wants a batch (N, C, H, W), but this is "
+                         f"{tuple(images.shape)}. One image (C, H, W) becomes a batch of one by "
+                         "unsqueeze(0).")
+    axes = _axes(images, columns, 1.1, titles)
+    columns = axes.shape[1]
+    for i, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):
+        ax.imshow(_to_array(image), vmin=0, vmax=255 if image.dtype == torch.uint8 else 1)
+        if titles is not None:
+            ax.set_title(titles[i], fontsize=8 if columns <= 8 else 7,
+                         color=colors[i] if colors else "black")
+    return axes
+
+
+@in_course_style
+def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int = 4,
+              numbers: bool = False,
+              same_scale: bool = False) -> np.ndarray:
+    """Show maps (N, H, W) of any values, such as kernels and what they answer. Returns the axes.
+
+    Zero is white, positive values are red, negative ones blue; the scale is each map's own, or one
+    for all with `same_scale`. `numbers` writes the values into the cells, for maps of up to 16 x
+    16.
+    """
+    if maps.ndim != 3:
+        raise ValueError(f"show_maps wants (N, H, W), but this is {tuple(maps.shape)}. "
+                         "Take one image of a batch, y[0], or one channel of all, y[:, 0].")
+    maps = maps.detach().float().cpu()
+    # room for the numbers
+    axes = _axes(maps, columns, max(2.1, 0.4 * maps.shape[2] if numbers else 0), titles)
+    limits = maps.abs().amax((1, 2)).clamp_min(1e-12)
+    for i, (ax, values) in enumerate(zip(axes.flat, maps, strict=False)):
+        limit = float(limits.max() if same_scale else limits[i])
+        ax.imshow(values.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
+        if titles is not None:
+            ax.set_title(titles[i], fontsize=9)
+        if numbers and max(values.shape) <= 16:
+            for (row, column), value in np.ndenumerate(values.numpy()):
+                dark = abs(value) > 0.6 * limit
+                ax.text(column, row, f"{round(float(value), 6) + 0:.3g}", ha="center", va="center",
+                        fontsize=8,
+                        color="white" if dark else "black")
+    return axes
+
+
+def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *,
+                     columns: int = 4) -> np.ndarray:
+    """Show the first `count` images of `data` with what `model` takes them for, and what they are.
+
+    Returns the axes.
+    """
+    data = data.take(count)
+    probabilities = predict(model, data).softmax(1)
+    titles, colors = [], []
+    for p, label in zip(probabilities, data.labels.tolist(), strict=True):
+        guess = int(p.argmax())
+        right = guess == label
+        said = f"{'✓' if right else '✗'} {data.classes[guess]}"
+        share = f"{100 * p[guess]:.0f} %"
+        # narrow pictures, short lines
+        titles.append(f"{said}\n{share}\nis {data.classes[label]}" if columns > 5 else
+                      f"{said} {share}\nis {data.classes[label]}")
+        colors.append(RIGHT if right else WRONG)
+    return show_images(data.images, titles, columns=columns, colors=colors)
+
+
+def show_screenshot(name: str):
+    """Return a picture of a program's window that the course ships, for a notebook to show:
+    `"tensorboard"`.
+    """
+    from IPython.display import Image  # here: only notebooks have it
+
+    return Image(resources.files(__package__).joinpath(f"{name}.png").read_bytes(), format="png")

@@ -1,0 +1,1 @@
+"""The training loop, its guards, and what a run leaves behind."""

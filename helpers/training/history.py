@@ -1,0 +1,88 @@
+"""What a training run leaves behind: its curves, its speed, its best weights, and why it stopped.
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+
+@dataclass
+class History:
+    """Curves of a training run, one entry per epoch, and one per batch in `batch_loss`.
+
+    Losses are means per image, accuracies fractions, `seconds` those of training alone (validation
+    is in `val_seconds`), `lr` the learning rate that the epoch ended with. `source` is that of the
+    training data.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_accuracy: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+    val_accuracy: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    val_seconds: list[float] = field(default_factory=list)
+    images: list[int] = field(default_factory=list)
+    batch_loss: list[float] = field(default_factory=list, repr=False)
+    best_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    source: str = ""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were finished."""
+        return len(self.train_loss)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images per second over all epochs, validation not counted."""
+        return sum(self.images) / max(sum(self.seconds), 1e-9)
+
+    @property
+    def best_epoch(self) -> int:
+        """Number (from 1) of the epoch with the best validation accuracy, or the lowest training
+        loss without one.
+        """
+        scores = self.val_accuracy or [-loss for loss in self.train_loss]
+        return 1 + max(range(len(scores)), key=scores.__getitem__) if scores else 0
+
+    def add_epoch(self, meter, validation: tuple[float, float] | None, val_seconds: float,
+                  lr: float, model: nn.Module) -> None:
+        """Enter one finished epoch, and keep a copy of the weights if it is the best so far."""
+        self.train_loss.append(meter.loss)
+        self.train_accuracy.append(meter.accuracy)
+        self.images.append(meter.images)
+        self.seconds.append(meter.seconds)
+        self.lr.append(lr)
+        self.batch_loss.extend(meter.batch_losses)
+        if validation:
+            self.val_loss.append(validation[0])
+            self.val_accuracy.append(validation[1])
+            self.val_seconds.append(val_seconds)
+        if self.best_epoch == self.epochs:
+            self.best_weights = copy.deepcopy(model.state_dict())
+
+    def last_line(self) -> str:
+        """Return the newest epoch as one line of text."""
+        if not self.epochs:
+            return "no epoch finished"
+        line = (f"epoch {self.epochs:2} | training loss {self.train_loss[-1]:.3f}, "
+                f"accuracy {100 * self.train_accuracy[-1]:.1f} %")
+        if self.val_loss:
+            line += f" | validation {self.val_loss[-1]:.3f}, {100 * self.val_accuracy[-1]:.1f} %"
+        return line + f" | {self.seconds[-1]:.1f} s"
+
+    def __repr__(self) -> str:
+        return (f"History({self.epochs} epochs, {self.images_per_second:,.0f} images/s; last: "
+                f"{self.last_line()})")
+
+
+class TrainingStopped(RuntimeError):
+    """Training ended early.
+
+    `.history` holds the finished epochs, `.history.best_weights` their best weights.
+    """
+
+    def __init__(self, message: str, history: History):
+        super().__init__(message)
+        self.history = history

@@ -1,0 +1,188 @@
+"""Chapter 9: what it builds by hand, its clinic, and its tables."""
+
+import inspect
+import math
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from support import ROOT, define
+from test_chapters_6_to_8 import percent, text_of
+from torch import nn
+from torch.optim import lr_scheduler
+
+import helpers
+from helpers import BNLeNet, Checkpoint, diagnose, fit, set_seed
+from helpers.diagnosis.curves import plot_patients, train_patient
+from helpers.diagnosis.patients import PATIENTS
+
+FAULTS = {"A": "softmax before cross-entropy", "B": "no zero_grad", "C": "not in evaluation mode",
+          "D": "wrapped uint8",
+          "F": "wrong axis", "G": "labels unrelated to images", "H": "learning rate too high"}
+
+
+def optimizer(*rates):
+    return torch.optim.SGD([{"params": [nn.Parameter(torch.zeros(2))], "lr": rate}
+                            for rate in rates])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_schedule_by_hand_is_that_of_pytorch(seed):
+    draw = random.Random(seed)
+    total = draw.randint(3, 60)
+    warmup, start = draw.randint(1, total - 1), draw.choice([0.01, 0.1, 0.5, 1.0])
+    mine, theirs = optimizer(0.1, 3.0), optimizer(0.1, 3.0)
+    ours = define("09", "class WarmupCosine", math=math)["WarmupCosine"](mine, total, warmup, start)
+    both = lr_scheduler.SequentialLR(theirs, [
+        lr_scheduler.LinearLR(theirs, start_factor=start, total_iters=warmup),
+        lr_scheduler.CosineAnnealingLR(theirs, T_max=total - warmup)], milestones=[warmup])
+    for _ in range(total):
+        for a, b in zip(mine.param_groups, theirs.param_groups, strict=True):
+            assert a["lr"] == pytest.approx(b["lr"], rel=1e-9, abs=1e-12)
+        for one, schedule in ((mine, ours), (theirs, both)):
+            one.step()
+            schedule.step()
+
+
+def test_weight_decay_by_hand_is_that_of_pytorch():
+    step = define("09", "def sgd_step", nn=nn, torch=torch)["sgd_step"]
+    w = nn.Parameter(torch.randn(50).double())
+    by_hand, theirs = w.detach().clone(), torch.optim.SGD([w], lr=0.3, weight_decay=0.2)
+    for _ in range(30):
+        w.grad = torch.randn(50).double()
+        by_hand = step(by_hand, w.grad, 0.3, 0.2)
+        theirs.step()
+    torch.testing.assert_close(by_hand, w.detach(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("classes, epsilon", [(10, 0.1), (2, 0.3), (7, 0.0), (5, 0.9)])
+def test_smoothed_labels_by_hand_are_those_of_pytorch(classes, epsilon):
+    by_hand = define("09", "def smoothed", torch=torch, F=F, set_seed=set_seed)["smoothed"]
+    logits, labels = torch.randn(30, classes).double(), torch.randint(classes, (30,))
+    torch.testing.assert_close(F.cross_entropy(logits, by_hand(labels, classes, epsilon).double()),
+                               F.cross_entropy(logits, labels, label_smoothing=epsilon), rtol=1e-6,
+                               atol=1e-6)
+
+
+def test_a_run_saved_by_hand_ends_like_one_saved_by_helpers(standin, tmp_path):
+    """Both go on from the same moment, and both end where the run that was never stopped does."""
+    names = {"torch": torch, "nn": nn, "helpers": helpers, "set_seed": set_seed, "BNLeNet": BNLeNet,
+             "fit": fit,
+             "lr_scheduler": lr_scheduler, "data": standin, "device": torch.device("cpu"),
+             "Path": Path,
+             "tempfile": tempfile}
+    names = define("09", "def new_run", **names)
+    names = define("09", "def all_weights", **names)  # asserts nothing, but resumes by hand
+
+    def by_helpers(epochs, path):
+        parts = names["new_run"]()
+        fit(parts["model"], standin.train.batches(50, num_samples=1000), epochs=epochs,
+            optimizer=parts["optimizer"],
+            scheduler=parts["scheduler"], verbose=False, checkpoint=Checkpoint(path))
+        return names["all_weights"](parts)
+
+    by_helpers(2, tmp_path / "run.pt")
+    by_hand = names["new_run"]()
+    names["load"](names["path"], by_hand)
+    names["train_epochs"](by_hand, 2)
+    whole = names["all_weights"](names["whole"])
+    assert by_helpers(4, tmp_path /
+                      "run.pt").equal(whole) and names["all_weights"](by_hand).equal(whole)
+    torch.use_deterministic_algorithms(False)
+
+
+def test_a_model_that_cannot_be_compiled_is_used_as_it_is(monkeypatch, capsys):
+    def no_compiler(*_):
+        raise RuntimeError("No working C++ compiler found\nand more")
+
+    monkeypatch.setattr(torch, "compile", lambda model, backend: no_compiler)
+    names = define("09", "def if_possible", torch=torch, budget=helpers.budget,
+                   images=torch.rand(2, 3, 32, 32),
+                   logging=__import__("logging"))
+    model = BNLeNet()
+    assert names["if_possible"](model) is model
+    assert "Not compiled: RuntimeError No working C++ compiler found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("letter", PATIENTS)
+def test_each_patient_has_its_fault_and_no_other(letter, standin):
+    set_seed(0)
+    patient = PATIENTS[letter](standin, 1000)
+    before = {name: value.clone() for name, value in patient.model.state_dict().items()}
+    found = diagnose(patient.model, patient.batch, step=patient.step, optimizer=patient.optimizer,
+                     evaluate=patient.test)
+    assert [finding.name
+            for finding in found] == [FAULTS[letter]] if letter in FAULTS else not found
+    assert all(value.equal(before[name]) for name, value in patient.model.state_dict().items())
+
+
+def test_the_text_names_all_faults_and_one_patient_is_healthy():
+    assert set(PATIENTS) - set(FAULTS) == {"E"} and len(PATIENTS) == 8
+    for said in ("zero_grad", "softmax before", "eval()", "uint8", "wrong axis", "too high",
+                 "shuffled apart"):
+        assert said in text_of("09")
+
+
+def test_the_source_of_a_patient_does_not_tell_its_fault():
+    """Names and comments are those of a learner who does not know better."""
+    for make in PATIENTS.values():
+        assert not {"fault", "bug", "missing", "forgot",
+                    "wrong"} & set(inspect.getsource(make).lower().split())
+
+
+def test_the_curves_are_those_of_the_patients_own_step_and_test(standin):
+    run = train_patient(PATIENTS["C"], standin, epochs=2, images=300)
+    set_seed(0)
+    patient, losses, accuracy = PATIENTS["C"](standin, 300), [], []
+    for _ in range(2):
+        losses += [patient.step(*batch).item() for batch in patient.batches]
+        accuracy.append(patient.test())
+    assert run.batch_loss == losses and run.val_accuracy == accuracy
+
+
+def test_curves_of_patients(standin):
+    runs = {letter: train_patient(PATIENTS[letter], standin, epochs=1, images=300)
+            for letter in "BE"}
+    runs["B"].batch_loss[1] = float("nan")
+    assert [len(run.batch_loss) for run in runs.values()] == [3, 3] and runs["E"].epochs == 1
+    axes = plot_patients(runs, chance=math.log(10))
+    assert [ax.get_title()[:2] for ax in axes] == ["B:", "E:"]
+    drawn = axes[0].get_lines()[0].get_ydata()
+    assert drawn[1] == pytest.approx(3 * math.log(10)) and (drawn <= 3 * math.log(10) + 1e-9).all()
+
+
+def test_the_screenshot_ships_with_the_package():
+    picture = helpers.show_screenshot("tensorboard")
+    assert picture.data.startswith(b"\x89PNG") and 20_000 < len(picture.data) < 250_000
+
+
+def test_the_tables_of_chapter_9_cite_what_was_measured():
+    found, text = helpers.read_json("recipe.json"), text_of("09")
+    assert found["seeds"] >= 3 and "stand-in" not in found["source"]
+    found = found["lowest and highest"]
+    for name, accuracy in found["schedules"].items():
+        assert f"| {name} | {percent(*accuracy)} |" in text, name
+    for name in found["short"]:
+        assert f"| {name} | {percent(*found['short'][name])} | {percent(*found['longer'][name])} |" in text, name
+
+
+def test_the_table_of_speeds_in_chapter_9_cites_what_was_measured():
+    found, text = helpers.read_json("recipe_speed.json"), text_of("09")
+    assert found["seeds"] >= 3 and "stand-in" not in found["source"]
+    found = found["lowest and highest"]
+    for net in ("FastResNet", "LeNet", "BNLeNet"):
+        times = found[f"times as fast, {net}"]
+        cells = [f"{low:.1f} to {high:.1f}" if f"{low:.1f}" != f"{high:.1f}" else f"{low:.1f}"
+                 for low, high in (times[name]
+                                   for name in ("channels_last", "bfloat16", "both", "compiled"))]
+        assert f"| {net} | {' | '.join(cells)} |" in text, net
+    (a, b), (c, d) = (found[f"seconds to compile, {net}"] for net in ("BNLeNet", "FastResNet"))
+    assert f"took {a:.0f} to {b:.0f} seconds for BN-LeNet and {c:.0f} to {d:.0f} for `FastResNet`" in text
+
+
+def test_the_lines_about_chapter_9_are_everywhere():
+    for path in ("README.md", "book/index.md", "_toc.yml"):
+        assert "09_training_recipe" in (ROOT / path).read_text(encoding="utf-8"), path

@@ -1,0 +1,229 @@
+"""The download against real HTTP servers on this machine: slow, broken, lying and resuming ones."""
+
+import contextlib
+import hashlib
+import importlib
+import io
+import multiprocessing
+import os
+import tarfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import helpers.data.cifar10
+from helpers.data import STAND_IN, load_cifar10, official
+from helpers.data.download import NoDownload, download
+
+module = importlib.import_module("helpers.data.download")  # the package has a function of this name
+
+
+def archive(names=("data_batch_1", "batches.meta"), extra=()) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for name, content in [(f"{official.FOLDER}/{n}", os.urandom(60_000))
+                              for n in names] + list(extra):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+class Server:
+    """Serves one body, with resuming; can drop, dawdle or fail."""
+
+    def __init__(self, body, *, drop_after=None, delay=0.0, status=None, ranges=True):
+        outer = self
+        self.requests = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                wanted = self.headers.get("Range") if ranges else None
+                outer.requests.append(wanted)
+                start = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+                if status:
+                    return self.send_error(status)
+                if start >= len(body):
+                    return self.send_error(416)
+                self.send_response(206 if wanted else 200)
+                self.send_header("Content-Length", str(len(body) - start))
+                self.end_headers()
+                end = len(body) if drop_after is None else min(len(body), start + drop_after)
+                try:
+                    for i in range(start, end, 4096):
+                        self.wfile.write(body[i:min(i + 4096, end)])
+                        time.sleep(delay)
+                except OSError:
+                    pass
+                return None
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/cifar-10-python.tar.gz"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*args, **kwargs):
+        servers.append(Server(*args, **kwargs))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def body(monkeypatch):
+    content = archive()
+    monkeypatch.setattr(module, "SHA256", hashlib.sha256(content).hexdigest())
+    return content
+
+
+def test_downloads_checks_and_unpacks(serve, body, tmp_path):
+    found = download(tmp_path / "new" / "folder", (serve(body).url,))
+    assert sorted(p.name for p in found.iterdir()) == ["batches.meta", "data_batch_1"]
+    left = {p.name for p in (tmp_path / "new" / "folder").iterdir()} - {official.FOLDER,
+                                                                        ".download.lock"}
+    assert not left, "nothing else stays behind"
+
+
+def test_next_mirror_after_an_error_a_wrong_hash_and_nobody(serve, body, tmp_path):
+    dead = Server(body)
+    dead.close()
+    wrong = serve(body[:-1] + b"x")
+    mirrors = (serve(body, status=503).url, dead.url, wrong.url, serve(body).url)
+    assert (download(tmp_path, mirrors) / "data_batch_1").exists()
+    assert len(wrong.requests) == 1
+
+
+def test_slow_mirror_is_left_for_the_next(serve, body, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    monkeypatch.setattr(module, "MINIMUM_RATE", 1_000_000)
+    slow, fast = serve(body, delay=0.2), serve(body)
+    download(tmp_path, (slow.url, fast.url))
+    assert fast.requests and fast.requests[0].startswith("bytes="), (
+        "what the slow one sent is not asked for again")
+
+
+def test_the_last_mirror_may_be_slow(serve, body, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    monkeypatch.setattr(module, "MINIMUM_RATE", 1e9)
+    assert download(tmp_path, (serve(body, delay=0.02).url,)).exists()
+
+
+def test_resumes_what_an_interrupted_download_left(serve, body, tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz.part").write_bytes(body[:50_000])
+    server = serve(body)
+    assert download(tmp_path, (server.url,)).exists()
+    assert server.requests == ["bytes=50000-"]
+
+
+def test_resumes_across_mirrors_that_drop_the_connection(serve, body, tmp_path):
+    mirrors = (serve(body, drop_after=30_000).url, serve(body, drop_after=40_000).url,
+               serve(body).url)
+    assert download(tmp_path, mirrors).exists()
+
+
+def test_a_server_that_cannot_resume_starts_anew(serve, body, tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz.part").write_bytes(b"old" * 1000)
+    assert download(tmp_path, (serve(body, ranges=False).url,)).exists()
+
+
+def test_a_whole_but_wrong_part_is_thrown_away(serve, body, tmp_path):
+    (tmp_path / "cifar-10-python.tar.gz.part").write_bytes(b"x" * len(body))
+    assert download(tmp_path, (serve(body).url, serve(body).url)).exists()
+
+
+def test_wrong_hash_everywhere_unpacks_nothing(serve, body, tmp_path):
+    with pytest.raises(NoDownload, match="wrong hash"):
+        download(tmp_path, (serve(b"not the archive").url,))
+    assert official.find(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["../outside", f"{official.FOLDER}/../../outside", "absolute"])
+def test_no_path_outside_its_folder(serve, tmp_path, monkeypatch, name):
+    target = tmp_path / "outside"
+    content = archive(extra=[(str(target) if name == "absolute" else name, b"x")])
+    monkeypatch.setattr(module, "SHA256", hashlib.sha256(content).hexdigest())
+    # an absolute path is made relative, the others are refused
+    with contextlib.suppress(tarfile.TarError):
+        download(tmp_path / "a", (serve(content).url,))
+    outside = [p for p in tmp_path.rglob("outside")
+               if tmp_path / "a" / official.FOLDER not in p.parents]
+    assert not outside
+
+
+def _fetch_in_a_process(folder, url, sha, results):
+    module.SHA256 = sha
+    results.put(str(download(folder, (url,))))
+
+
+def test_two_programs_at_once_fetch_it_once(serve, body, tmp_path):
+    server = serve(body, delay=0.01)
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    workers = [context.Process(target=_fetch_in_a_process,
+                               args=(tmp_path, server.url, module.SHA256, results))
+               for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    found = {results.get(timeout=60) for _ in workers}
+    for worker in workers:
+        worker.join(10)
+    assert found == {str(tmp_path / official.FOLDER)}
+    assert len(server.requests) == 1
+
+
+def test_a_file_where_the_folder_should_be(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(official.BadData, match="is a file, not a folder"):
+        download(tmp_path / "file", ())
+
+
+def test_no_write_permission(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr(module.FileLock, "acquire", refuse)  # root could write anywhere
+    with pytest.raises(official.BadData, match="cannot be written to: Permission denied. Name a "
+                                               "folder of your own"):
+        download(tmp_path, ())
+
+
+def test_disk_full_while_downloading(serve, body, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(module, "_unpack", full)
+    with pytest.raises(official.BadData, match="No space left on device. Free some space"):
+        download(tmp_path, (serve(body).url,))
+
+
+def test_without_network_the_stand_in_is_announced(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.delenv("COURSE_OFFLINE")
+
+    def fail(folder):
+        raise NoDownload("example.org: no route")
+    monkeypatch.setattr(helpers.data.cifar10, "download", fail)
+    data = load_cifar10()
+    out = capsys.readouterr().out
+    assert data.source == STAND_IN and STAND_IN in out and "example.org: no route" in out
+
+
+def test_offline_is_announced_and_asks_nobody(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "none"))
+    monkeypatch.setattr(helpers.data.cifar10, "download",
+                        lambda folder: pytest.fail("the network was used"))
+    assert load_cifar10().source == STAND_IN
+    assert "COURSE_OFFLINE is set" in capsys.readouterr().out

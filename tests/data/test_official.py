@@ -1,0 +1,213 @@
+"""CIFAR-10's files: both spellings of the pickle, and every way in which they can be wrong."""
+
+import io
+import os
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import load_cifar10
+from helpers.data import UNOFFICIAL, official
+from helpers.data.official import CLASSES, FOLDER, MD5, BadData
+
+
+class Python2Pickler(pickle._Pickler):
+    """Writes what Python 2 and NumPy 1 wrote: protocol 2, every string a byte string, `numpy.core`
+    by its old name.
+    """
+
+    dispatch = dict(pickle._Pickler.dispatch)
+
+    def _byte_string(self, text):
+        raw = text.encode("latin1") if isinstance(text, str) else text
+        if len(raw) < 256:
+            self.write(pickle.SHORT_BINSTRING + bytes([len(raw)]) + raw)
+        else:
+            self.write(pickle.BINSTRING + len(raw).to_bytes(4, "little") + raw)
+        self.memoize(text)
+
+    dispatch[str] = dispatch[bytes] = _byte_string
+
+    def save_global(self, obj, name=None):
+        module, name = getattr(obj, "__module__", None), name or obj.__qualname__
+        self.write(pickle.GLOBAL +
+                   f"{module.replace('numpy._core', 'numpy.core')}\n{name}\n".encode())
+        self.memoize(obj)
+
+    dispatch[type] = dispatch[type(len)] = dispatch[type(lambda: 0)] = save_global
+
+
+def python2_pickle(value) -> bytes:
+    stream = io.BytesIO()
+    Python2Pickler(stream, protocol=2).dump(value)
+    return stream.getvalue()
+
+
+def batch(number: int) -> dict:
+    labels = np.arange(10_000) % 10
+    pixels = np.zeros((10_000, 3072), np.uint8)
+    # red first, green second, blue's last pixel
+    pixels[:, 0], pixels[:, 1024], pixels[:, 3071] = number, labels, 255
+    return {"batch_label": f"batch {number}", "data": pixels, "labels": labels.tolist(),
+            "filenames": ["x.png"] * 3}
+
+
+def bytes_keys(value: dict) -> dict:
+    return {k.encode(): v for k, v in value.items()}
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """A complete folder; the first file as Python 2 wrote it, the others as Python 3 does."""
+    folder = tmp_path_factory.mktemp("whole") / FOLDER
+    folder.mkdir()
+    for number, name in enumerate(list(MD5)[:6], start=1):
+        content = python2_pickle(batch(number)) if number == 1 else pickle.dumps(batch(number),
+                                                                                 protocol=4)
+        (folder / name).write_bytes(content)
+    (folder / "batches.meta").write_bytes(python2_pickle({"label_names": list(CLASSES)}))
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    """A copy to damage; hard links, so that it costs nothing."""
+    shutil.copytree(whole, tmp_path / FOLDER, copy_function=os.link)
+    return tmp_path / FOLDER
+
+
+def replace(path, content: bytes):
+    path.unlink()  # never write through the hard link
+    path.write_bytes(content)
+
+
+def test_the_python_2_form_is_what_it_says(whole):
+    text = (whole / "data_batch_1").read_bytes()[:400]
+    assert text.startswith(b"\x80\x02}") and b"U\x04data" in text
+    assert b"numpy.core.multiarray\n_reconstruct" in text
+    assert b"numpy._core" in (whole / "data_batch_2").read_bytes()[:400] or np.__version__ < "2"
+
+
+def test_both_spellings_give_the_same_layout(whole):
+    train, labels, test, test_labels, is_official = official.read(whole)
+    assert train.shape == (50_000, 3, 32, 32) and train.dtype == torch.uint8 and not is_official
+    assert train[::10_000, 0, 0, 0].tolist() == [1, 2, 3, 4, 5]  # the first pixel of the red plane
+    assert train[:10, 1, 0, 0].tolist() == labels[:10].tolist() == list(range(10))
+    assert train[0, 2, 31, 31] == 255
+    assert test.shape == (10_000, 3, 32, 32) and test[0, 0, 0,
+                                                      0] == 6 and len(test_labels) == 10_000
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+@pytest.mark.parametrize("keys", [dict, bytes_keys])
+def test_every_protocol_loads(whole, protocol, keys):
+    value = {"data": np.arange(12, dtype=np.uint8).reshape(3, 4), "labels": [1, 2]}
+    found = official._read_dict(whole / "x", pickle.dumps(keys(value), protocol=protocol))
+    assert (found["data"] == value["data"]).all() and found["labels"] == [1, 2]
+
+
+def test_load_splits_45_5_10(folder, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_DATA", str(folder.parent))
+    data = load_cifar10()
+    assert (len(data.train), len(data.val), len(data.test)) == (45_000, 5_000, 10_000)
+    assert data.source == UNOFFICIAL and UNOFFICIAL in capsys.readouterr().out
+    assert data.classes == CLASSES
+    assert data.val.images[0, 0, 0, 0] == 5, "validation comes from the end of the training files"
+    monkeypatch.setenv("COURSE_DATA", str(folder))
+    assert len(load_cifar10(verbose=False).train) == 45_000, "the inner folder may be named as well"
+
+
+def test_official_md5_is_recognised(folder, monkeypatch):
+    import hashlib
+    sums = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in MD5}
+    monkeypatch.setattr(official, "MD5", sums)
+    assert official.read(folder)[-1] is True
+    sums["test_batch"] = "0" * 32
+    assert official.read(folder)[-1] is False
+
+
+class Malicious:
+    def __reduce__(self):
+        return os.system, ("touch hacked",)
+
+
+@pytest.mark.parametrize("evil", [
+    pickle.dumps({"data": Malicious()}),
+    b"cbuiltins\neval\n(S'1'\ntR.",
+    b"cnumpy\nsave\n.",
+    b"c_codecs\nencode\n(S'x'\nS'rot13'\ntR.",
+])
+def test_no_code_from_a_pickle_runs(folder, evil, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    replace(folder / "data_batch_3", evil)
+    with pytest.raises(BadData, match="data_batch_3 cannot be read: .*Delete"):
+        official.read(folder)
+    assert not (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize("name", list(MD5))
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(BadData,
+                       match=rf"is not complete: {name} is missing\. Delete .* to download it"):
+        official.read(folder)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 1_000_000])
+def test_truncated_file(folder, size):
+    replace(folder / "data_batch_2", (folder / "data_batch_2").read_bytes()[:size])
+    with pytest.raises(BadData, match="data_batch_2 cannot be read"):
+        official.read(folder)
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"data": np.zeros((9_999, 3072), np.uint8)},
+     r"pixels as uint8 \(10000, 3072\), but has uint8 \(9999, 3072\)"),
+    ({"data": np.zeros((10_000, 3072), np.float32)}, "but has float32"),
+    ({"data": "pixels"}, "but has str"),
+    ({"labels": [0] * 9_999}, "10,000 labels from 0 to 9"),
+    ({"labels": [10] * 10_000}, "10,000 labels from 0 to 9"),
+    ({"labels": ["cat"] * 10_000}, "10,000 labels from 0 to 9"),
+    ({"labels": None}, "10,000 labels from 0 to 9"),
+])
+def test_wrong_contents(folder, change, words):
+    replace(folder / "test_batch", pickle.dumps({**batch(6), **change}))
+    with pytest.raises(BadData, match=words):
+        official.read(folder)
+
+
+def test_other_classes(folder):
+    replace(folder / "batches.meta", pickle.dumps({"label_names": ["apple"] * 10}))
+    with pytest.raises(BadData, match="which are not CIFAR-10's"):
+        official.read(folder)
+
+
+def test_not_a_dictionary(folder):
+    replace(folder / "batches.meta", pickle.dumps([1, 2]))
+    with pytest.raises(BadData, match="holds a list where CIFAR-10 has a dictionary"):
+        official.read(folder)
+
+
+def test_a_partial_folder_is_never_silently_something_else(folder, monkeypatch):
+    (folder / "data_batch_4").unlink()
+    monkeypatch.setenv("COURSE_DATA", str(folder.parent))
+    with pytest.raises(BadData, match="data_batch_4 is missing"):
+        load_cifar10()
+
+
+def test_a_file_in_place_of_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "file"))
+    with pytest.raises(BadData, match="is a file, not a folder"):
+        load_cifar10()
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read every file")
+def test_unreadable_file(folder):
+    replace(folder / "test_batch", b"x")
+    (folder / "test_batch").chmod(0)
+    with pytest.raises(BadData, match="cannot be opened: Permission denied"):
+        official.read(folder)

@@ -1,0 +1,60 @@
+"""Workers that go wrong, or write where they should not, for test_distributed.py."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from helpers.distributed.group import process_group
+
+
+def deaf(rank: int) -> None:
+    """One rank raises, the other does not listen to SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with process_group():
+        dist.barrier()
+        if dist.get_rank() == rank:
+            raise LookupError("found nothing")
+        time.sleep(600)
+
+
+def out_of_step() -> None:
+    """Each rank waits for what the other never sends."""
+    with process_group():
+        dist.recv(torch.zeros(1), 1 - dist.get_rank())
+
+
+def returns_a_function():
+    return lambda: 1
+
+
+def leaves(code: int) -> None:
+    sys.exit(code)
+
+
+def shouts(lines: int) -> int:
+    with process_group():
+        rank = dist.get_rank()
+        for line in range(lines):
+            print(f"line {line} of {rank}")
+        print("no newline at the end", end="")
+        print("a warning", file=sys.stderr)
+        return rank
+
+
+def starts_children() -> None:
+    """A rank that raises while a process of its own runs."""
+    import subprocess
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    raise RuntimeError("with a child")
+
+
+def wait_for(path: str) -> None:
+    """Say that the ranks are there, then wait without end."""
+    with process_group():
+        dist.barrier()
+        Path(f"{path}.{dist.get_rank()}").touch()
+        time.sleep(600)

@@ -1,0 +1,103 @@
+"""A figure in a real JupyterLab: moved in the browser, read by Python, and the other way round."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from support import ROOT
+
+CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer()\nfigure",
+         "print('read', figure.stride, tuple(figure.output.shape), figure.input[0, 0].item())",
+         "figure.kernel = [[0, 2], [0, 0]]",
+         "try:\n    figure.dilation = 9\nexcept ValueError as error:\n    print('refused:', error)"]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Start JupyterLab on a free port with one notebook; give its address."""
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3",
+                                       "language": "python"}
+    nbformat.write(notebook, folder / "figure.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config"),
+                   "JUPYTER_RUNTIME_DIR": str(folder / "run"), "PYTHONPATH": str(ROOT)}
+    environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment["PATH"]])  # noqa: PTH120
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
+         "--allow-root",
+         "--IdentityProvider.token=x", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
+         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+        env=environment, cwd=folder, stdout=log, stderr=log)
+    try:
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api?token=x",
+                                            timeout=2) as answer:
+                    assert json.load(answer)["version"]
+                break
+            except OSError:
+                time.sleep(0.5)
+        else:
+            pytest.fail((folder / "log").read_text()[-2000:])
+        yield f"http://127.0.0.1:{port}/lab/tree/figure.ipynb?token=x"
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def test_browser_and_python_see_the_same_figure(lab, chromium):
+    context = chromium.new_context(viewport={"width": 1400, "height": 1600})
+    tab, ours = context.new_page(), []
+    tab.on("pageerror", lambda error: ours.append(str(error)) if "ctr" in str(error) else None)
+    tab.goto(lab)
+    cells = tab.locator(".jp-Notebook .jp-CodeCell")
+    cells.first.wait_for(timeout=90_000)
+    # The kernel has to be there before the first cell is run.
+    tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(
+        timeout=90_000, state="attached")
+
+    def run(index: int) -> str:
+        prompt = cells.nth(index).locator(".jp-InputPrompt").first
+        for _ in range(10):  # while JupyterLab is still starting, a key may go nowhere
+            cells.nth(index).locator(".cm-content").click()
+            tab.keyboard.press("Control+Enter")
+            tab.wait_for_timeout(1_000)
+            if prompt.inner_text() != "[ ]:":
+                break
+        tab.wait_for_function(
+            """i => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-CodeCell')[i]
+            .querySelector('.jp-InputPrompt').innerText)""", arg=index, timeout=90_000)
+        return cells.nth(index).locator(".jp-OutputArea-output").all_inner_texts()
+
+    run(0)
+    figure = tab.locator(".ctr")
+    figure.wait_for(timeout=60_000)
+    figure.get_by_role("slider", name="stride", exact=True).focus()
+    tab.keyboard.press("ArrowRight")  # JupyterLab must not take the key for its own
+    cell = figure.locator("[role=grid][aria-label=input] [role=gridcell]").first
+    cell.click()
+    tab.keyboard.type("4.5")
+    tab.keyboard.press("Enter")
+    assert run(1)[0].strip() == "read 2 (3, 3) 4.5"
+    run(2)
+    tab.wait_for_function("document.querySelectorAll('.ctr [aria-label=kernel] "
+                          "[role=gridcell]').length === 4")
+    corner = figure.locator("[role=grid][aria-label=output] [role=gridcell]").first
+    assert corner.get_attribute("aria-label") == "row 0, column 0: 0"
+    assert figure.get_by_role("combobox", name="kernel", exact=True).input_value() == ""
+    assert run(3)[0].startswith("refused: dilation must be a whole number from 1 to 4")
+    assert figure.get_by_role("slider", name="dilation").input_value() == "1"
+    assert not ours
+    context.close()

@@ -1,0 +1,173 @@
+"""The smoke site, built as `make book` builds the real one, and looked at in a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import urldefrag, urlsplit
+
+import nbformat
+import pytest
+from support import PAGES, ROOT
+
+
+class Elements(HTMLParser):
+    """Collects every start tag with its attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def all(self, tag, attribute):
+        return [a[attribute] for t, a in self.found if t == tag and a.get(attribute)]
+
+
+def elements(site, page) -> Elements:
+    return Elements((site / page).read_text(encoding="utf-8"))
+
+
+def test_every_page_is_there(site):
+    built = {p.relative_to(site).as_posix()
+             for p in site.rglob("*.html") if "_static" not in p.parts}
+    assert built == {*PAGES, "index.html", "genindex.html", "search.html"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_internal_links_lead_somewhere(site, page):
+    for link in elements(site, page).all("a", "href"):
+        url, fragment = urldefrag(link)
+        if urlsplit(link).scheme in ("http", "https", "mailto"):
+            continue
+        target = (site / page).parent / url if url else site / page
+        assert target.exists(), f"{page}: {link}"
+        if fragment and target.suffix == ".html":
+            ids = [a.get("id") for _, a in Elements(target.read_text(encoding="utf-8")).found]
+            assert fragment in ids, f"{page}: {link}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_loaded_from_elsewhere(site, page):
+    found = elements(site, page)
+    sources = [*found.all("script", "src"), *found.all("img", "src"),
+               *(a.get("href")
+                 for t, a in found.found if t == "link" and "canonical" not in a.get("rel", ""))]
+    assert sources and not [s for s in sources if urlsplit(s).netloc]
+
+
+@pytest.mark.parametrize("chapter", PAGES[1:])
+def test_every_figure_is_on_the_page_with_words_for_those_who_cannot_see_it(site, chapter):
+    notebook = nbformat.read(ROOT / chapter.replace(".html", ".ipynb"), 4)
+    texts = [c.metadata.get("mystnb", {}).get("image", {}).get("alt") for c in notebook.cells]
+    images = [a for t, a in elements(site, chapter).found if t == "img"]
+    assert [a.get("alt") for a in images] == [t for t in texts if t]
+    assert len(images) >= 1 and all(len(a["alt"]) > 40 for a in images)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_error_text(site, page):
+    text = re.sub(r"<[^>]+>", "", (site / page).read_text(encoding="utf-8"))
+    for mark in ("Traceback (most recent", "UserWarning", "DeprecationWarning", "FutureWarning",
+                 "it/s]"):
+        assert mark not in text, mark
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_stand_in_and_the_smoke_profile_are_announced(site, page):
+    text = (site / page).read_text(encoding="utf-8")
+    assert "computed on a synthetic stand-in, not CIFAR-10" in text and "smoke profile" in text
+    if "lenet" in page:
+        assert "NOTE: synthetic stand-in" in text
+
+
+def test_search_index_knows_the_chapters(site):
+    index = (site / "searchindex.js").read_text(encoding="utf-8")
+    assert "jacobian" in index and "momentum" in index
+
+
+def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_path):
+    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
+                   "NO_COLOR": "1"}
+    shutil.copytree(site.parent, tmp_path / "_build")  # other tests are reading the first one
+    (tmp_path / "_build" / "html" / "objects.inv").unlink()
+    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(tmp_path)]
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "Executing notebook" not in again.stdout + again.stderr
+    assert (tmp_path / "_build" / "html" / "objects.inv").exists()
+    assert f"Open it in a browser:\n\n    {(tmp_path / '_build/html/index.html').as_uri()}" in again.stdout
+
+
+def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
+    sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+    import course_site
+
+    (tmp_path / "helpers").mkdir()
+    module = tmp_path / "helpers" / "a.py"
+    module.write_text("x = 1")
+    keys = [course_site.cache_key(tmp_path), course_site.cache_key(tmp_path)]
+    module.write_text("x = 2")
+    keys.append(course_site.cache_key(tmp_path))
+    monkeypatch.setenv("COURSE_PROFILE", "cpu")
+    keys.append(course_site.cache_key(tmp_path))
+    monkeypatch.setattr(course_site, "_version", lambda library: "0")
+    keys.append(course_site.cache_key(tmp_path))
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_text("x")
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    keys.append(course_site.cache_key(tmp_path))
+    assert keys[0] == keys[1] and len(set(keys)) == 5
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_open_without_complaint_and_fit_the_screen(open_page, page, width):
+    tab = open_page(page, width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.evaluate("document.querySelectorAll('img').forEach(i => { i.loading = 'eager'; })")
+    tab.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth > 0)",
+                          timeout=20_000)
+    assert tab.evaluate("[...document.images].every(i => !i.closest('.cell_output') || "
+                        "i.getAttribute('width'))")
+    shapes = tab.evaluate(
+        """[...document.images].filter(i => i.closest('.cell_output') && i.clientWidth)
+        .map(i => i.clientWidth * i.naturalHeight / (i.clientHeight * i.naturalWidth))""")
+    assert all(0.97 < shape < 1.03 for shape in shapes)
+
+
+def test_formulas_are_typeset_from_this_site(open_page):
+    tab = open_page(PAGES[1])
+    tab.wait_for_selector("mjx-container", timeout=20_000)
+    assert tab.evaluate("document.querySelectorAll('mjx-container').length") >= 5
+    assert not tab.evaluate("document.querySelectorAll('mjx-merror').length")
+
+
+def test_previous_and_next_by_keyboard(open_page):
+    tab = open_page(PAGES[0])
+    tab.locator("a.right-next").focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/01_*")
+    tab.locator("a.left-prev").click()
+    tab.wait_for_url("**/index.html")
+
+
+def test_dark_mode_by_click_and_by_the_systems_wish(open_page):
+    tab = open_page(PAGES[1], scheme="dark")
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+    tab = open_page(PAGES[1])
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) > 600
+    for _ in range(3):  # auto, light, dark in some order
+        tab.locator(".theme-switch-button").first.click()
+        if tab.evaluate("document.documentElement.dataset.theme") == "dark":
+            break
+    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+
+
+def test_search_finds_a_chapter(open_page):
+    tab = open_page("search.html?q=momentum")
+    tab.wait_for_selector("#search-results a[href*='05_lenet']", timeout=20_000)

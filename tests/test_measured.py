@@ -1,0 +1,45 @@
+"""`expect_band` inside, outside and without a band."""
+
+import pytest
+
+from helpers import expect_band, measured, profiles, read_json
+
+
+@pytest.fixture
+def bands(monkeypatch):
+    monkeypatch.setattr(measured, "read_json",
+                        lambda name: {"net": {"smoke, CIFAR-10": [0.5, 0.6]}})
+
+
+def test_band_inside(bands, capsys, monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    expect_band("net", 0.55, "CIFAR-10 (the official files)")
+    assert "55.0 % is inside the band 50 to 60 %" in capsys.readouterr().out
+
+
+def test_band_outside_explains_to_a_learner_and_fails_in_ci(bands, capsys, monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    expect_band("net", 0.4, "CIFAR-10 (the official files)")
+    assert "OUTSIDE" in (text := capsys.readouterr().out) and "restart the kernel" in text
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(AssertionError, match=r"net: 0\.4000 is outside"):
+        expect_band("net", 0.4, "CIFAR-10 (the official files)")
+
+
+def test_band_not_measured_says_so(bands, capsys):
+    expect_band("net", 0.4, "synthetic stand-in, not CIFAR-10")
+    assert "not yet measured" in capsys.readouterr().out
+
+
+def test_band_unknown_name(bands):
+    with pytest.raises(KeyError, match="There are: net"):
+        expect_band("nett", 0.5, "CIFAR-10")
+
+
+def test_stored_bands_are_bands():
+    for name, by_setting in read_json("bands.json").items():
+        for setting, (low, high) in by_setting.items():
+            which, source = setting.split(", ")
+            assert which in profiles.PROFILES and source in ("CIFAR-10",
+                                                             "stand-in"), (name, setting)
+            assert 0 <= low < high <= 1, (name, setting)

@@ -1,0 +1,74 @@
+"""The house: what is where, and that nothing imports upwards."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+HELPERS = ROOT / "helpers"
+# A file imports from its own room, or from a lower floor.
+FLOORS = (
+    {"convolution", "data", "device", "models", "profiles", "timing"},
+    {"augment", "measured", "training"},
+    {"plots", "recipes"},
+    {"diagnosis", "distributed", "widgets"},
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+MODULES = sorted(HELPERS.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The room of a file of `helpers`: its folder, or on the ground floor itself."""
+    return path.relative_to(HELPERS).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of `helpers` that a file imports, as dotted names without `helpers`."""
+    found = set()
+    package = ["helpers", *path.relative_to(HELPERS).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[:len(package) + 1 - node.level] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return {name.removeprefix("helpers.") for name in found if name.startswith("helpers.")}
+
+
+def test_every_room_has_a_floor_and_there_are_few():
+    there = {room(path) for path in MODULES} - {"__init__"}
+    assert there == set(FLOOR) and len(there) <= 14
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent != HELPERS or p.stem != "__init__"],
+                         ids=lambda p: p.relative_to(HELPERS).as_posix())
+def test_imports_run_downwards(path):
+    mine = room(path)
+    for name in imported(path):
+        theirs = name.partition(".")[0]
+        assert theirs == mine or FLOOR[theirs] < FLOOR[mine], f"{mine} imports {theirs}"
+
+
+def test_no_module_that_nobody_imports():
+    readers = [*MODULES, HELPERS / "__init__.pyi"]
+    names = {name for path in readers for name in imported(path)}
+    elsewhere = "\n".join(path.read_text(encoding="utf-8") for folder in ("tests", "tools", "benchmarks")
+                          for path in (ROOT / folder).rglob("*.py"))
+    for path in MODULES:
+        dotted = ".".join(path.relative_to(HELPERS).with_suffix("").parts)
+        if path.stem != "__init__":
+            assert dotted in names or re.search(rf"helpers\.{dotted}\b", elsewhere), dotted
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(HELPERS).as_posix())
+def test_modules_can_be_read_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_tests_stand_in_rooms_of_the_same_names():
+    rooms = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} - {"tests"}
+    assert rooms - {"book", "site", "tools"} <= set(FLOOR)

@@ -1,0 +1,58 @@
+"""Colab's packages are older than those that are tested everywhere else, and a learner there cannot
+change them.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support import ROOT
+
+# The widgets' part of requirements-colab.txt, and the oldest anywidget that we allow.
+OLD = re.findall(r"^(?:ipython|ipywidgets|traitlets)==.*$",
+                 (ROOT / "requirements-colab.txt").read_text(), re.MULTILINE)
+OLDEST = ["==".join(pair)
+          for pair in re.findall(r'"(anywidget)>=([\d.]+)"', (ROOT / "pyproject.toml").read_text())]
+# that today's packages do without
+ASKED_FOR_BY_THESE = ["ipython_genutils", "pickleshare", "backcall", "decorator"]
+
+
+@pytest.fixture(scope="module")
+def with_old_packages(tmp_path_factory):
+    """A function that runs Python with these packages in front of our own."""
+    assert len(OLD) == 3 and len(OLDEST) == 1
+    folder = tmp_path_factory.mktemp("old")
+    wanted = [*OLD, *OLDEST, *ASKED_FOR_BY_THESE]
+    pip = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
+                          "--target", folder, *wanted],
+                         capture_output=True, text=True, check=False)
+    if pip.returncode:
+        pytest.skip(f"pip could not get Colab's packages: {pip.stderr.strip().splitlines()[-1]}")
+
+    def run(*words):
+        path = os.pathsep.join([str(folder), str(ROOT)])
+        done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True,
+                              check=False,
+                              env={**os.environ, "PYTHONPATH": path})
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+    return run
+
+
+def test_figures_work_with_the_widgets_that_colab_has(with_old_packages):
+    """All tests of the figures again, but the one that takes warnings of the packages themselves
+    for errors.
+    """
+    out = with_old_packages("-m", "pytest", "-q", "-p", "no:cacheprovider",
+                            "tests/widgets/test_figures.py",
+                            "-k", "not where_there_is_no_notebook")
+    assert re.search(r"^\d{3} passed", out, re.MULTILINE), out
+
+
+def test_figures_name_themselves_with_the_widgets_that_colab_has(with_old_packages):
+    out = with_old_packages("-c", "import ipywidgets, helpers; print(ipywidgets.__version__, "
+                                  "helpers.ConvExplorer())")
+    version, name = out.split(" ", 1)
+    assert f"ipywidgets=={version}" in OLD and "ConvExplorer object" in name
