@@ -95,7 +95,7 @@ def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_pa
                    "NO_COLOR": "1"}
     shutil.copytree(site.parent, tmp_path / "_build")  # other tests are reading the first one
     (tmp_path / "_build" / "html" / "objects.inv").unlink()
-    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(tmp_path)]
+    command = [sys.executable, str(ROOT / "tools" / "book.py"), "--output", str(tmp_path)]
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "Executing notebook" not in again.stdout + again.stderr
     assert (tmp_path / "_build" / "html" / "objects.inv").exists()
