@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 # slower than one.
 ALONE = {"OMP_NUM_THREADS": "1"}
 PYTEST = ["-m", "pytest", "tests", "-q", "--dist", "worksteal"]
+SPELLED = ("helpers", "tests", "tools", "benchmarks", "book", "README.md", "CONTRIBUTING.md")
 # Words after `python`, and what is added to its environment
 Command = tuple[Sequence[str], Mapping[str, str]]
 
@@ -26,7 +27,7 @@ def unit_tests(chosen: str) -> list[Command]:
 
 
 QUICK = {
-    "lint": [(["-m", "ruff", "check", "."], {})],
+    "lint": [(["-m", "ruff", "check", "."], {}), (["-m", "codespell_lib", *SPELLED], {})],
     "types": [(["-m", "basedpyright"], {})],
     "notebooks in stored form": [(["tools/notebooks.py", "check"], {})],
     "unit tests": unit_tests("not slow and not site and not long"),

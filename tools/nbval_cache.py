@@ -53,8 +53,8 @@ class Recording:
     def save(self, path: Path, folder: Path) -> None:
         """Put the notebook into the cache."""
         self.client.set_widgets_metadata()
-        get_cache(folder).cache_notebook_bundle(CacheBundleIn(self.notebook, str(path)),
-                                                check_validity=False, overwrite=True)
+        bundle = CacheBundleIn(self.notebook, str(path), data={"run by": "nbval"})
+        get_cache(folder).cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 class SiteCache:
