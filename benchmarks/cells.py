@@ -30,8 +30,9 @@ def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
     """Run cells of a chapter on the real CIFAR-10 in the `cpu` profile, and write the ranges to
     helpers/measured/`result`.
 
-    Cells are named by their ids: those of `first` run once, those of `then` again for every seed. `collect(names)` returns the numbers of one seed, from the names that the
-    cells have defined; `changes` are made to the text of the repeated cells.
+    Cells are named by their ids: those of `first` run once, those of `then` again for every seed.
+    `collect(names)` returns the numbers of one seed, from the names that the cells have defined;
+    `changes` are made to the text of the repeated cells.
     """
     parser = argparse.ArgumentParser(description=about,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)

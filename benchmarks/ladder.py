@@ -109,9 +109,7 @@ def speeds(data) -> dict[str, float]:
 
 
 def climb(name: str, seed: int, few: int | None, epochs: int) -> dict[str, float]:
-    """Train one rung on one thread; return its validation accuracy, for the last rung also when
-    asked twice.
-    """
+    """Train one rung on one thread; return its accuracy, for the last one also asked twice."""
     torch.set_num_threads(1)
     data = load_cifar10(verbose=False)
     train, rung = data.train.take(few or len(data.train)), LADDER[name]
@@ -126,9 +124,7 @@ def climb(name: str, seed: int, few: int | None, epochs: int) -> dict[str, float
 
 def rungs(seeds: int, names=tuple(LADDER), few: int | None = None,
           epochs: int = EPOCHS) -> dict[str, dict]:
-    """Validation accuracy of each rung over the seeds, as many trainings at once as there are
-    processors.
-    """
+    """Validation accuracy of each rung over the seeds, one training on each processor at a time."""
     found = {}
     with ProcessPoolExecutor(torch.get_num_threads(), mp_context=get_context("spawn")) as pool:
         jobs = [pool.submit(climb, name, seed, few, epochs) for seed in range(seeds)
@@ -142,9 +138,7 @@ def rungs(seeds: int, names=tuple(LADDER), few: int | None = None,
 
 
 def final(data, seeds: int) -> dict:
-    """Train the last rung longer, on training and validation images; test accuracy and seconds of
-    each seed.
-    """
+    """Train the last rung longer, on all but the test images; test accuracy and seconds by seed."""
     train, found = merged(data), []
     for seed in range(seeds):
         model = fresh(LADDER[LAST], seed)
@@ -162,9 +156,7 @@ def final(data, seeds: int) -> dict:
 
 
 def textbook(data, seconds: float) -> dict:
-    """Train ResNet-18 by the textbook, in float32, until `seconds` are over; what it has learned by
-    then.
-    """
+    """Train ResNet-18 by the textbook, in float32, for `seconds`; what it has learned by then."""
     set_seed(0)
     model = textbook_resnet18()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)

@@ -37,9 +37,7 @@ RESULT = Path(__file__).parent.parent / "helpers" / "measured" / "lenet.json"
 
 
 class ClassicDataset(Dataset):
-    """One image at a time through PIL and torchvision's transforms, as torchvision.datasets.CIFAR10
-    does it.
-    """
+    """One image at a time through PIL and transforms, as torchvision.datasets.CIFAR10 does it."""
 
     def __init__(self, *splits):
         self.images = torch.cat([s.images for s in splits]).permute(0, 2, 3, 1).contiguous().numpy()

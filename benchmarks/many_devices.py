@@ -15,9 +15,7 @@ seeds = itertools.count()
 
 
 def collect(names: dict) -> dict:
-    """Return the accuracies and speeds of one seed; the run on two processes is made here, with the
-    same seed.
-    """
+    """Return the accuracies and speeds of one seed, those of a run on two processes as well."""
     from helpers import launch, workers
 
     ranks = launch(workers.train_cifar, processes=2, epochs=1, seed=next(seeds))

@@ -69,9 +69,7 @@ class Site(http.server.SimpleHTTPRequestHandler):
 
 
 def visit(browser, address: str) -> dict:
-    """Open one page with an empty cache on the slow line; start again where the throttled browser
-    gets stuck.
-    """
+    """Open one page with an empty cache on the slow line; start again where it gets stuck."""
     for _ in range(3):
         try:
             return visit_once(browser, address)

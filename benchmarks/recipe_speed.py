@@ -16,9 +16,7 @@ TURNS = 4
 
 
 def collect(names: dict) -> dict:
-    """Return how many times as fast as float32 each setting is, and the seconds that compiling
-    takes.
-    """
+    """Return how many times as fast as float32 each setting is, and the seconds of compiling."""
     found = {}
     settings = {**names["settings"], "compiled": {"compiled": names["if_possible"]}}
     for net in (names["FastResNet"], names["helpers"].LeNet, names["BNLeNet"]):

@@ -114,9 +114,7 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Open a page as `open_page(path, width=…, scheme=…)`; complaints of the browser fail the test
-    at its end.
-    """
+    """Open a page as `open_page(path, width=…, scheme=…)`; the browser's complaints fail the test."""
     complaints, contexts = [], []
 
     def start(path, width=1280, scheme="light"):

@@ -1,6 +1,4 @@
-"""Changes of whole batches: equal in distribution to torchvision's, a draw for each image, and what
-they refuse.
-"""
+"""Changes of whole batches: torchvision's in distribution, each image by a draw of its own."""
 
 from functools import partial
 

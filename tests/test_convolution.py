@@ -68,9 +68,7 @@ def test_receptive_field_of_well_known_stacks():
     ("scharr", filters.scharr_v, 16),
     ("scharr_y", filters.scharr_h, 16)])
 def test_edge_kernels_are_scikit_images(name, oracle, factor):
-    """Up to the factor that scikit-image divides by, and its direction: brighter above or to the
-    left is positive.
-    """
+    """Up to the factor that scikit-image divides by, and to its direction."""
     image = load_photo("camera", 64)[0]
     ours = F.conv2d(image[None, None], torch.tensor(KERNELS[name])[None, None])[0, 0] / factor
     theirs = oracle(image.numpy())[1:-1, 1:-1]

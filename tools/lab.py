@@ -14,9 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def lay_out(chapters: Path, work: Path) -> list[str]:
-    """Copy each chapter that is not in `work` yet; return the names of those there that differ from
-    the chapter now.
-    """
+    """Copy each chapter that is not in `work` yet; return the names of those that differ there."""
     work.mkdir(exist_ok=True)
     differing = []
     for chapter in sorted(chapters.glob("*.ipynb")):

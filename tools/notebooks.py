@@ -55,9 +55,7 @@ def cell(chapter: str, name: str) -> str:
 
 
 def text_outputs(cell) -> list | None:
-    """Return the outputs of a cell, its prints joined to one, None if they hold more than stable
-    text.
-    """
+    """Return the outputs of a cell, prints joined; None if they hold more than stable text."""
     kept, printed = [], None
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stdout":
@@ -77,9 +75,7 @@ def text_outputs(cell) -> list | None:
 
 
 def stored_form(notebook, other=None):
-    """Return `notebook` in stored form, keeping the outputs that also stand in `other` (default:
-    all stable ones).
-    """
+    """Return `notebook` in stored form: of stable outputs those that also stand in `other`."""
     stored = deepcopy(notebook)
     stored.metadata = nbformat.from_dict(METADATA)
     stored.nbformat, stored.nbformat_minor = 4, 5
@@ -111,9 +107,7 @@ def written(notebook) -> str:
 
 
 def refresh(paths: list[Path]) -> int:
-    """Run and rewrite each notebook; needs the real data, so that nothing is stored that only the
-    stand-in gives.
-    """
+    """Run and rewrite each notebook; the real data keep out what only the stand-in gives."""
     from helpers.data import STAND_IN, load_cifar10
     if load_cifar10(verbose=False).source == STAND_IN:
         print("make refresh needs the real CIFAR-10 for its second run: name its folder in "

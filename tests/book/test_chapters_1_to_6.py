@@ -231,9 +231,7 @@ def run_on_the_real_images(folder: str, until: str | None) -> dict[str, str]:
     pytest.param(None, id="whole", marks=pytest.mark.long),
 ])
 def test_chapter_5_on_the_real_images(real_folder, until):
-    """One run, which depends on the number of threads as on a seed, is in its band; in the whole
-    chapter every one.
-    """
+    """One run is in its band, of which the number of threads is part as the seed is."""
     text = run_on_the_real_images(real_folder, until)["band"]
     assert re.match(r"[\d.]+ % is inside the band", text) and "CIFAR-10" in text, text
     assert helpers.read_json("lenet.json")["ours"]["accuracy"] >= 0.54  # over three seeds

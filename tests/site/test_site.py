@@ -92,9 +92,7 @@ def test_search_index_knows_the_chapters(site):
 
 
 def test_the_site_is_made_of_what_nbval_ran(site):
-    """A notebook that the build ran itself would have run twice, and half a minute of `make test`
-    would be lost.
-    """
+    """A notebook that the build ran itself would have run twice, and `make test` be slower."""
     if "COURSE_SITE" not in os.environ:
         pytest.skip("this site was built by the test itself, without nbval: see `make test`")
     folders = [path.parent for path in (site.parent / ".cache").rglob("global.db")]

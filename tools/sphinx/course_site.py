@@ -68,9 +68,7 @@ def _configure(app, config):
 
 
 def _without_thebe(app, pagename, templatename, context, doctree):
-    """Take Thebe's scripts off the page: it is switched off, and its second copy raises a
-    SyntaxError.
-    """
+    """Take Thebe's scripts off the page: it is switched off, and its second copy fails."""
     def is_thebe(script):
         return "thebe" in f"{script.filename} {script.attributes.get('body', '')}".lower()
 
