@@ -12,7 +12,7 @@ from .finding import Finding
 # `unrelated` says how these were measured.
 ENOUGH, OF_EACH_CLASS = 256, 25  # images that the question needs, in all and of each class
 ORDERS = 499                     # random ones that are tried
-MANY = 500                       # images from which on the limit is lower
+MANY, MOST = 500, 1000            # images from which on the limit is lower; more are not used
 LIMIT, LIMIT_OF_MANY = 0.01, 0.002
 
 
@@ -55,7 +55,7 @@ def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None
     if images.ndim != 4 or labels.ndim != 1 or min(images.shape[2:]) < 5 or len(present) < 2 \
             or len(images) < max(ENOUGH, OF_EACH_CLASS * len(present)):
         return None
-    images = images[:max(1000, OF_EACH_CLASS * len(present))].detach().float().cpu()
+    images = images[:max(MOST, OF_EACH_CLASS * len(present))].detach().float().cpu()
     labels = torch.searchsorted(present.cpu(), labels[:len(images)].cpu())
     features = _brightness_and_roughness(images)
     sizes = labels.bincount(minlength=len(present)).clamp_min(1)[:, None]

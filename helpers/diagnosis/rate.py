@@ -113,7 +113,7 @@ def _tried(case: Case, optimizer: Optimizer) -> tuple[list[float], list[float]]:
     weights = [p for p in model.parameters() if p.ndim > 1 and p.requires_grad]
     losses, changes = [], []
 
-    def closure() -> Any:  # a tensor, as the optimizers of PyTorch's own examples are given
+    def closure() -> Any:
         torch.manual_seed(0)  # the same units dropped each time, so that losses can be compared
         optimizer.zero_grad()
         loss = case.loss_fn(model(images.clone()), labels)
@@ -122,7 +122,8 @@ def _tried(case: Case, optimizer: Optimizer) -> tuple[list[float], list[float]]:
 
     for _ in range(STEPS):
         before = [w.detach().clone() for w in weights]
-        losses.append(float(optimizer.step(closure)))
+        loss: Any = optimizer.step(closure)
+        losses.append(loss.item())
         steps = [w.detach() - old for w, old in zip(weights, before, strict=True)]
         changes.append(_length(steps) / max(_length(before), 1e-12))
         if not math.isfinite(losses[-1]) or not math.isfinite(changes[-1]):
