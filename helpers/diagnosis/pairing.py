@@ -12,7 +12,7 @@ from .finding import Finding
 # `unrelated` says how these were measured.
 ENOUGH, OF_EACH_CLASS = 256, 25  # images that the question needs, in all and of each class
 ORDERS = 499                     # random ones that are tried
-MANY, MOST = 500, 1000            # images from which on the limit is lower; more are not used
+MANY, MOST = 500, 1000           # from how many images on the limit is lower, how many are used
 LIMIT, LIMIT_OF_MANY = 0.01, 0.002
 
 
