@@ -18,8 +18,8 @@ SHOWN = 256  # images that the model is shown: enough to see, and quick
 class Case:
     """What each check is given; it adds what it has learned for the checks that come after it.
 
-    Passed by the learner, as `diagnose` describes them:
-        model, images, labels, step, optimizer, evaluate, loss_fn, classes
+    Passed by the learner; `diagnose` describes each:
+        model, step, optimizer, evaluate, loss_fn, classes; images and labels: its `batch`
     Learned:
         findings: what was found so far, causes first
         consequences: findings that follow from another fault, told last; a learning rate cannot be
