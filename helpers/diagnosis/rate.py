@@ -14,10 +14,10 @@ from .restore import draw_weights, restored_afterwards
 
 TRIED = 64   # images with which a learning rate is tried
 STEPS = 12   # on one batch: momentum has built up after ten
-# Bounds of what a rate may do to loss and weights; `wrong_rate` says how each is used. Measured over
-# 12 seeds on CIFAR-10, with LeNet, BNLeNet, FastResNet and a ResNet-8: with momentum, rates of 0.01
-# to 0.1 and Adam's of 0.0003 to 0.003 change weights by 0.0007 to 0.1, and none is called too high
-# or low. 3 is called too high on all, 0.5 on the plain LeNet (11 of 12) and FastResNet: batch
+# Bounds of what a rate may do to loss and weights; `wrong_rate` says how each is used. Measured
+# over 12 seeds on CIFAR-10, with LeNet, BNLeNet, FastResNet and a ResNet-8: with momentum, rates of
+# 0.01 to 0.1 and Adam's of 0.0003 to 0.003 change weights by 0.0007 to 0.1, and none is called too
+# high or low. 3 is called too high on all, 0.5 on the plain LeNet (11 of 12) and FastResNet: batch
 # normalization bears more. 1e-6 is called too low on all, and nearly always 1e-5.
 RISE = 10
 LARGE_CHANGE, LARGE_RISE = 0.3, 1.5
