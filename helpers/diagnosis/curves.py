@@ -14,9 +14,7 @@ from .patients import Patient
 
 def train_patient(make: Callable[[ImageData, int], Patient], data: ImageData, *, epochs: int,
                   images: int) -> History:
-    """Train one of the patients on `images` images for `epochs`; return its curves, the loss of
-    each batch included.
-    """
+    """Train a patient on `images` images for `epochs`; return its curves, those of batches too."""
     set_seed(0)
     patient, history = make(data, images), History(source=data.source)
     for _ in range(epochs):
@@ -29,8 +27,7 @@ def train_patient(make: Callable[[ImageData, int], Patient], data: ImageData, *,
 
 @in_course_style
 def plot_patients(runs: Mapping[str, History], chance: float) -> list[Axes]:
-    """Draw the loss of each batch, one panel for a run, with the accuracy that it reached; return
-    the axes.
+    """Draw the loss of each batch, one panel for a run, titled with the accuracy; return the axes.
 
     `chance` is the loss of a guess, drawn dashed. Losses above three times that are cut off.
     """

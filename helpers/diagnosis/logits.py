@@ -1,19 +1,79 @@
-"""What goes into a cross-entropy: logits, or something that was made of them too early. See
-`diagnose`.
-"""
+"""Checks of what the loss is given: logits (N, K), or what was made of them too early."""
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .batch import Finding
+from .batch import UNUSABLE
+from .case import Case
+from .finding import Finding, stopped
+from .raised import explained
+from .restore import restored_afterwards
+
+ZEROS = 0.05      # share of outputs that are exactly 0, which logits never are
+ROUNDING = 1e-2   # by which sums of probabilities may differ from 1, in half precision too
 
 
-def in_numbers(logits: Tensor) -> Finding | None:
-    """Return what is wrong with numbers (N, K) that go into a cross-entropy, which takes the
-    softmax itself.
-    """
+def wrong_shape(outputs: Any, count: int, classes: int | None) -> Iterator[Finding]:
+    """Yield what is wrong with the shape of what a model gives for `count` images."""
+    if not isinstance(outputs, Tensor):
+        yield Finding("outputs are no tensor", (
+            f"The model returns a {type(outputs).__name__}, where the loss wants one tensor of "
+            "logits, (N, K). Does forward end with return x, and with nothing after the x?"))
+        return
+    shape = tuple(outputs.shape)
+    if outputs.ndim == 2 and shape[0] != count and shape[1] == count:
+        yield Finding("wrong axis", (
+            f"The outputs have the shape {shape} for {count} images: images lie along the second "
+            "axis, classes along the first. The loss reads rows as images. Transpose: return x.T, "
+            "or look for the step that swapped them."))
+    elif outputs.ndim == 0 or shape[0] != count:
+        yield Finding("images mixed", (
+            f"{count} images go in, but the outputs have the shape {shape}: a view or reshape in "
+            "the model gives part of one image to another. Use x.flatten(1), which keeps the first "
+            "axis, instead of x.view(-1, …)."))
+    elif outputs.ndim != 2:
+        yield Finding("outputs of the wrong shape", (
+            f"The outputs have the shape {shape}, where one number for each class is wanted, "
+            f"({count}, {classes or 'K'}). Flatten before the last layer, x.flatten(1), or average "
+            "over what is too much."))
+    elif classes and shape[1] != classes:
+        yield Finding("wrong number of outputs", (
+            f"The model gives {shape[1]} numbers for each image, but there are {classes} classes. "
+            f"Its last layer needs {classes} outputs, one for each."))
+
+
+@explained
+def check_loss(case: Case) -> Iterator[Finding]:
+    """Yield whether the loss is one number, and is given what it wants."""
+    outputs, labels = case.outputs, case.few_labels
+    if outputs is None or case.has(*UNUSABLE):
+        return
+    try:
+        loss = case.loss_fn(outputs, labels)
+        # A softmax, and so a cross-entropy, does not change when 1 is added to all outputs.
+        case.softmax = torch.allclose(case.loss_fn(outputs + 1, labels), loss, rtol=1e-3,
+                                      atol=1e-3, equal_nan=True)
+    except Exception as problem:
+        yield stopped("the loss raises", "The loss", problem, (
+            f"It was given outputs of shape {tuple(outputs.shape)} and labels "
+            f"{tuple(labels.shape)}, {labels.dtype}."))
+        return
+    if loss.ndim:
+        yield Finding("the loss is not one number", (
+            f"The loss has the shape {tuple(loss.shape)}, but backward starts from one number. "
+            'Take the mean over the batch: leave reduction="none" out.'))
+        return
+    case.ready = True
+    if case.softmax and (found := wrong_numbers(outputs) or wrong_last_layer(case, outputs)):
+        yield found
+
+
+def wrong_numbers(logits: Tensor) -> Finding | None:
+    """Return what is wrong with numbers (N, K) for a cross-entropy, which takes the softmax."""
     if logits.ndim != 2 or len(logits) < 2 or not torch.isfinite(logits).all():
         return None
     positive, numbers = logits.min() >= 0, logits.float()
@@ -35,11 +95,31 @@ def in_numbers(logits: Tensor) -> Finding | None:
 
 
 def _ones(sums: Tensor) -> bool:
-    return bool((sums - 1).abs().max() < 1e-2)
+    return bool((sums - 1).abs().max() < ROUNDING)
 
 
 def floor_of_probabilities(classes: int) -> float:
-    """Return the lowest cross-entropy that numbers from 0 to 1 can reach: 1 for the right class, 0
-    for the others.
-    """
+    """Return the lowest cross-entropy of numbers from 0 to 1: 1 for the right class, else 0."""
     return math.log(1 + (classes - 1) / math.e)
+
+
+def wrong_last_layer(case: Case, outputs: Tensor) -> Finding | None:
+    """Return whether a function at the end holds `outputs` (N, K) back from the loss's softmax."""
+    if outputs.min() < 0 or not outputs.any():
+        return None
+    zeros = (outputs == 0).float().mean().item()
+    if zeros > ZEROS:
+        return Finding("ReLU after the last layer", (
+            f"No output is negative, and {100 * zeros:.0f} % are exactly 0: a ReLU follows the "
+            "last layer. So no class can be called unlikely, and where it is 0 no gradient passes. "
+            "Let the last layer's numbers out as they are."))
+    with restored_afterwards(case.model), torch.no_grad():
+        # A sigmoid stays within 0 and 1 whatever comes; logits that are small by chance do not.
+        extremes = [case.model.eval()(factor * case.few) for factor in (-1000, 1000)]
+    if all(each.min() >= 0 and each.max() <= 1 for each in (outputs, *extremes)):
+        return Finding("sigmoid before cross-entropy", (
+            "The outputs lie between 0 and 1 whatever the images are: a sigmoid follows the last "
+            "layer. Cross-entropy takes a softmax of them, which cannot come near certainty: the "
+            f"loss cannot fall below {floor_of_probabilities(outputs.shape[1]):.2f}. Let the last "
+            "layer's numbers out as they are."))
+    return None

@@ -1,35 +1,66 @@
+# ruff: noqa: D101, D102
+# A class here says what is done otherwise than in `Patient`, where everything is described.
 """Eight training loops for the clinic of chapter 9: one is healthy, the others have one fault each.
 
 Look at their curves before you read on: the faults are in plain sight here.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..data import ImageData
 from ..models import BNLeNet, LeNet
 from ..training.fit import evaluate
 
 BATCH = 100
 
 
-@dataclass
+class Listed(list):
+    """Images and labels in memory, cut into batches that are put into a new order in each epoch."""
+
+    def __init__(self, images: Tensor, labels: Tensor):
+        super().__init__(zip(images.split(BATCH), labels.split(BATCH), strict=True))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return (self[i] for i in torch.randperm(len(self)).tolist())
+
+
 class Patient:
-    """A training loop as a learner wrote it.
+    """A training loop as a learner wrote it, on `count` images an epoch."""
 
-    `step(images, labels)` trains on one batch and returns its loss; `test()` returns the accuracy
-    on the validation images.
-    """
+    Net = LeNet
+    lr = 0.05
 
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: Callable[[Tensor, Tensor], Tensor]
-    test: Callable[[], float]
-    batches: Iterable
+    def __init__(self, data: ImageData, count: int):
+        self.data = data
+        self.model = self.new_model().to(data.train.images.device)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.lr, momentum=0.9)
+        self.batches = self.cut(count)
+
+    def new_model(self) -> nn.Module:
+        """Return an untrained network."""
+        return self.Net()
+
+    def cut(self, count: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Return the batches of an epoch."""
+        return self.data.train.batches(BATCH, num_samples=count)
+
+    def step(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Train on one batch and return its loss."""
+        self.model.train()
+        loss = F.cross_entropy(self.model(images), labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def test(self) -> float:
+        """Return the accuracy on the validation images."""
+        return evaluate(self.model, self.data.val)[1]
 
     @property
     def batch(self) -> tuple[Tensor, Tensor]:
@@ -38,164 +69,75 @@ class Patient:
         return torch.cat(images), torch.cat(labels)
 
 
-def patient_a(data, count):
-    """Return loop A."""
-    model = nn.Sequential(LeNet(), nn.Softmax(dim=1)).to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+class PatientA(Patient):
+    def new_model(self):
+        return nn.Sequential(LeNet(), nn.Softmax(dim=1))
 
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
+
+class PatientB(Patient):
+    def step(self, images, labels):
+        self.model.train()
+        loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
-        optimizer.step()
+        self.optimizer.step()
         return loss
 
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1],
-                   data.train.batches(BATCH, num_samples=count))
 
+class PatientC(Patient):
+    Net = BNLeNet
 
-def patient_b(data, count):
-    """Return loop B."""
-    model = LeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1],
-                   data.train.batches(BATCH, num_samples=count))
-
-
-def patient_c(data, count):
-    """Return loop C."""
-    model = BNLeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    def test():
-        images, labels = data.val.normalize(data.val.images), data.val.labels
-        hits = 0
+    def test(self):
+        val = self.data.val
+        images, hits = val.normalize(val.images), 0
         with torch.no_grad():
-            for number in range(len(data.classes)):    # class by class, to print it
-                hits += (model(images[labels == number]).argmax(1) == number).sum().item()
-        return hits / len(labels)
-
-    return Patient(model, optimizer, step, test, data.train.batches(BATCH, num_samples=count))
-
-
-class Listed(list):
-    """Images and labels in memory, cut into batches that are put into a new order in each epoch."""
-
-    def __iter__(self):
-        return (self[i] for i in torch.randperm(len(self)).tolist())
+            for number in range(len(val.classes)):    # class by class, to print it
+                preds = self.model(images[val.labels == number]).argmax(1)
+                hits += (preds == number).sum().item()
+        return hits / len(val)
 
 
-def patient_d(data, count):
-    """Return loop D."""
-    model = BNLeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+class PatientD(Patient):
+    Net = BNLeNet
 
-    def prepare(images):    # uint8, as the data set stores them
+    def prepare(self, images):    # uint8, as the data set stores them
         return (images - 128) / 64
 
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
+    def cut(self, count):
+        train = self.data.train.take(count)
+        return Listed(self.prepare(train.images), train.labels)
 
-    train = data.train.take(count)
-    batches = Listed(zip(prepare(train.images).split(BATCH), train.labels.split(BATCH),
-                         strict=True))
-    val = [(prepare(data.val.images), data.val.labels)]
-    return Patient(model, optimizer, step, lambda: evaluate(model, val)[1], batches)
+    def test(self):
+        val = self.data.val
+        return evaluate(self.model, [(self.prepare(val.images), val.labels)])[1]
 
 
-def patient_e(data, count):
-    """Return loop E."""
-    model = BNLeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1],
-                   data.train.batches(BATCH, num_samples=count))
+class PatientE(Patient):
+    Net = BNLeNet
 
 
-def patient_f(data, count):
-    """Return loop F."""
-    model = LeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        log_probabilities = F.log_softmax(model(images), dim=0)
+class PatientF(Patient):
+    def step(self, images, labels):
+        self.model.train()
+        log_probabilities = F.log_softmax(self.model(images), dim=0)
         loss = F.cross_entropy(log_probabilities, labels)
-        optimizer.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        self.optimizer.step()
         return loss
 
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1],
-                   data.train.batches(BATCH, num_samples=count))
+
+class PatientG(Patient):
+    Net = BNLeNet
+
+    def cut(self, count):
+        train = self.data.train.take(count)
+        order = torch.randperm(len(train), device=train.labels.device)
+        return Listed(train.normalize(train.images[order]), train.labels)
 
 
-def patient_g(data, count):
-    """Return loop G."""
-    model = BNLeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    train = data.train.take(count)
-    order = torch.randperm(len(train.labels), device=train.labels.device)
-    images = train.normalize(train.images[order])
-    batches = Listed(zip(images.split(BATCH), train.labels.split(BATCH), strict=True))
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1], batches)
+class PatientH(Patient):
+    lr = 1.0
 
 
-def patient_h(data, count):
-    """Return loop H."""
-    model = LeNet().to(data.train.images.device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
-
-    def step(images, labels):
-        model.train()
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return Patient(model, optimizer, step, lambda: evaluate(model, data.val)[1],
-                   data.train.batches(BATCH, num_samples=count))
-
-
-PATIENTS = {"A": patient_a, "B": patient_b, "C": patient_c, "D": patient_d,
-            "E": patient_e, "F": patient_f, "G": patient_g, "H": patient_h}
+PATIENTS = {"A": PatientA, "B": PatientB, "C": PatientC, "D": PatientD,
+            "E": PatientE, "F": PatientF, "G": PatientG, "H": PatientH}

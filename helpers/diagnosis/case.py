@@ -1,0 +1,115 @@
+"""A case for `diagnose`: what a learner has passed, and what has been learned of it so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from .finding import Finding, Name
+from .restore import SENSITIVE, restored_afterwards
+
+SHOWN = 256  # images that the model is shown: enough to see, and quick
+
+
+@dataclass
+class Case:
+    """What each check is given; it adds what it has learned for the checks that come after it.
+
+    Passed by the learner; `diagnose` describes each:
+        model, step, optimizer, evaluate, loss_fn, classes; images and labels: its `batch`
+    Learned:
+        findings: what was found so far, causes first
+        consequences: findings that follow from another fault, told last; a learning rate cannot be
+            tried on such a model as it stands
+        held_back: findings about model and images without the loop, told if the step stops too
+        unseen: what could not be looked at, and what to pass for that
+        hopeless: nothing further can be said, since every number is nan
+        width: how many classes there are, as far as is known
+        outputs: those of the model in evaluation mode (N, K), None if they are of no use
+        softmax: the loss takes a softmax of what it is given
+        ready: there is a loss to train with
+        optimizers: those passed or, if none was, those that moved in the step
+    """
+
+    model: nn.Module
+    images: Tensor
+    labels: Tensor
+    step: Callable | None
+    optimizer: Optimizer | None
+    evaluate: Callable | None
+    loss_fn: Callable[[Tensor, Tensor], Tensor]
+    classes: int | None
+    findings: list[Finding] = field(init=False, default_factory=list)
+    consequences: list[Finding] = field(init=False, default_factory=list)
+    held_back: list[Finding] = field(init=False, default_factory=list)
+    unseen: list[str] = field(init=False, default_factory=list)
+    hopeless: bool = field(init=False, default=False)
+    width: int | None = field(init=False)
+    outputs: Tensor | None = field(init=False, default=None)
+    softmax: bool = field(init=False, default=False)
+    ready: bool = field(init=False, default=False)
+    optimizers: list[Optimizer] = field(init=False)
+
+    def __post_init__(self):
+        self.width = self.classes
+        self.optimizers = [] if self.optimizer is None else [self.optimizer]
+
+    def has(self, *names: Name) -> bool:
+        """Return whether one of these is among the findings."""
+        return any(finding.name in names for finding in self.findings)
+
+    def of_model_alone(self, finding: Finding) -> list[Finding]:
+        """Return what is to be told now of a model that cannot take these images.
+
+        A step may prepare its images in its own way: then the finding is held back.
+        """
+        if self.step is None:
+            return [finding]
+        self.held_back.append(finding)
+        return []
+
+    @property
+    def paired(self) -> bool:
+        """Whether there are as many labels as images."""
+        return self.labels.ndim > 0 and len(self.labels) == len(self.images)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next((p.device for p in self.model.parameters()), self.images.device)
+
+    @cached_property
+    def floats(self) -> Tensor:
+        """All images as floats."""
+        return self.images if self.images.is_floating_point() else self.images.float() / 255
+
+    @cached_property
+    def few(self) -> Tensor:
+        """The images that the model is shown, a copy on its device."""
+        return self.floats[:SHOWN].to(self.device, copy=True)
+
+    @cached_property
+    def few_labels(self) -> Tensor:
+        """The labels of `few`, on the model's device; all where they do not belong to images."""
+        return (self.labels[:SHOWN] if self.paired else self.labels).to(self.device)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return all(bool(torch.isfinite(p).all()) for p in self.model.parameters())
+
+    @cached_property
+    def mode_matters(self) -> bool:
+        """Whether the model does anything else in training mode than in evaluation mode."""
+        outputs = []
+        with restored_afterwards(self.model):
+            for training in (True, False):
+                torch.manual_seed(0)
+                try:
+                    outputs.append(self.model.train(training)(self.few[:16]).detach())
+                except Exception:  # the loop may prepare images in a way that we do not know
+                    return any(isinstance(module, SENSITIVE) for module in self.model.modules())
+        return not torch.allclose(*outputs, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,42 @@
+"""What `diagnose` can find, by name."""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Name = Literal[
+    # images and labels
+    "nan in images", "uint8 images", "images not normalised", "wrapped uint8",
+    "labels and images differ in number", "one-hot labels of another length",
+    "labels of the wrong shape", "labels of the wrong type", "labels out of range",
+    "only one class", "labels unrelated to images",
+    # the model and what it gives
+    "the model raises", "images changed by the model", "outputs are no tensor", "images mixed",
+    "outputs of the wrong shape", "wrong number of outputs", "random in evaluation mode",
+    "wrong axis", "softmax before cross-entropy", "sigmoid before cross-entropy",
+    "ReLU after the last layer", "the loss raises", "the loss is not one number",
+    "parameters not registered", "frozen parameters", "no gradient", "nan in the gradients",
+    # what follows from another fault
+    "nan in weights", "nan in outputs", "all outputs the same", "dead ReLU",
+    "loss far from chance",
+    # the loop
+    "the step raises", "another model in the step", "no optimizer step",
+    "gradients wiped before the step", "no backward", "no zero_grad", "not in training mode",
+    "parameters not in the optimizer", "the optimizer raises", "learning rate too high",
+    "learning rate too low", "the evaluation raises", "another model in the evaluation",
+    "training in the evaluation", "not in evaluation mode", "gradients in the evaluation",
+]
+NAMES: tuple[Name, ...] = get_args(Name)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: a short `name` that stays the same, and a `text` for the learner."""
+
+    name: Name
+    text: str = field(repr=False)
+
+
+def stopped(name: Name, what: str, problem: Exception, hint: str = "") -> Finding:
+    """Return the finding that `what` has raised `problem`: PyTorch's own words, and a way out."""
+    said = str(problem).strip().rstrip(".")
+    return Finding(name, f"{what} stops with {type(problem).__name__}: {said}. {hint}".rstrip())

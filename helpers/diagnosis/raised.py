@@ -1,0 +1,54 @@
+"""What a model raises, explained: PyTorch's own words, and what the model seems to want."""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+
+from .case import Case
+from .finding import Finding
+
+Check = Callable[[Case], Iterator[Finding]]
+
+
+def explained(check: Check) -> Check:
+    """Let a check that runs the model say what the model raises, and what it seems to want."""
+    @functools.wraps(check)
+    def safely(case: Case) -> Iterator[Finding]:
+        try:
+            yield from check(case)
+        except Exception as problem:
+            case.unseen.append("the model: it does not take these images; pass what your step "
+                               "makes of them")
+            yield from case.of_model_alone(_raised(case, problem))
+    return safely
+
+
+def _raised(case: Case, problem: Exception) -> Finding:
+    said, shape = str(problem).split("\n")[0].rstrip("."), tuple(case.few.shape)
+    last = len(shape) == 4 and shape[1] > 4 >= shape[3]
+    product = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", said)
+    return Finding("wrong axis" if last and not product else "the model raises", (
+        f"On images of shape {shape}, {case.few.dtype}, the model stops with "
+        f"{type(problem).__name__}: {said}. {_way_out(case, said, product, last)}"))
+
+
+def _way_out(case: Case, said: str, product: re.Match | None, channels_last: bool) -> str:
+    """Return what the model seems to want; `product` are the sizes of two matrices."""
+    images, weight = case.few, next(case.model.parameters(), None)
+    if product:
+        rows, width, wanted, out = map(int, product.groups())
+        return f"A dense layer made for {wanted} numbers gets {width}: " + (
+            f"it should begin with Linear({width}, {out})." if rows == len(images) else
+            f"and {rows} rows for {len(images)} images, so a view mixes images. Use flatten(1).")
+    if channels_last:
+        return ("The channels seem to come last. PyTorch wants (N, C, H, W): use "
+                "images.permute(0, 3, 1, 2), not reshape, which would scramble the pixels.")
+    if "more than 1 value per channel" in said:
+        return ("Batch normalization cannot train on a single image: one number has no spread. "
+                "Pass a larger batch.")
+    if weight is not None and weight.dtype != images.dtype:
+        return f"The weights are {weight.dtype}, the images {images.dtype}: use images.float()."
+    if images.ndim == 3:
+        return ("A single image becomes a batch of one by images.unsqueeze(0); grey ones get a "
+                "channel by unsqueeze(1).")
+    return "Print x.shape after each line of forward to find the place."
