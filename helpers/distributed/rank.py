@@ -53,7 +53,7 @@ def for_launch(target: str, folder: str) -> None:
         (left / f"{rank}.unfinished").rename(left / f"{rank}.result")
     except BaseException as problem:  # whatever ends a rank is told, sys.exit included
         whole = problem.__traceback__
-        own = whole and whole.tb_next or whole  # without the frame of this function
+        own = (whole and whole.tb_next) or whole  # without the frame of this function
         trace = "".join(traceback.format_exception(type(problem), problem, own))
         text = json.dumps({"reason": f"{type(problem).__name__}: {problem}", "traceback": trace})
         (left / f"{rank}.unfinished").write_text(text, encoding="utf-8")

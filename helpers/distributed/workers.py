@@ -85,7 +85,7 @@ def train_steps(images: Tensor, labels: Tensor, dtype: torch.dtype) -> dict[str,
         return model.module.state_dict()
 
 
-def normalize(kind: type[nn.Module], images: Tensor, goal: Tensor) -> dict[str, Tensor]:
+def normalize(kind: type[nn.BatchNorm2d], images: Tensor, goal: Tensor) -> dict:
     """Normalise this rank's share of `images` (N, C, H, W) by `kind`, a class such as BatchNorm2d.
 
     Returns output, gradient and running statistics. The loss is the mean square distance to `goal`,
@@ -142,7 +142,7 @@ def train_cifar(epochs: int = 14, batch_size: int = 250, num_samples: int | None
         rank = dist.get_rank()
         data = data or load_cifar10(device=device, verbose=False)
         set_seed(seed + rank)  # other draws for other images; DDP starts from rank 0's weights
-        model = FastResNet().to(device, memory_format=torch.channels_last)
+        model = FastResNet().to(device).to(memory_format=torch.channels_last)
         run = resnet_run(model, data.train, epochs, batch_size=batch_size, num_samples=num_samples)
         run["train"] = Shard(run["train"], seed=seed)
         started = time.perf_counter()
