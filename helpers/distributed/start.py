@@ -28,7 +28,7 @@ _settings: dict[str, str] | None = None   # of these variables, as the server wa
 
 
 def keep_warm(on: bool = True) -> None:
-    """Keep a process that has imported PyTorch, so that all launches but the next start at once.
+    """Keep a process that has imported PyTorch: launches after the next one start in half a second.
 
     It waits beside the notebook, at about 300 MB, and ends with it or by `keep_warm(False)`. It
     takes Linux and a computer without a GPU; elsewhere nothing changes. Without it no process is
@@ -80,12 +80,12 @@ def _forked(folder: Path, target: str, processes: int, environment: dict[str, st
     settings = {name: value for name, value in environment.items() if name.startswith(_READ_ONCE)}
     if settings != _settings:
         _end_server()
+    _settings = settings
     process = multiprocessing.get_context("forkserver").Process(
         target=_become_agent, args=(folder, target, processes, environment, os.getpid()))
     with _plain_program(environment | {"OMP_NUM_THREADS": "1"}):  # rank.py sets a rank's threads
         forkserver.set_forkserver_preload(_PRELOAD)
         process.start()
-    _settings = settings
     return Forked(process)
 
 

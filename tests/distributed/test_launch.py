@@ -37,7 +37,8 @@ def test_every_rank_answers_and_its_output_is_labelled_in_order(capfd):
 @posix
 def test_a_rank_that_is_killed_is_named():
     started = time.time()
-    with pytest.raises(LaunchError, match=r"Rank 1 of 2 was killed by signal 9 \(SIGKILL\)") as failed:
+    words = r"Rank 1 of 2 was killed by signal 9 \(SIGKILL\)"
+    with pytest.raises(LaunchError, match=words) as failed:
         launch(workers.fail, processes=2, rank=1, how="kill", timeout=120)
     assert failed.value.rank == 1
     # the promise is 15 s on a computer that is not busy; the ranks wait for ever

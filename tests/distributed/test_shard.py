@@ -7,8 +7,8 @@ from helpers import Shard
 from helpers.data import ImageSet
 from helpers.data.images import Batches
 
-SMALL = ImageSet(torch.zeros(60, 3, 2, 2, dtype=torch.uint8), torch.arange(60), ("one",),
-                 torch.zeros(3), torch.ones(3))
+SMALL = ImageSet(torch.zeros(60, 3, 2, 2, dtype=torch.uint8), torch.arange(60),
+                 tuple(map(str, range(60))), torch.zeros(3), torch.ones(3), "made up")
 
 
 def shards(batches: Batches, world: int, monkeypatch, epochs: int = 1) -> list:
