@@ -61,7 +61,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         """Return x (N, C, H, W) normalised with all ranks' statistics, scaled by γ, moved by β."""
         if not self.training:
             return super().forward(x)
-        count = torch.full((1,), float(x.numel() / x.shape[1]), dtype=x.dtype, device=x.device)
+        count = torch.full_like(x[0, :1, 0, 0], x.numel() / x.shape[1])
         sums = torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), count])
         total = SumOverRanks.apply(sums)     # (2C + 1,), one message
         mean, square = (total[:-1] / total[-1]).tensor_split(2)
