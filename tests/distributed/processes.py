@@ -48,7 +48,7 @@ def processes_with(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     """Wait until a condition holds."""
     deadline = time.time() + seconds
     while not condition():

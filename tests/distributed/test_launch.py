@@ -143,11 +143,13 @@ def test_ctrl_c_ends_the_ranks_and_they_do_not_outlive_a_killed_program(tmp_path
     try:
         for path in paths:
             until(lambda path=path: all(Path(f"{path}.{r}").exists() for r in range(2)))
-            ranks = processes_with(folder)
-            assert len(ranks) >= 4  # the program, torchrun and two ranks, and whoever waits
+            (launched,) = folder.glob("launch-*")
+            ranks = {int((launched / f"{r}.pid").read_text()) for r in range(2)}
+            assert ranks < {p.pid for p in processes_with(folder)}
             if path == paths[0]:
                 program.send_signal(signal.SIGINT)
-                until(lambda: not list(folder.glob("launch-*/0.pid")))
+                until(lambda ranks=ranks, launched=launched: not launched.exists()
+                      and not any(map(psutil.pid_exists, ranks)))
     finally:
         program.kill()
     out = program.communicate(timeout=30)[0]  # which waits for all that print there
