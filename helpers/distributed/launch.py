@@ -21,7 +21,7 @@ from .start import Forked, start_agent
 
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
-_GRACE = 5.0           # seconds that torchrun has to end the other ranks after one has failed
+_GRACE = 10.0          # seconds that torchrun has to end the other ranks after one has failed
 # What torchrun tells its ranks: inherited from an outer run it would confuse an inner one.
 _OF_TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
                 "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
@@ -62,7 +62,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
                              "and open files cannot.") from problem
         deadline = time.time() + timeout
         agent = start_agent(folder, target, processes, _environment(processes, deadline))
-        family, shown = _Family(agent, folder), _Shown(folder)
+        family, shown = Family(agent, folder), _Shown(folder)
         try:
             in_time = _watch(family, deadline, shown)
         except KeyboardInterrupt:
@@ -107,7 +107,7 @@ def _environment(processes: int, deadline: float) -> dict[str, str]:
     return own
 
 
-class _Family:
+class Family:
     """torchrun and all that it has started.
 
     Processes are known by pid and time of birth: pids are used again.
@@ -124,10 +124,13 @@ class _Family:
 
     def some_rank_failed(self) -> bool:
         """Whether a rank has left an error, or is gone without a result."""
-        pids = {process.pid for process in self._known if process.is_running()}
+        begun = {path: int(text) for path in self.folder.glob("*.pid")
+                 if (text := path.read_text())}
+        self.look()  # now: one that has just begun is known, too
+        running = {process.pid for process in self._known if process.is_running()}
         return any(self.folder.glob("*.error")) or any(
-            int(path.read_text() or 0) not in pids and not path.with_suffix(".result").exists()
-            for path in self.folder.glob("*.pid"))
+            pid not in running and not path.with_suffix(".result").exists()
+            for path, pid in begun.items())
 
     def end(self) -> None:
         """End every process that is still there."""
@@ -139,17 +142,16 @@ class _Family:
         psutil.wait_procs(everyone, timeout=5)
 
 
-def _watch(family: _Family, deadline: float, shown: "_Shown") -> bool:
+def _watch(family: Family, deadline: float, shown: "_Shown") -> bool:
     """Wait until torchrun has ended, showing what rank 0 prints; return whether it did in time."""
     failed_at = None
     while family.agent.poll() is None:
         time.sleep(_POLL)
-        family.look()
         shown.live()
-        now = time.time()
+        failed, now = family.some_rank_failed(), time.time()
         if now > deadline + _LAST_WORDS:
             return False
-        if failed_at is None and family.some_rank_failed():
+        if failed and failed_at is None:
             failed_at = now
         if failed_at is not None and now > failed_at + _GRACE:
             return True

@@ -14,6 +14,7 @@ import torch
 from support import ROOT
 
 from helpers import LaunchError, launch, workers
+from helpers.distributed.launch import Family
 from tests.distributed import odd_workers
 from tests.distributed.processes import left_over, processes_with, until
 
@@ -69,7 +70,6 @@ def test_ranks_that_wait_for_each_other_are_not_blamed():
     assert failed.value.rank is None
 
 
-@both_ways
 @posix
 def test_ranks_that_do_not_listen_and_children_of_ranks_are_ended_all_the_same():
     started = time.time()
@@ -113,6 +113,20 @@ def test_launches_in_a_row_leak_nothing(times):
         launch(workers.hello, processes=2)
     gc.collect()
     assert (own.num_fds(), own.num_threads(), left_over()) == before
+
+
+def test_a_rank_that_has_just_begun_has_not_failed(tmp_path):
+    family, note = Family(psutil.Process(), tmp_path), tmp_path / "0.pid"
+    note.touch()  # it is about to say which process it is
+    assert not family.some_rank_failed()
+    rank = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    note.write_text(str(rank.pid))
+    assert not family.some_rank_failed()
+    rank.kill()
+    rank.wait()
+    assert family.some_rank_failed()
+    (tmp_path / "0.result").touch()
+    assert not family.some_rank_failed()
 
 
 # --- a program of its own, which is interrupted and killed ---
