@@ -1,5 +1,4 @@
-"""The numbers of chapter 10: larger batches with larger steps, and an epoch on one and on two
-processes.
+"""The numbers of chapter 10: batches and rates, and an epoch on one and on two processes.
 
     COURSE_DATA=… .venv/bin/python benchmarks/many_devices.py
 
@@ -15,7 +14,7 @@ seeds = itertools.count()
 
 
 def collect(names: dict) -> dict:
-    """Return the accuracies and speeds of one seed, those of a run on two processes as well."""
+    """Return the accuracies of one seed; the run on two processes is made here, with that seed."""
     from helpers import launch, workers
 
     ranks = launch(workers.train_cifar, processes=2, epochs=1, seed=next(seeds))

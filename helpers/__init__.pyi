@@ -11,7 +11,7 @@ from .distributed.failure import LaunchError
 from .distributed.group import process_group
 from .distributed.launch import launch
 from .distributed.shard import Shard
-from .distributed.warm import keep_warm
+from .distributed.start import keep_warm
 from .measured import expect_band, read_json
 from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
 from .plots.charts import (

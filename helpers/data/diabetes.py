@@ -1,5 +1,4 @@
-"""A regression on a small table: how diabetes has progressed after a year, from ten measurements of
-each patient.
+"""A regression on a small table: from ten measurements, how diabetes has progressed in a year.
 
 Data: Efron et al., Least Angle Regression, 2004, 442 patients, as scikit-learn ships them.
 """
@@ -9,9 +8,7 @@ from torch import Tensor, nn
 
 
 def standardized_diabetes() -> tuple[Tensor, Tensor]:
-    """Return features (442, 10) and target (442, 1), both with mean 0 and standard deviation 1, in
-    a mixed order.
-    """
+    """Return features (442, 10) and target (442, 1), each with mean 0 and deviation 1, shuffled."""
     from sklearn.datasets import load_diabetes
 
     features, target = (torch.tensor(a, dtype=torch.float32)

@@ -1,6 +1,4 @@
-"""Several processes that train one network: `launch`, what it starts, and what chapter 10 runs with
-it.
-"""
+"""Several processes that train one network: `launch`, and what it starts."""
 
 import lazy_loader
 

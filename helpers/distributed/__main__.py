@@ -1,8 +1,7 @@
-"""One rank of a distributed run: calls a worker, an importable function, in a process that torchrun
-has started.
+"""One rank of a distributed run: calls a worker, an importable function, in a process of torchrun.
 
-    torchrun --nproc-per-node 2 -m helpers.distributed helpers.distributed.workers:train_cifar
-    epochs=1
+    torchrun --nproc-per-node 2 \\
+        -m helpers.distributed helpers.distributed.workers:train_cifar epochs=1
 
 runs it on this computer, and the same line on several, with `--nnodes` and a meeting place,
 `--rdzv-endpoint`. What follows the worker are its arguments, as Python writes them. Inside a

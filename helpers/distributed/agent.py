@@ -1,5 +1,6 @@
-"""torchrun's engine, as `launch` starts it, in a process of its own: `python -m
-helpers.distributed.agent FOLDER TARGET PROCESSES`.
+"""torchrun's engine, as `launch` starts it, in a process of its own.
+
+    python -m helpers.distributed.agent FOLDER TARGET PROCESSES
 
 All that it leaves behind, ports, threads, environment, ends with this process. Where it is safe, on
 Linux without a GPU, the ranks are forked from it and need not import PyTorch again, which is half
@@ -18,7 +19,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from .parent import end_with_parent
 from .rank import for_launch
-from .warm import can_fork
+from .start import can_fork
 
 
 def main() -> int:
@@ -28,9 +29,7 @@ def main() -> int:
 
 
 def run(folder: Path, target: str, processes: int) -> int:
-    """Run the ranks; write the exit code of every one that failed, by rank, in the order in which
-    they did.
-    """
+    """Run the ranks; write the exit codes of those that failed, by rank, the first one first."""
     forks = can_fork()
     if forks:
         importlib.import_module(target.partition(":")[0])

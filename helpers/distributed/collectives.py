@@ -1,7 +1,4 @@
-"""What chapter 10 builds by hand of messages between ranks.
-
-Call these in every rank of a process group.
-"""
+"""Messages between ranks, built by hand. Call these in every rank of a process group."""
 
 import torch
 import torch.distributed as dist
@@ -46,31 +43,29 @@ class SumOverRanks(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor) -> Tensor:
         """Return the sum of what all ranks have for the gradient."""
-        total = grad.clone()
-        dist.all_reduce(total)
-        return total
+        return SumOverRanks.forward(ctx, grad)
 
 
 class SyncBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalization over the images of all ranks together, by two all-reduces, as chapter 10
-    builds it.
+    """Batch normalization over the images of all ranks together, by two all-reduces.
 
     Takes (N, C, H, W). PyTorch's own `nn.SyncBatchNorm` does the same on GPUs, and only there.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+    momentum: float
+
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C, H, W) normalised with the statistics of all ranks, scaled by γ and moved
-        by β.
-        """
+        """Return x (N, C, H, W) normalised with all ranks' statistics, scaled by γ, moved by β."""
         if not self.training:
             return super().forward(x)
-        count = torch.full((1,), float(x.numel() / x.shape[1]), dtype=x.dtype, device=x.device)
-        # (2C + 1,), one message
+        count = torch.full_like(x[0, :1, 0, 0], x.numel() / x.shape[1])
         sums = torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), count])
-        total = SumOverRanks.apply(sums)
+        total = SumOverRanks.apply(sums)     # (2C + 1,), one message
         mean, square = (total[:-1] / total[-1]).tensor_split(2)
-        count = total[-1].detach()
-        variance = square - mean.square()
+        count, variance = total[-1].detach(), square - mean.square()
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)

@@ -12,10 +12,7 @@ _WAITING = re.compile(r"[/\\]torch[/\\]distributed[/\\]")
 
 
 class LaunchError(RuntimeError):
-    """A run on several processes failed.
-
-    `.rank` is the one to blame, None where that cannot be told.
-    """
+    """A run on several processes failed. `.rank` is to blame, None where that cannot be told."""
 
     def __init__(self, message: str, rank: int | None = None):
         super().__init__(message)
@@ -26,8 +23,8 @@ def explain(folder: Path, processes: int, codes: dict[str, int],
             timeout: float | None) -> LaunchError:
     """Return the error that says what happened, from what the ranks left in `folder`.
 
-    `codes`: exit codes of the ranks that failed, the first one first. `timeout`: seconds, if that
-    was the end.
+    `codes`: exit codes of the ranks that failed, the first one first. `timeout`: seconds, if time
+    was up.
     """
     errors = {rank: json.loads(path.read_text(encoding="utf-8")) for rank in range(processes)
               if (path := folder / f"{rank}.error").exists()}
@@ -55,9 +52,8 @@ def explain(folder: Path, processes: int, codes: dict[str, int],
 
 def _raised(rank: int, error: dict[str, str], processes: int) -> LaunchError:
     others = "\nThe other ranks were ended with it." if processes > 1 else ""
-    return LaunchError(f"Rank {rank} of {processes} failed: "
-                       f"{error['reason']}\n{error['traceback'].strip()}{others}",
-                       rank)
+    return LaunchError(f"Rank {rank} of {processes} failed: {error['reason']}\n"
+                       f"{error['traceback'].strip()}{others}", rank)
 
 
 def _killed(rank: int, number: int, processes: int) -> LaunchError:
@@ -73,51 +69,47 @@ def _killed(rank: int, number: int, processes: int) -> LaunchError:
 
 
 def _late(folder: Path, processes: int, timeout: float) -> LaunchError:
-    """Say where each rank stood when time was up; to blame is one that was not waiting for the
-    others.
-    """
-    lines, suspects = [], []
-    for rank in range(processes):
-        path = folder / f"{rank}.stack"
-        if (folder / f"{rank}.result").exists():
-            lines.append(f"Rank {rank} had returned.")
-            continue
-        stack = _main_thread(path.read_text(encoding="utf-8", errors="replace") if path.exists()
-                             else "")
-        if not stack:
-            lines.append(f"Rank {rank} had not begun.")
-            suspects.append(rank)
-            continue
-        waits = bool(_WAITING.search(stack[0][0]))
-        if not waits:
-            suspects.append(rank)
-        calls = [f"{Path(file).name}, line {line}, in {name}" for file, line, name in stack
-                 if not _WAITING.search(file) and Path(file).name != "rank.py"
-                 and not file.startswith("<frozen")]
-        inside = f"{stack[0][2]}, called from " if waits else ""
-        lines.append(f"Rank {rank} was {'waiting for the others' if waits else 'busy'} in "
-                     f"{inside}{calls[0]}."
-                     if calls else f"Rank {rank} was in {Path(stack[0][0]).name}, line "
-                                   f"{stack[0][1]}.")
+    """Say where each rank stood when time was up; to blame is one that did not wait for others."""
+    stood = [_where(folder, rank) for rank in range(processes)]
+    suspects = [rank for rank, (_, waits) in enumerate(stood) if not waits]
     blame = suspects[0] if suspects and len(suspects) < processes else None
-    if blame is None and not suspects:
+    if not suspects:
         hint = ("Each waits for another: they do not call the same collective operations in the "
                 "same order.")
     elif blame is None:
-        hint = (
-            "None was waiting: the work may just be longer. Give it more time with launch(…, "
-            "timeout=…).")
+        hint = ("None was waiting: the work may just be longer. Give it more time with launch(…, "
+                "timeout=…).")
     else:
-        hint = (
-            f"The others cannot go on without rank {blame}: every rank must come to each "
-            "collective operation.")
+        hint = (f"The others cannot go on without rank {blame}: every rank must come to each "
+                "collective operation.")
     return LaunchError(f"After {timeout:g} seconds the {processes} ranks had not returned, and "
-                       f"were ended. {' '.join(lines)} {hint}", blame)
+                       f"were ended. {' '.join(text for text, _ in stood)} {hint}", blame)
+
+
+def _where(folder: Path, rank: int) -> tuple[str, bool]:
+    """Say where a rank stood, and whether it had returned or was waiting for the others."""
+    if (folder / f"{rank}.result").exists():
+        return f"Rank {rank} had returned.", True
+    path = folder / f"{rank}.stack"
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    stack = _main_thread(text)
+    if not stack:
+        return f"Rank {rank} had not begun.", False
+    file, line, name = stack[0]
+    waits = bool(_WAITING.search(file))
+    calls = [f"{Path(file).name}, line {line}, in {name}" for file, line, name in stack
+             if not _WAITING.search(file) and Path(file).name != "rank.py"
+             and not file.startswith("<frozen")]
+    if not calls:
+        return f"Rank {rank} was in {Path(file).name}, line {line}.", waits
+    inside = f"{name}, called from " if waits else ""
+    what = "waiting for the others" if waits else "busy"
+    return f"Rank {rank} was {what} in {inside}{calls[0]}.", waits
 
 
 def _main_thread(text: str) -> list[tuple[str, str, str]]:
-    """Return (file, line, function) of the main thread's frames, innermost first, from a dump of
-    faulthandler.
+    """Return (file, line, function) of the main thread's frames, innermost first, as faulthandler
+    dumps them.
     """
     threads = [part for part in text.split("\n\n") if "most recent call first" in part]
     frames = [_FRAME.findall(part) for part in threads]

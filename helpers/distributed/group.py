@@ -15,20 +15,9 @@ from ..device import get_device
 _left: list[dist.ProcessGroup] = []
 
 
-@atexit.register
-def _drop() -> None:
-    # The end of a group waits for gloo's threads. Up to PyTorch 2.11 these need Python's lock to
-    # hand over the last message, and whoever drops the group holds it: one of thirty launches hung.
-    # So a group is dropped at the exit.
-    if _left:
-        time.sleep(0.05)  # lets go of the lock
-        _left.clear()
-
-
 @contextmanager
 def process_group() -> Iterator[torch.device]:
-    """Join the group of ranks that torchrun has started, give this rank's device, and leave the
-    group at the end.
+    """Join the group of ranks that torchrun has started, give this rank's device, leave at the end.
 
     One GPU for each rank of this host where there are enough (and nccl to speak), otherwise the CPU
     (and gloo).
@@ -42,7 +31,20 @@ def process_group() -> Iterator[torch.device]:
     try:
         yield device
     finally:
-        # After an error nobody waits: the other ranks may be in the middle of a collective.
-        if sys.exc_info()[0] is None:
-            _left[:] = [dist.group.WORLD]  # dropped later: gloo's threads may still be at work
-            dist.destroy_process_group()
+        _leave()
+
+
+def _leave() -> None:
+    """Leave the group. After an error nobody waits: other ranks may be in a collective."""
+    if sys.exc_info()[0] is None:
+        _left[:] = filter(None, [dist.group.WORLD])  # dropped at the exit, see `_drop`
+        dist.destroy_process_group()
+
+
+@atexit.register
+def _drop() -> None:
+    # The end of a group waits for gloo's threads. Up to PyTorch 2.11 these need Python's lock to
+    # hand over the last message, and whoever drops the group holds it: one of thirty launches hung.
+    if _left:
+        time.sleep(0.05)  # lets go of the lock
+        _left.clear()

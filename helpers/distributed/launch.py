@@ -17,31 +17,33 @@ import torch
 
 from .failure import LaunchError, explain
 from .rank import DEADLINE
-from .warm import Forked, start_agent
+from .start import Forked, start_agent
 
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
-_GRACE = 5.0           # seconds that torchrun has to end the other ranks after one has failed
+_GRACE = 10.0          # seconds that torchrun has to end the other ranks after one has failed
 # What torchrun tells its ranks: inherited from an outer run it would confuse an inner one.
 _OF_TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
-                "MASTER_ADDR",
-                "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_ERROR_FILE",
-                "TORCHELASTIC_RUN_ID")
+                "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
+                "TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_RUN_ID")
 
 
 def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **arguments) -> list:
-    """Call `worker(**arguments)` in `processes` new processes and return what each returned, rank 0
-    first.
+    """Call `worker(**arguments)` in new processes and return what each returned, rank 0 first.
 
     torchrun starts them, each with its rank and the way to the others in its environment;
-    `process_group` joins them. The worker must be a function of a module, since every process
-    imports it anew; arguments and results travel through files, pickled. What rank 0 prints is
-    shown as it comes, what the others print after it, with their ranks.
+    `process_group` joins them. What rank 0 prints is shown as it comes, what the others print after
+    it, with their ranks. No process is left, and nothing is written into the working folder. See
+    `keep_warm` for many launches in a row.
 
-    A rank that raises or is killed ends all of them, at most 15 seconds later; ranks that have not
-    returned after `timeout` seconds are ended too, a few seconds later. Either is a `LaunchError`
-    that names the rank and says where it stood. Ctrl-C ends them as well. No process is left, and
-    nothing is written into the working folder. See `keep_warm` for many launches in a row.
+    * worker: a function of a module, since every process imports it, anew each time.
+    * processes: how many ranks, 1 or more. They share this process's number of threads.
+    * timeout: after so many seconds, ranks that have not returned are ended.
+    * arguments: what the worker takes. They and its result travel through files, pickled.
+
+    Raises `LaunchError`, which names the rank to blame and says where it stood, when a rank raises
+    or is killed (all are ended at most 15 seconds later) and when time is up; `ValueError` for a
+    call that cannot work, before anything starts. Ctrl-C ends all processes, too.
     """
     target = _importable(worker)
     try:
@@ -60,7 +62,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
                              "and open files cannot.") from problem
         deadline = time.time() + timeout
         agent = start_agent(folder, target, processes, _environment(processes, deadline))
-        family, shown = _Family(agent, folder), _Shown(folder)
+        family, shown = Family(agent, folder), _Shown(folder)
         try:
             in_time = _watch(family, deadline, shown)
         except KeyboardInterrupt:
@@ -76,9 +78,8 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
         return [_result(folder, rank, processes) for rank in range(processes)]
 
 
-def _importable(worker) -> str:
-    """Return "module:name" of a function that another process can import, or say why there is none.
-    """
+def _importable(worker: Callable) -> str:
+    """Return "module:name" of a function that others can import, or say why there is none."""
     module, name = getattr(worker, "__module__", None), getattr(worker, "__qualname__", None)
     if not callable(worker) or not module or not name:
         raise ValueError(f"{worker!r} is not a function. Pass one of helpers.workers, or of a "
@@ -92,9 +93,7 @@ def _importable(worker) -> str:
 
 
 def _environment(processes: int, deadline: float) -> dict[str, str]:
-    """Return the environment of the ranks: this one's, the same modules, and a fair share of the
-    threads.
-    """
+    """Return the ranks' environment: this one's, the same modules, a fair share of the threads."""
     own = {name: value for name, value in os.environ.items() if name not in _OF_TORCHRUN}
     own.update({DEADLINE: str(deadline), "PYTHONUNBUFFERED": "1",
                 "TQDM_DISABLE": "1",  # a progress bar cannot move in what is shown line by line
@@ -108,7 +107,7 @@ def _environment(processes: int, deadline: float) -> dict[str, str]:
     return own
 
 
-class _Family:
+class Family:
     """torchrun and all that it has started.
 
     Processes are known by pid and time of birth: pids are used again.
@@ -119,18 +118,19 @@ class _Family:
         self._known: set[psutil.Process] = set()
 
     def look(self) -> None:
-        """Note the processes that are there now: once torchrun is gone, nothing says whose they
-        are.
-        """
+        """Note the processes that are there: once torchrun is gone, nothing says whose they are."""
         with suppress(psutil.NoSuchProcess):
             self._known.update(self.agent.children(recursive=True))
 
     def some_rank_failed(self) -> bool:
         """Whether a rank has left an error, or is gone without a result."""
-        pids = {process.pid for process in self._known if process.is_running()}
+        begun = {path: int(text) for path in self.folder.glob("*.pid")
+                 if (text := path.read_text())}
+        self.look()  # now: one that has just begun is known, too
+        running = {process.pid for process in self._known if process.is_running()}
         return any(self.folder.glob("*.error")) or any(
-            int(path.read_text() or 0) not in pids and not path.with_suffix(".result").exists()
-            for path in self.folder.glob("*.pid"))
+            pid not in running and not path.with_suffix(".result").exists()
+            for path, pid in begun.items())
 
     def end(self) -> None:
         """End every process that is still there."""
@@ -142,19 +142,16 @@ class _Family:
         psutil.wait_procs(everyone, timeout=5)
 
 
-def _watch(family: _Family, deadline: float, shown: "_Shown") -> bool:
-    """Wait until torchrun has ended, showing what rank 0 prints; return False where time ran out
-    first.
-    """
+def _watch(family: Family, deadline: float, shown: "_Shown") -> bool:
+    """Wait until torchrun has ended, showing what rank 0 prints; return whether it did in time."""
     failed_at = None
     while family.agent.poll() is None:
         time.sleep(_POLL)
-        family.look()
         shown.live()
-        now = time.time()
+        failed, now = family.some_rank_failed(), time.time()
         if now > deadline + _LAST_WORDS:
             return False
-        if failed_at is None and family.some_rank_failed():
+        if failed and failed_at is None:
             failed_at = now
         if failed_at is not None and now > failed_at + _GRACE:
             return True
@@ -162,9 +159,7 @@ def _watch(family: _Family, deadline: float, shown: "_Shown") -> bool:
 
 
 class _Shown:
-    """Shows what the ranks print: rank 0 at once, the others when they are done, so that the order
-    is always one.
-    """
+    """Shows what the ranks print: rank 0 at once, then the others, so that the order is one."""
 
     def __init__(self, folder: Path):
         self.folder, self._at = folder, 0
@@ -182,9 +177,7 @@ class _Shown:
         self._print(0, new[:whole])
 
     def rest(self, processes: int) -> None:
-        """Print what is left of rank 0, then the other ranks; errors and warnings last, to the
-        error stream.
-        """
+        """Print the rest of rank 0, then the other ranks; warnings last, to the error stream."""
         self.live(all_of_it=True)
         for rank in range(1, processes):
             path = self.folder / f"{rank}.out"

@@ -1,4 +1,4 @@
-"""A process that ends by itself when the one that started it is gone: nothing outlives a killed
+"""A process that ends by itself when the one it works for is gone: nothing outlives a killed
 notebook.
 """
 
@@ -11,11 +11,11 @@ import psutil
 _EVERY = 0.5  # seconds between two looks
 
 
-def end_with_parent() -> None:
-    """Watch the parent from a thread, and end this process, without ceremony, within a second of
-    the parent's end.
+def end_with_parent(pid: int | None = None) -> None:
+    """Watch a process, this one's parent unless `pid` names another, from a thread, and end this
+    process, without ceremony, within a second of the other's end.
     """
-    parent = psutil.Process(os.getppid())
+    parent = psutil.Process(pid or os.getppid())
 
     def watch():
         while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:

@@ -7,13 +7,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ..data.images import Batches
+from ..data.images import Batches, ImageSet
 
 
 @dataclass
 class Shard:
-    """What this rank sees of `batches`: of each batch every P-th image, beginning with its own
-    rank.
+    """What this rank sees of `batches`: of each batch every P-th image, from its own rank on.
 
     All ranks together see the batches that one process would see: a new order each epoch, the same
     on all ranks, because it is drawn from `seed` and the number of the epoch. With
@@ -31,7 +30,7 @@ class Shard:
         return self.batches.data.source
 
     @property
-    def data(self):
+    def data(self) -> ImageSet:
         """The whole set."""
         return self.batches.data
 
@@ -43,8 +42,6 @@ class Shard:
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         self.epoch += 1
         for picked in self.batches.order(generator):
-            missing = -len(picked) % world
-            whole = torch.cat([picked, picked[:missing]])
-            while len(whole) % world:  # fewer images than ranks
-                whole = torch.cat([whole, picked[:-len(whole) % world]])
-            yield self.batches.cut(whole[rank::world])
+            even = -(-len(picked) // world) * world  # rounded up: the first are seen again
+            places = torch.arange(rank, even, world, device=picked.device) % len(picked)
+            yield self.batches.cut(picked[places])

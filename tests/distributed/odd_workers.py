@@ -1,6 +1,8 @@
-"""Workers that go wrong, or write where they should not, for test_distributed.py."""
+"""Workers that go wrong, or write where they should not."""
 
+import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,11 +14,12 @@ from helpers.distributed.group import process_group
 
 
 def deaf(rank: int) -> None:
-    """One rank raises, the other does not listen to SIGTERM."""
+    """One rank raises while a process of its own runs, the other does not listen to SIGTERM."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with process_group():
         dist.barrier()
         if dist.get_rank() == rank:
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             raise LookupError("found nothing")
         time.sleep(600)
 
@@ -45,16 +48,18 @@ def shouts(lines: int) -> int:
         return rank
 
 
-def starts_children() -> None:
-    """A rank that raises while a process of its own runs."""
-    import subprocess
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    raise RuntimeError("with a child")
-
-
 def wait_for(path: str) -> None:
     """Say that the ranks are there, then wait without end."""
     with process_group():
         dist.barrier()
         Path(f"{path}.{dist.get_rank()}").touch()
         time.sleep(600)
+
+
+def surroundings() -> dict:
+    """Where this rank is, with which variables and threads, what it computes, whose child it is."""
+    x = torch.randn(200, 200, generator=torch.Generator().manual_seed(0))
+    return {"cwd": str(Path.cwd()), "path": sys.path[0], "said": os.environ.get("SAID"),
+            "omp": os.environ["OMP_NUM_THREADS"], "threads": torch.get_num_threads(),
+            "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_DFL,
+            "product": x @ x.T, "sum": x.exp().sum()}
