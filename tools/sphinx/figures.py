@@ -44,9 +44,7 @@ def embedded(body: str, saved: dict) -> str:
         figure = kind.from_state(state)
         store["css"] = state["_css"]
         store["modules"][kind.__name__] = state["_esm"]
-        values = {k: v for k, v in figure.get_state().items() if not k.startswith("_") and
-                  (kind.is_own(k) or k not in widgets.Figure.class_trait_names() or k == "limits")}
-        store["figures"][model] = {"module": kind.__name__, "values": values}
+        store["figures"][model] = {"module": kind.__name__, "values": figure.page_state()}
         return f'<div class="course-figure" data-course-figure="{model}">{figure.to_html()}</div>'
 
     body = _VIEW.sub(place, body)
