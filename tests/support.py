@@ -1,7 +1,6 @@
 """What tests of several rooms use."""
 
 import os
-import shutil
 from pathlib import Path
 
 from tools.notebooks import cell_with
@@ -16,9 +15,3 @@ def define(chapter: str, start: str, **names) -> dict:
     """Run the one cell of a chapter that contains `start`, and return the names it has defined."""
     exec(cell_with(chapter, start), names)
     return names
-
-
-def browser_path() -> str | None:
-    """Where the system's Chromium is, if it has one."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), None)
