@@ -1,13 +1,14 @@
 """The schedules of the schedule explorer, and the descent that shows what they do."""
 
-import itertools
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from torch.optim import Optimizer, lr_scheduler
 
 STEPS, WEIGHTS, START = 25, 32, 10.0   # steps per epoch, weights, and where all of them start
+LONGEST = 60                           # epochs of a training
 TOGETHER = ("schedule", "lr", "epochs", "eta_min", "pct_start", "warmup")  # settings that must fit
 _START_FACTOR = 0.1                    # a warm-up begins with this share of the rate
 
@@ -74,13 +75,14 @@ def misfit(now: dict[str, Any]) -> str:
     return ""
 
 
-def noise() -> Iterator[float]:
-    """Yield the noise of one gradient after the other: mean 0, standard deviation 2.
+@functools.cache
+def noise() -> list[float]:
+    """Return the noise of one gradient after the other: mean 0, standard deviation 2.
 
     Sines of cubes are as good as random numbers here, since no two of them are correlated, and
     JavaScript has the same ones.
     """
-    return (math.sqrt(8) * math.sin(k ** 3) for k in itertools.count())
+    return [math.sqrt(8) * math.sin(k ** 3) for k in range(LONGEST * STEPS * WEIGHTS)]
 
 
 def descent() -> Callable[[float], float]:
@@ -88,7 +90,7 @@ def descent() -> Callable[[float], float]:
 
     The loss is the mean of w²/2 over the weights, the gradient of each one's part is w, plus noise.
     """
-    weights, noises = [START] * WEIGHTS, noise()
+    weights, noises = [START] * WEIGHTS, iter(noise())
 
     def epoch(rate: float) -> float:
         total = 0.0

@@ -21,7 +21,7 @@ STACKS: dict[str, list[list[int]]] = {
 """Stacks of layers by name, each layer [kernel, stride, padding, dilation]."""
 
 
-class Layers(t.TraitType[list[list[int]], Any]):
+class Layers(t.TraitType):
     """A list of layers, each [kernel, stride, padding, dilation]; what is left out is 1, 0, 1."""
 
     def validate(self, obj: Any, value: Any) -> list[list[int]]:

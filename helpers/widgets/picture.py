@@ -71,7 +71,7 @@ def _decoded(saved: Mapping[str, Any], name: str | None) -> Tensor:
         raise BadValue(f"{name} is not an image as a notebook saves it.") from None
 
 
-class Picture(t.TraitType[Tensor, Any]):
+class Picture(t.TraitType):
     """An image: a (3, height, width) float tensor from 0 to 1 in Python, bytes in the browser."""
 
     def __init__(self):

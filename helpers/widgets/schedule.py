@@ -7,14 +7,14 @@ import torch
 import traitlets as t
 from torch import Tensor, nn
 
-from .descent import RULES, TOGETHER, code, descent, made, misfit
+from .descent import LONGEST, RULES, TOGETHER, code, descent, made, misfit
 from .figure import Figure, html_boxes, html_table, module
 from .traits import BadValue, Choice, Count, Real, one_of
 
 SCHEDULES = tuple(RULES)
 """The schedules of the figure: PyTorch's names, but for the constant rate and that of two parts."""
 
-_LIMITS = {"lr": [0.001, 1.0], "epochs": [5, 60], "step_size": [1, 60], "gamma": [0.05, 1.0],
+_LIMITS = {"lr": [0.001, 1.0], "epochs": [5, LONGEST], "step_size": [1, 60], "gamma": [0.05, 1.0],
            "exp_gamma": [0.5, 1.0], "eta_min": [0.0, 0.1], "pct_start": [0.05, 0.9],
            "warmup": [1, 30], "factor": [0.05, 0.95], "patience": [0, 20]}
 

@@ -79,7 +79,7 @@ class Choice(t.Unicode):
         return one_of(self.name, value, self.words)
 
 
-class Matrix(t.TraitType[Tensor, Any]):
+class Matrix(t.TraitType):
     """A matrix of numbers: a 2-D float tensor in Python, rows of numbers in the browser.
 
     Takes all that `torch.as_tensor` does. What is read is a copy: change it and assign it again.
