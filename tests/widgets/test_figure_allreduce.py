@@ -32,6 +32,9 @@ def test_after_the_last_step_every_rank_holds_the_sum(algorithm, processes):
         torch.testing.assert_close(figure.state(), expected, rtol=0 if whole else 1.3e-6,
                                    atol=0 if whole else 1e-5)
         assert figure.state().dtype == torch.float32 and whole_chunks(figure, figure.steps).all()
+    for moves in map(figure.sent, range(1, figure.steps + 1)):
+        assert len({one.sender for one in moves}) == len(moves), "no rank sends to two at a time"
+        assert len({one.receiver for one in moves}) == len(moves), "or gets from two"
     changed = [(figure.state(s) != figure.state(s - 1)).sum() for s in range(1, figure.steps + 1)]
     assert all(changed), "each step does something"
     figure.state(0)[:] = 7  # a copy

@@ -1,144 +1,111 @@
 """The all-reduce on its page."""
 
-import re
-
 import pytest
-from widget_support import (
-    CHAPTER,
-    PHONE,
-    alert,
-    click_at,
-    fits,
-    number,
-    of_kind,
-    settled,
-    slider,
-    type_into,
-)
+from widget_support import PHONE, number
 
 from helpers.widgets import ALGORITHMS, AllReduce
 from helpers.widgets.allreduce import written
 
 
-def cells(fig, name: str):
-    return fig.locator(f"[role=grid][aria-label='{name}'] [role=gridcell]")
-
-
-def check(tab, fig, mine) -> None:
+def check(page) -> None:
     """Compare the numbers, the marks, the steps in words, the costs and the times with Python's."""
-    settled(tab)
-    n, moves = mine.processes, mine.sent(mine.step)
+    page.settle()
+    mine, n, moves = page.mine, page.mine.processes, page.mine.sent(page.mine.step)
     for name, values in (("gradients at the start", mine.values), ("numbers held", mine.state())):
-        found = cells(fig, name).evaluate_all(
-            "all => all.map(c => [c.getAttribute('aria-label'), c.dataset.mark])")
-        assert len(found) == n * n
-        for k, (label, mark) in enumerate(found):
-            rank, chunk = divmod(k, n)
-            start, told = label.split(": ", 1)
-            assert start == f"chunk {chunk} of rank {rank}"
-            held = number(told.split(",")[0].split(" = ")[-1])
-            assert held == pytest.approx(values[rank, chunk].item(), rel=1e-3, abs=1e-3)
-            sends, gets = (any(one[end] == rank and chunk in one.chunks for one in moves)
-                           for end in (0, 1))
-            sign = ("+" if mine.step < n else "=") if gets else "→" if sends else ""
-            assert mark == (sign if name == "numbers held" else "")
-    lines = fig.locator(".ctr-sum").inner_text().split("\n")
-    assert lines[0].startswith(f"Step {mine.step}")
-    assert ("all sums" in lines[0]) == (mine.step == mine.steps)
-    assert [re.match(r"rank (\d) → rank (\d)", line).groups() for line in lines[1:]] == [
-        (str(one.sender), str(one.receiver)) for one in moves]
-    assert fig.locator(".ctr-hop").count() == fig.locator(".ctr-tip").count() == len(moves)
-    spoken = slider(fig, "step").get_attribute("aria-valuetext")
+        cells = page.all(f"[aria-label='{name}'] [role=gridcell]", "e.getAttribute('aria-label')")
+        held = [number(one.split(": ")[1].split(",")[0].split(" = ")[-1]) for one in cells]
+        assert held == pytest.approx(values.flatten().tolist(), rel=1e-3, abs=1e-3)
+    signs = dict.fromkeys([(one.sender, c) for one in moves for c in one.chunks], "→")
+    gets = [(one.receiver, c) for one in moves for c in one.chunks]
+    signs |= dict.fromkeys(gets, "+" if mine.step < n else "=")
+    marks = page.all("[aria-label='numbers held'] [role=gridcell]", "e.dataset.mark")
+    assert marks == [signs.get(divmod(k, n), "") for k in range(n * n)]
+    first, *lines = page.text(".ctr-sum").split("\n")
+    assert first.startswith(f"Step {mine.step}")
+    assert ("all sums" in first) == (mine.step == mine.steps)
+    assert [line.split(":")[0] for line in lines] == [
+        f"rank {one.sender} → rank {one.receiver}" for one in moves]
+    assert page.fig.locator(".ctr-hop").count() == len(moves)
+    spoken = page.slider("step").get_attribute("aria-valuetext")
     assert spoken == f"step {mine.step} of {mine.steps}"
-    costs, times = fig.locator(".ctr-costs table").evaluate_all(
-        "all => all.map(t => [...t.rows].map(r => [...r.cells].slice(1).map(c => c.innerText)))")
+    costs, times = page.all(".ctr-costs table", """[...e.rows].slice(1)
+        .map((row) => [...row.cells].slice(1).map((cell) => cell.innerText))""")
     counts = [mine.traffic(), mine.traffic(mine.steps)]
-    assert [[int(one) for one in row] for row in costs[1:]] == [
+    assert [[int(one) for one in row] for row in costs] == [
         [mine.step, mine.steps], [int(one[:, 0].max()) for one in counts],
         [int(one.sum(1).max()) for one in counts], [int(one[:, 0].sum()) for one in counts]]
-    for row, size in zip(times[1:], (2, 4, 8, 16), strict=True):
+    for row, size in zip(times, (2, 4, 8, 16), strict=True):
         seconds = [mine.seconds(name, size) for name in ALGORITHMS]
         assert row == [f"{'* ' if one == min(seconds) else ''}{written(one)}" for one in seconds]
 
 
-def test_an_all_reduce_is_stepped_by_all_its_algorithms(open_page, site):
-    tab = open_page(CHAPTER["10"])
-    fig, mine = of_kind(tab, site, CHAPTER["10"], AllReduce)
-    check(tab, fig, mine)
+def test_an_all_reduce_is_stepped_by_all_its_algorithms(on_page):
+    page = on_page("10", AllReduce)
+    mine = page.mine
+    check(page)
     for name in ALGORITHMS[::-1]:
-        fig.get_by_role("combobox", name="algorithm", exact=True).select_option(name)
+        page.choose("algorithm", name)
         mine.step = 0
         mine.algorithm = name
-        for button, step in (("next", 1), ("first", 0), ("previous", mine.steps),
-                             ("previous", mine.steps - 1)):
-            fig.get_by_role("button", name=f"{button} step").click()
+        for button, step in (("next", 1), ("first", 0), ("previous", mine.steps)):
+            page.button(f"{button} step").click()
             mine.step = step
-            check(tab, fig, mine)
-    slider(fig, "step").press("ArrowLeft")
+            check(page)
+    page.slider("step").press("ArrowLeft")
     mine.step -= 1
-    check(tab, fig, mine)
-    click_at(tab, slider(fig, "processes"), 0.01)
-    mine.processes = 2
-    click_at(tab, slider(fig, "latency, µs"), 0.99)
-    mine.latency = mine.limits["latency"][1]
-    check(tab, fig, mine)
-    before = fig.locator(".ctr-sum").inner_text()
-    fig.get_by_role("button", name="play").click()
-    tab.wait_for_function("t => document.querySelector('.ctr-sum').innerText !== t", arg=before)
-    fig.get_by_role("button", name="last step").click()
-    settled(tab)
-    assert fig.get_by_role("button", name="play").get_attribute("aria-pressed") == "false"
+    check(page)
+    page.click_at("processes", 0.01)
+    page.click_at("latency, µs", 0.99)
+    mine.processes, mine.latency = 2, mine.limits["latency"][1]
+    check(page)
+    page.plays()
+    assert page.button("play").get_attribute("aria-pressed") == "false"
 
 
-def test_gradients_are_changed_and_sums_taken_apart(open_page, site):
-    tab = open_page(CHAPTER["10"])
-    fig, mine = of_kind(tab, site, CHAPTER["10"], AllReduce)
-    start, held = cells(fig, "gradients at the start"), cells(fig, "numbers held")
-    n, values = mine.processes, mine.values
+def test_gradients_are_changed_and_sums_taken_apart(on_page):
+    page = on_page("10", AllReduce)
+    mine, n, values = page.mine, page.mine.processes, page.mine.values
+    start, held = page.cells("gradients at the start"), page.cells("numbers held")
 
     def looked(rank: int, chunk: int) -> None:
-        settled(tab)
+        page.settle()
         label = held.nth(rank * n + chunk).get_attribute("aria-label")
-        assert fig.locator(".ctr-formula").inner_text() == f"{label[0].upper()}{label[1:]}."
-        chosen = ("all => all.map((c, i) => c.getAttribute('aria-selected') === 'true' ? i : -1)"
-                  ".filter(i => i >= 0)")
+        assert page.text(".ctr-formula") == f"{label[0].upper()}{label[1:]}."
+        chosen = "all => all.flatMap((c, i) => c.getAttribute('aria-selected') === 'true' ? i : [])"
         assert held.evaluate_all(chosen) == [rank * n + chunk]
         terms = [divmod(i, n) for i in start.evaluate_all(chosen)]
         assert sum(values[at].item() for at in terms) == mine.state()[rank, chunk].item()
 
-    fig.get_by_role("button", name="last step").click()
+    page.button("last step").click()
     start.nth(1).click()
-    type_into(tab, "-2.5")
+    page.type("-2.5")
     values[0, 1], mine.step = -2.5, mine.steps
     mine.values = values
-    check(tab, fig, mine)
+    check(page)
     start.nth(2).click()
-    type_into(tab, "abc")
-    assert "is not a number" in alert(tab, fig)
-    check(tab, fig, mine)
-    fig.get_by_role("button", name="previous step").click()
+    page.type("abc")
+    assert "is not a number" in page.alert()
+    page.button("previous step").click()
     mine.step -= 1
+    check(page)
     held.nth(0).click()
     looked(0, 0)
     for key, at in (("ArrowDown", (1, 0)), ("End", (1, n - 1)), ("ArrowLeft", (1, n - 2))):
-        tab.keyboard.press(key)
+        page.tab.keyboard.press(key)
         looked(*at)
     held.nth(n * n - 1).hover()
     looked(n - 1, n - 1)
 
 
-def test_an_all_reduce_of_six_on_a_phone(open_page, site):
-    tab = open_page(CHAPTER["10"], **PHONE | {"width": 360})
-    fig, mine = of_kind(tab, site, CHAPTER["10"], AllReduce)
-    slider(fig, "processes").press("End")
-    mine.processes = 6
-    fig.get_by_role("button", name="next step").tap()
-    mine.step = 1
-    check(tab, fig, mine)
-    cells(fig, "numbers held").nth(8).tap()
-    settled(tab)
-    assert fig.locator(".ctr-formula").inner_text().startswith("Chunk 2 of rank 1: ")
+def test_an_all_reduce_of_six_on_a_phone(on_page):
+    page = on_page("10", AllReduce, **PHONE | {"width": 360})
+    page.slider("processes").press("End")
+    page.button("next step").tap()
+    page.mine.processes, page.mine.step = 6, 1
+    check(page)
+    page.cells("numbers held").nth(8).tap()
+    page.settle()
+    assert page.text(".ctr-formula").startswith("Chunk 2 of rank 1: ")
     for name in ALGORITHMS:
-        fig.get_by_role("combobox", name="algorithm").select_option(name)
-        settled(tab)
-        assert fits(tab)
+        page.choose("algorithm", name)
+        assert page.fits(), name

@@ -3,24 +3,22 @@
 import sys
 
 from support import ROOT
-from widget_support import CHAPTER, figure, settled, slider, store
+from widget_support import OnPage
 
 from helpers import History, TrainingMonitor
 
 
-def test_the_training_monitor_reads_out_its_last_epoch(open_page, site):
-    tab = open_page(CHAPTER["05"])
-    fig = figure(tab)
-    (record,) = store(site, CHAPTER["05"])["figures"].values()
-    values = record["values"]
-    assert not values["running"] and values["status"].startswith("Finished")
-    assert f"validation loss {values['epochs'][-1]['val_loss']:.3f}" in fig.inner_text()
-    curves = {fig.locator("path.ctr-batch").get_attribute("d")}
-    for change in (lambda: slider(fig, "smoothing").press("Home"),
-                   fig.get_by_role("checkbox", name="logarithmic loss").click):
+def test_the_training_monitor_reads_out_its_last_epoch(on_page):
+    page = on_page("05", TrainingMonitor)
+    assert not page.mine.running and page.mine.status.startswith("Finished")
+    last = page.mine.epochs[-1]
+    assert f"validation loss {last['val_loss']:.3f}" in page.fig.inner_text()
+    curves = {page.fig.locator("path.ctr-batch").get_attribute("d")}
+    for change in (lambda: page.slider("smoothing").press("Home"),
+                   page.box("logarithmic loss").click):
         change()
-        settled(tab)
-        curves.add(fig.locator("path.ctr-batch").get_attribute("d"))
+        page.settle()
+        curves.add(page.fig.locator("path.ctr-batch").get_attribute("d"))
     assert len(curves) == 3
 
 
@@ -39,9 +37,9 @@ def test_the_training_monitor_of_several_epochs(chromium, tmp_path):
                                         encoding="utf-8")
     tab = chromium.new_page()
     tab.goto((tmp_path / "page.html").as_uri())
-    fig, words = figure(tab), "training loss {}, accuracy {} %; validation loss {}"
-    assert f"Epoch 3 of 3: {words.format('1.200', '50.0', '1.400')}" in fig.inner_text()
-    slider(fig, "epoch").press("ArrowLeft")
-    settled(tab)
-    assert f"Epoch 2 of 3: {words.format('1.500', '40.0', '1.600')}" in fig.inner_text()
+    page, words = OnPage(tab, 0), "training loss {}, accuracy {} %; validation loss {}"
+    assert f"Epoch 3 of 3: {words.format('1.200', '50.0', '1.400')}" in page.fig.inner_text()
+    page.slider("epoch").press("ArrowLeft")
+    page.settle()
+    assert f"Epoch 2 of 3: {words.format('1.500', '40.0', '1.600')}" in page.fig.inner_text()
     tab.close()

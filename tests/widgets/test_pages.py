@@ -2,7 +2,7 @@
 
 import pytest
 from support import PAGES, ROOT
-from widget_support import settled, store
+from widget_support import store
 
 from helpers import widgets
 
@@ -46,7 +46,6 @@ def test_no_serious_finding_of_axe(open_page, page, scheme):
     findings = Axe().run(tab, code, quick | only).response["violations"]
     if scheme == "light":
         tab.set_viewport_size({"width": 390, "height": 900})
-        settled(tab)
         narrow = quick | {"rules": {"color-contrast": {"enabled": False}}}
         findings += Axe().run(tab, options=narrow).response["violations"]
     assert not [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in findings

