@@ -6,18 +6,21 @@ export function ticks(low, high, count = 5) {
   if (!(high > low)) return [low];
   const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999999), result = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) result.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) {
+    result.push(Number((i * step).toPrecision(12)));
+  }
   return result;
 }
 
-/** An axis from 0 to the largest of `values`: `marks`, pairs of number and text, and `place`, how high a number stands, from 0 to 1. */
+/** An axis from 0 to the largest of `values`: `marks`, pairs of number and text, and `place`, how high a number stands,
+    from 0 to 1. */
 export function linear(values) {
   const most = Math.max(...values);
   return { marks: ticks(0, most).map((one) => [one, short(one)]), place: (value) => value / most };
 }
 
-/** A logarithmic axis that holds all `values` and `least` decades, more being added below, or, if `centred`, on both sides in turn.
-    At most seven decades are marked. Zero stands at the foot, and what is no finite number at the top. */
+/** A logarithmic axis that holds all `values` and `least` decades, more being added below, or, if `centred`, on both
+    sides in turn. At most seven decades are marked. Zero stands at the foot, what is no finite number at the top. */
 export function logarithmic(values, least, centred = false) {
   const found = values.filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
   let low = found.length ? Math.floor(Math.min(...found) + 1e-9) : -least;
@@ -40,34 +43,40 @@ export function counted(count, most) {
 
 /** A curve through points in pixels. */
 export function curve(kind, points) {
-  return make("path", { class: `ctr-curve ctr-${kind}`, d: `M${points.map((at) => at.map((v) => v.toFixed(1)).join(" ")).join("L")}` });
+  const places = points.map((at) => at.map((v) => v.toFixed(1)).join(" "));
+  return make("path", { class: `ctr-curve ctr-${kind}`, d: `M${places.join("L")}` });
 }
 
 /** A piece of a curve for the key, with a mark on it or without. */
 export function sample(kind, mark = null) {
-  return make("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": "true" }, curve(kind, [[0, 7], [34, 7]]), mark);
+  return make("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": "true" },
+    curve(kind, [[0, 7], [34, 7]]), mark);
 }
 
 /**
- * A chart of `wide` by `tall` pixels with edges around its curves: `x` and `y` turn shares of the room for these, from 0 to 1,
- * into pixels. `draw(spoken, frame, ...parts)` is the chart as SVG: `frame` has the `title`, the names `across` and `up`, pairs
- * of share and text, the `unit` of what goes across, the share at which a `cursor` stands, and whether there is a `floor`.
+ * A chart of `wide` by `tall` pixels with edges around its curves: `x` and `y` turn shares of the room for these, from
+ * 0 to 1, into pixels. `draw(spoken, frame, ...parts)` is the chart as SVG: `frame` has the `title`, the names `across`
+ * and `up`, pairs of share and text, the `unit` of what goes across, the share at which a `cursor` stands, and whether
+ * there is a `floor`. Rules reach `inset` beyond the curves.
  */
 export function plot({ wide, tall, left, right, top, foot, inset = 0 }) {
   const x = (share) => left + (wide - left - right) * share, y = (share) => tall - foot - (tall - top - foot) * share;
   const rule = (at, style) => make("line", { x1: left - inset, x2: wide - right + inset, y1: at, y2: at, class: style });
   const text = (place, at, what, anchor = "middle") => make("text", { x: place, y: at, "text-anchor": anchor }, what);
-  const draw = (spoken, { title, across = [], up = [], unit = null, cursor = null, floor = true }, ...parts) => make("svg",
-    { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img", "aria-label": spoken },
-    make("text", { x: 4, y: 14, class: "ctr-line-0" }, title),
-    ...up.flatMap(([share, what]) => [rule(y(share), "ctr-rule"), text(left - inset - 5, y(share) + 4, what, "end")]),
-    ...across.map(([share, what]) => text(x(share), tall - foot + 17, what)), 
-    unit && text(x(0.5), tall - 4, unit), floor ? rule(y(0), "ctr-axis") : null,
-    cursor === null ? null : make("line", { x1: x(cursor), x2: x(cursor), y1: top, y2: y(0), class: "ctr-cursor" }), ...parts);
+  function draw(spoken, { title, across = [], up = [], unit = null, cursor = null, floor = true }, ...parts) {
+    return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img", "aria-label": spoken },
+      make("text", { x: 4, y: 14, class: "ctr-line-0" }, title),
+      ...up.flatMap(([share, what]) =>
+        [rule(y(share), "ctr-rule"), text(left - inset - 5, y(share) + 4, what, "end")]),
+      ...across.map(([share, what]) => text(x(share), tall - foot + 17, what)),
+      unit && text(x(0.5), tall - 4, unit), floor ? rule(y(0), "ctr-axis") : null,
+      cursor === null ? null : make("line", { x1: x(cursor), x2: x(cursor), y1: top, y2: y(0), class: "ctr-cursor" }),
+      ...parts);
+  }
   return { x, y, draw };
 }
 
-/** A place for charts in which a reader points, with a finger or the mouse: `look(share)` is told where, from 0 to 1. */
+/** A place for charts in which a reader points, with a finger or the mouse: `look(share)` is told where, 0 to 1. */
 export function pointed({ left, right }, look) {
   function follow(event) {
     if (event.type === "pointerdown") place.setPointerCapture(event.pointerId);

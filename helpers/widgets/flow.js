@@ -48,17 +48,21 @@ const EDGES = { left: 52, right: 12, top: 28, foot: 36, inset: 9 };  // rules re
 
 /** The norms by layer, and a line at the layer that is read out. */
 function chart(wide, found, kinds, layer) {
-  const count = found.plain.norms.length, share = (one) => (one - 1) / (count - 1), { x, y, draw } = plot({ ...EDGES, wide, tall: 270 });
-  // of both, so that hiding one moves nothing; 4 decades: a factor of 2 shall not look like a cliff
-  const { marks, place } = logarithmic(KINDS.flatMap((kind) => found[kind].norms), 4, true), every = Math.ceil(9 / (x(share(2)) - x(0)));
+  const count = found.plain.norms.length, share = (one) => (one - 1) / (count - 1);
+  const { x, y, draw } = plot({ ...EDGES, wide, tall: 270 }), every = Math.ceil(9 / (x(share(2)) - x(0)));
+  // of both kinds, so that hiding one moves nothing; of 4 decades: a factor of 2 shall not look like a cliff
+  const { marks, place } = logarithmic(KINDS.flatMap((kind) => found[kind].norms), 4, true);
   const parts = kinds.flatMap((kind) => {
     const { norms } = found[kind], points = norms.map((value, i) => [x(share(i + 1)), y(place(value))]);
     const shown = norms.map((_, i) => i).filter((i) => i % every === 0 || i === count - 1 || i === layer - 1);
-    return [curve(kind, points), ...shown.map((i) => mark(kind, ...points[i], i === layer - 1 ? 5.5 : 3.2, !(norms[i] > 0)))];
+    return [curve(kind, points),
+      ...shown.map((i) => mark(kind, ...points[i], i === layer - 1 ? 5.5 : 3.2, !(norms[i] > 0)))];
   });
-  return draw(`Size of the gradient at each of ${count} layers, ${kinds.join(" and ")}, on a logarithmic axis; the numbers are in the lines below`,
-    { title: "size of the gradient (L2 norm)", up: marks.map(([value, text]) => [place(value), text]), unit: "layer", cursor: share(layer),
-      across: counted(count, 8).map((one) => [share(one), one]) }, ...parts);
+  const spoken = `Size of the gradient at each of ${count} layers, ${kinds.join(" and ")}, on a logarithmic axis; `
+    + "the numbers are in the lines below";
+  return draw(spoken, { title: "size of the gradient (L2 norm)", unit: "layer", cursor: share(layer),
+    up: marks.map(([value, text]) => [place(value), text]),
+    across: counted(count, 8).map((one) => [share(one), one]) }, ...parts);
 }
 
 const NAMES = ["depth", "norm", "weights", "kind", "frames", "limits"];

@@ -26,18 +26,21 @@ function chart(wide, title, lines, { log = false, percent = false, span, cursor 
   const values = lines.flatMap((line) => line.points.map(([, v]) => v)).filter((v) => !log || v > 0);
   if (!values.length) return make("svg", { width: wide, height: 60, role: "img", "aria-label": `${title}: nothing yet` },
     make("text", { x: 4, y: 30 }, `${title}: nothing yet`));
-  const scale = (v) => (log ? Math.log10(v) : v), least = Math.min(...values.map(scale)), most = Math.max(...values.map(scale));
-  const margin = most - least < 1e-9 ? 0.5 : 0.05 * (most - least), ends = [least - margin, most + margin];
-  const [low, high] = percent ? [Math.max(0, ends[0]), Math.min(1, ends[1])] : ends, place = (v) => (scale(v) - low) / (high - low);
+  const scale = (v) => (log ? Math.log10(v) : v), back = (v) => (log ? 10 ** v : v);
+  const least = Math.min(...values.map(scale)), most = Math.max(...values.map(scale));
+  const margin = most - least < 1e-9 ? 0.5 : 0.05 * (most - least);
+  const clip = (v) => (percent ? Math.min(1, Math.max(0, v)) : v), low = clip(least - margin), high = clip(most + margin);
   const { x, y, draw } = plot({ wide, tall: 220, left: 46, right: 8, top: 24, foot: 34 });
+  const place = (v) => (scale(v) - low) / (high - low), shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
   const parts = lines.flatMap(({ points, kind }) => {
     const drawn = points.filter(([, v]) => !log || v > 0).map(([epoch, v]) => [x(epoch / span), y(place(v))]);
+    const marks = kind === "batch" ? [] : drawn;
     return [drawn.length > 1 ? curve(kind, drawn) : null,
-      ...(kind === "batch" ? [] : drawn.map(([cx, cy]) => make("circle", { cx, cy, r: 3.2, class: `ctr-${kind}` })))];
+      ...marks.map(([cx, cy]) => make("circle", { cx, cy, r: 3.2, class: `ctr-${kind}` }))];
   });
   return draw(`${title} by epoch; the numbers are in the line below`, { title, unit: "epoch", floor: false,
-    up: ticks(...[low, high].map((end) => (log ? 10 ** end : end))).map((v) => [place(v), percent ? `${short(100 * v)} %` : short(v)]),
-    across: ticks(0, span).filter(Number.isInteger).map((epoch) => [epoch / span, epoch]), cursor: cursor ? cursor / span : null }, ...parts);
+    up: ticks(back(low), back(high)).map((v) => [place(v), shown(v)]), cursor: cursor ? cursor / span : null,
+    across: ticks(0, span).filter(Number.isInteger).map((epoch) => [epoch / span, epoch]) }, ...parts);
 }
 
 const NAMES = ["losses", "every", "batches_per_epoch", "epochs", "total_epochs", "status", "running", "source", "smoothing", "log_scale", "limits"];

@@ -51,12 +51,14 @@ const fixed = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2)).replace("-", 
 
 /** A histogram, with its mean and standard deviation as a mark. */
 function chart(wide, title, values, kind) {
-  const bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins), { x, y, draw } = plot({ wide, tall: 150, left: 6, right: 6, top: 22, foot: 22 });
-  const share = (v) => (Math.min(HIGH, Math.max(LOW, v)) - LOW) / (HIGH - LOW), { mean, variance } = statistics(values), sd = Math.sqrt(variance);
-  const span = (from, to, up, down) => make("line", { x1: x(share(from)), x2: x(share(to)), y1: y(1) - up, y2: y(1) + down, class: "ctr-span" });
+  const bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins), { mean, variance } = statistics(values);
+  const { x, y, draw } = plot({ wide, tall: 150, left: 6, right: 6, top: 22, foot: 22 }), sd = Math.sqrt(variance);
+  const share = (v) => (Math.min(HIGH, Math.max(LOW, v)) - LOW) / (HIGH - LOW), width = Math.max(1, x(1 / BINS) - x(0) - 1);
+  const span = (from, to, up, down) =>
+    make("line", { x1: x(share(from)), x2: x(share(to)), y1: y(1) - up, y2: y(1) + down, class: "ctr-span" });
   return draw(`${title}: ${values.length} numbers, mean ${fixed(mean)}, standard deviation ${fixed(sd)}`,
     { title, across: [-8, -4, 0, 4, 8].map((v) => [share(v), short(v)]) },
-    ...bins.map((n, i) => make("rect", { x: x(i / BINS), y: y(n / most), width: Math.max(1, x(1 / BINS) - x(0) - 1), height: y(0) - y(n / most),
+    ...bins.map((n, i) => make("rect", { x: x(i / BINS), y: y(n / most), width, height: y(0) - y(n / most),
       class: `ctr-bar-${kind}` })), span(mean - sd, mean + sd, 2, -2), span(mean, mean, 7, 3));
 }
 

@@ -23,8 +23,9 @@ function chart(wide, title, { marks, place }, lines, looked, flat) {
   const points = (values) => values.flatMap((v, i) => ends.map((end) => [x((i + end) / count), y(place(v))]));
   const dots = lines.filter(({ kind }) => kind !== "others").map(({ kind, values }) =>
     make("circle", { cx: x(middle(looked)), cy: y(place(values[looked - 1])), r: 4, class: `ctr-${kind}` }));
-  return draw(`${title} in each of ${count} epochs; the numbers are in the table below`, { title, unit: "epoch", cursor: middle(looked),
-    up: marks.map(([value, text]) => [place(value), text]), across: counted(count, 12).map((epoch) => [middle(epoch), epoch]) },
+  return draw(`${title} in each of ${count} epochs; the numbers are in the table below`, { title, unit: "epoch",
+    up: marks.map(([value, text]) => [place(value), text]), cursor: middle(looked),
+    across: counted(count, 12).map((epoch) => [middle(epoch), epoch]) },
   make("svg", { width: wide, height: foot, style: `height: ${foot}px` },  // cuts off what lies lower
     ...lines.map(({ kind, values }) => curve(kind, points(values)))), ...dots);
 }
