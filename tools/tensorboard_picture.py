@@ -13,8 +13,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-CELLS = ("import inspect", "epochs = budget(", "class WarmupCosine", "steps = epochs",
-         "SummaryWriter(")
+CELLS = ("set-up", "schedules-set-up", "warmup-cosine", "schedules", "tensorboard")
 
 
 def main() -> int:
@@ -23,7 +22,7 @@ def main() -> int:
     import tensorboard.program
 
     from tools import browser
-    from tools.notebooks import cell_with
+    from tools.notebooks import cell
 
     if not browser.path():
         print("This needs Chromium.")
@@ -31,7 +30,7 @@ def main() -> int:
     os.environ["COURSE_PROFILE"] = "cpu"
     names: dict = {"scratch": tempfile.TemporaryDirectory()}
     for text in CELLS:
-        exec(cell_with("09", text), names)
+        exec(cell("09", text), names)
     if "stand-in" in names["data"].source:
         print("This needs the real CIFAR-10: name its folder in COURSE_DATA.")
         return 1
