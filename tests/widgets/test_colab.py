@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+pytestmark = pytest.mark.slow
 # The widgets' part of requirements-colab.txt, and the oldest anywidget that we allow.
 OLD = re.findall(r"^(?:ipython|ipywidgets|traitlets)==.*$",
                  (ROOT / "requirements-colab.txt").read_text(), re.MULTILINE)

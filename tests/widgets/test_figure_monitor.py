@@ -56,6 +56,7 @@ def test_monitor_tells_why_a_run_stopped(standin):
     assert not monitor.running
 
 
+@pytest.mark.slow
 def test_helpers_can_be_imported_where_there_is_no_notebook():
     code = "import helpers; helpers.ConvExplorer().output; print(helpers.TrainingMonitor().status)"
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True,

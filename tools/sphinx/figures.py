@@ -51,7 +51,8 @@ def embedded(body: str, saved: dict) -> str:
     if not store["figures"]:
         return body
     data = json.dumps(store, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
-    return f'{body}<script type="application/json" id="course-figures">{data}</script><script>{_SCRIPT}</script>'
+    return (f'{body}<script type="application/json" id="course-figures">{data}</script>'
+            f"<script>{_SCRIPT}</script>")
 
 
 def _embed(app, pagename, templatename, context, doctree):
