@@ -114,10 +114,9 @@ class AllReduce(Figure):
         return [Transfer(rank, (rank + 1) % n, ((rank + shift) % n,)) for rank in range(n)]
 
     def state(self, step: int | None = None) -> Tensor:
-        """Return the numbers that the ranks hold after `step` steps, (processes, processes),
-        float32.
+        """Return the numbers that the ranks hold, (processes, processes), float32.
 
-        `step`: the figure's own, if left out.
+        `step`: after so many steps, the figure's own if left out.
         """
         held = own = self.values
         for number in self._until(step):

@@ -157,13 +157,7 @@ class AutogradGraph(Figure):
             node["value"] = tensor.flatten().tolist()
             node["grad"] = (torch.zeros_like(tensor) if tensor.grad is None
                             else tensor.grad).flatten().tolist()
-        for part in ("value", "grad"):
-            for node in nodes:
-                if not all(map(math.isfinite, node[part])):
-                    what = f"The gradient of {node['name']}" if part == "grad" else (
-                        f"{node['name']} = {node['label']}")
-                    raise BadValue(f"{what} is not a finite number there. The figure keeps its "
-                                   "last inputs.")
+        _check_finite(nodes)
         return {"nodes": nodes, "inputs": inputs, "replayable": recorder.replayable}
 
     @property
@@ -183,6 +177,15 @@ class AutogradGraph(Figure):
         return html_boxes(html_table(rows, "the graph of a computation", ("", "value", "gradient")),
                           note="Values are computed from the top down, gradients from the bottom "
                                "up.")
+
+
+def _check_finite(nodes: list[dict]) -> None:
+    """Refuse, in one sentence, values and gradients that are no finite numbers."""
+    for part, what in (("value", "{name} = {label}"), ("grad", "The gradient of {name}")):
+        for node in nodes:
+            if not all(map(math.isfinite, node[part])):
+                raise BadValue(f"{what.format(**node)} is not a finite number there. The figure "
+                               "keeps its last inputs.")
 
 
 def _listed(name: str, value: Any) -> float | list:

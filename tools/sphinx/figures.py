@@ -32,9 +32,7 @@ def figure_class(state: dict) -> type[widgets.Figure]:
 
 
 def embedded(body: str, saved: dict) -> str:
-    """Return the HTML `body` with its widget views replaced by figures, `saved` being the
-    notebook's widget state.
-    """
+    """Return the HTML `body` with figures in place of widget views, of the state `saved`."""
     store = {"css": "", "modules": {}, "figures": {}}
 
     def place(match):
