@@ -14,7 +14,6 @@ import gzip
 import http.server
 import json
 import re
-import shutil
 import statistics
 import sys
 import threading
@@ -24,9 +23,8 @@ from machine import measured_on
 from playwright.sync_api import TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, Python looks into benchmarks/ only
 RESULT = Path(__file__).with_suffix(".json")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 LINE = {"offline": False, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8,
         "latency": 40}
 FIGURES = re.compile(rb'<div class="course-figure".*?</p></div></div>|'
@@ -108,12 +106,13 @@ def main() -> None:
     parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    browser_path = next(filter(None, map(shutil.which,
-                                         ("chromium", "chromium-browser", "google-chrome"))), None)
+
+    from tools import browser
+
     pages = [p.relative_to(options.site).as_posix()
              for p in sorted(options.site.glob("book/*.html"))
              if b'id="course-figures"' in p.read_bytes()]
-    if browser_path is None or not pages:
+    if browser.path() is None or not pages:
         sys.exit("This benchmark needs Chromium, and the site: run make book first.")
     # a browser opens many connections at once
     http.server.ThreadingHTTPServer.request_queue_size = 64
@@ -122,12 +121,12 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     result = {}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        chromium = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
         # the browser's own start
-        visit(browser, f"http://127.0.0.1:{server.server_port}/{pages[0]}")
+        visit(chromium, f"http://127.0.0.1:{server.server_port}/{pages[0]}")
         for page in pages:
             address = f"http://127.0.0.1:{server.server_port}/{page}"
-            visits = [(visit(browser, address), visit(browser, address + "?bare"))
+            visits = [(visit(chromium, address), visit(chromium, address + "?bare"))
                       for _ in range(options.rounds)]
             with_figures, bare = zip(*visits, strict=True)
             extra = [a["kilobytes"] - b["kilobytes"] for a, b in visits]
@@ -141,7 +140,7 @@ def main() -> None:
                 "figures alive after first paint, ms": round(statistics.median(wait)),
                 "slowest, ms": round(max(wait))}
             print(page, result[Path(page).stem], flush=True)
-        browser.close()
+        chromium.close()
     record = {**measured_on(), "line": "10 Mbit/s, 40 ms", "rounds": options.rounds,
               "pages": result}
     RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

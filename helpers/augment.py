@@ -131,6 +131,7 @@ def _grey(images: Tensor) -> Tensor:
     """
     if images.shape[1] != 3:
         return images.mean(1, keepdim=True)
+    # of ITU-R BT.601, as everywhere; torchvision rounds its 0.299 like this
     weights = torch.tensor([0.2989, 0.587, 0.114], dtype=images.dtype, device=images.device)
     return (images * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 

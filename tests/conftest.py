@@ -11,13 +11,24 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from support import REAL_DATA, ROOT, browser_path
+from support import REAL_DATA, ROOT
 
 from helpers import load_cifar10
+from tools import browser
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would be what the tests start from
 # there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark by fixture what `make check` leaves out."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "site" in fixtures:
+            item.add_marker("site")
+        if {"chromium", "real_folder"} & {*fixtures}:
+            item.add_marker("slow")
 
 
 def pytest_collection_modifyitems(items):
@@ -82,10 +93,6 @@ def site(tmp_path_factory):
     return output / "_build" / "html"
 
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
 @pytest.fixture(scope="session")
 def server(site):
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -101,25 +108,27 @@ def server(site):
 
 @pytest.fixture(scope="session")
 def chromium():
-    path = browser_path()
-    if path is None:
+    if browser.path() is None:
         pytest.skip("no Chromium here: install the system's package `chromium` to run the browser "
                     "tests")
     from playwright.sync_api import sync_playwright
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+        started = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
+        yield started
+        started.close()
 
 
 @pytest.fixture
 def open_page(chromium, server):
-    """Open a page as `open_page(path, width=…, scheme=…)`; the browser's complaints fail the test."""
+    """Open a page: `open_page(path, width=…, scheme=…)`; the browser's complaints fail the test.
+
+    Other settings are those of a context of Playwright: has_touch, reduced_motion and so on.
+    """
     complaints, contexts = [], []
 
-    def start(path, width=1280, scheme="light"):
+    def start(path, width=1280, scheme="light", **settings):
         context = chromium.new_context(viewport={"width": width, "height": 900},
-                                       color_scheme=scheme)
+                                       color_scheme=scheme, **settings)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)

@@ -1,7 +1,6 @@
 """What tests of several rooms use."""
 
 import os
-import shutil
 from pathlib import Path
 
 from tools.notebooks import cell
@@ -16,9 +15,3 @@ def define(chapter: str, name: str, **names) -> dict:
     """Run the cell of a chapter whose id is `name`, and return the names it has defined."""
     exec(cell(chapter, name), names)
     return names
-
-
-def browser_path() -> str | None:
-    """Where the system's Chromium is, if it has one."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next(filter(None, map(shutil.which, names)), None)

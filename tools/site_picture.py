@@ -3,32 +3,32 @@
     .venv/bin/python tools/site_picture.py
 """
 
-import shutil
 import sys
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
 PAGE = ROOT / "_build" / "html" / "book" / "05_lenet_on_cifar10.html"
 
 
 def main() -> int:
     """Open chapter 5 in the system's Chromium and save what it shows."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not PAGE.exists() or not chromium:
+    from tools import browser
+
+    if not PAGE.exists() or not browser.path():
         print("This needs the built site (make book) and Chromium.")
         return 1
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium,
-                                             args=["--headless", "--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        chromium = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
+        page = chromium.new_page(viewport={"width": 1200, "height": 900})
         page.goto(PAGE.as_uri())
         page.locator("#something-to-wonder-about").scroll_into_view_if_needed()
         page.evaluate("document.querySelector('#something-to-wonder-about').scrollIntoView()")
         page.wait_for_timeout(1000)
         page.screenshot(path=ROOT / "book" / "figures" / "site.png")
-        browser.close()
+        chromium.close()
     return 0
 
 

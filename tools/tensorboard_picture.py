@@ -5,7 +5,6 @@ as the chapter says.
 """
 
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -14,10 +13,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-CELLS = ("set-up", "schedules-set-up", "warmup-cosine", "schedules",
-         "tensorboard")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+CELLS = ("set-up", "schedules-set-up", "warmup-cosine", "schedules", "tensorboard")
 
 
 def main() -> int:
@@ -25,10 +21,10 @@ def main() -> int:
     """
     import tensorboard.program
 
+    from tools import browser
     from tools.notebooks import cell
 
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
+    if not browser.path():
         print("This needs Chromium.")
         return 1
     os.environ["COURSE_PROFILE"] = "cpu"
@@ -42,8 +38,8 @@ def main() -> int:
     board.configure(logdir=str(names["logs"]), host="127.0.0.1", port=0)
     address = board.launch()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1600, "height": 660})
+        chromium = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
+        page = chromium.new_page(viewport={"width": 1600, "height": 660})
         page.goto(f"{address}#timeseries")
         page.wait_for_timeout(6000)
         page.get_by_role("button", name="Settings").click()  # closes them: three charts find room
@@ -51,7 +47,7 @@ def main() -> int:
         page.keyboard.press("Escape")  # closes the list of what fits
         page.wait_for_timeout(3000)
         page.screenshot(path=ROOT / "helpers" / "plots" / "tensorboard.png")
-        browser.close()
+        chromium.close()
     return 0
 
 

@@ -4,13 +4,14 @@ from .allreduce import ALGORITHMS, AllReduce
 from .augment import AugmentPlayground
 from .conv import PATTERNS, ConvExplorer
 from .field import STACKS, ReceptiveField
-from .figure import BadValue, Figure
+from .figure import Figure
 from .flow import DEPTHS, GradientFlow
 from .graph import AutogradGraph
 from .monitor import TrainingMonitor
 from .norm import BatchNormExplorer
 from .pool import PoolExplorer
 from .schedule import SCHEDULES, ScheduleExplorer
+from .traits import BadValue
 
 __all__ = [
     "ALGORITHMS",

@@ -1,25 +1,13 @@
-"""`AllReduce`: how the gradients of several processes are summed, one step of sending after the
-other.
-"""
+"""`AllReduce`: how the gradients of several processes are summed, step by step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import traitlets as t
 from torch import Tensor
 
-from .figure import (
-    BadValue,
-    Choice,
-    Count,
-    Figure,
-    Matrix,
-    Real,
-    html_boxes,
-    html_table,
-    module,
-    rows_of,
-)
+from .figure import Figure, html_boxes, html_table, module
+from .traits import BadValue, Choice, Count, Matrix, Real, one_of, rows_of, whole
 
 ALGORITHMS = ("ring", "to one and back", "everyone to everyone")
 """The ways to sum that the figure knows."""
@@ -29,8 +17,7 @@ _LOW, _HIGH = 2, 6            # processes that a grid holds and a reader can fol
 _SIZES = (2, 4, 8, 16)        # processes in the table of times
 _MOST = 100_000               # processes that a time is computed for
 _START = [[3, 1, 4, 2, 6, 1], [5, 2, -1, 6, 3, 4], [1, 7, 3, -2, 2, 5], [2, 4, 5, 8, 1, 0],
-          [4, 0, 2, 3, 7, 2],
-          [1, 3, 6, 2, 0, 9]]
+          [4, 0, 2, 3, 7, 2], [1, 3, 6, 2, 0, 9]]
 _LIMITS = {"processes": [_LOW, _HIGH], "megabytes": [0.1, 1000.0], "gigabits": [0.1, 1000.0],
            "latency": [0.1, 10_000.0], "start": _START}
 
@@ -44,8 +31,7 @@ class Transfer(NamedTuple):
 
 
 class AllReduce(Figure):
-    """An all-reduce of P = `processes` ranks, 2 to 6, stepped through: in the end each rank holds
-    `values.sum(0)`.
+    """An all-reduce of P = `processes` ranks, 2 to 6: in the end each holds `values.sum(0)`.
 
     `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one
     number here. `step`, from 0 to `steps`: how many steps are done. `algorithm`:
@@ -71,7 +57,7 @@ class AllReduce(Figure):
     gigabits = Real(10.0, *_LIMITS["gigabits"])
     latency = Real(20.0, *_LIMITS["latency"])
 
-    def __init__(self, processes: int | None = None, *, values=None, **settings):
+    def __init__(self, processes: int | None = None, *, values: Any = None, **settings: Any):
         if values is None:
             values = _first(4 if processes is None else processes)
         super().__init__(values=values, limits=_LIMITS, **settings)
@@ -80,17 +66,16 @@ class AllReduce(Figure):
                            "leave one of them out.")
 
     @t.validate("values", "algorithm", "step")
-    def _fits(self, proposal):
-        now = {name: getattr(self, name) for name in ("values", "algorithm", "step")}
-        now[proposal["trait"].name] = proposal["value"]
-        ranks, chunks = now["values"].shape
+    def _fits(self, proposal: Any) -> Any:
+        values, algorithm, step = self.proposed(proposal, "values", "algorithm", "step").values()
+        ranks, chunks = values.shape
         if ranks < _LOW or ranks != chunks:
             raise BadValue(f"values must have from {_LOW} to {_HIGH} rows, one for each rank, and "
                            f"as many columns, one for each chunk; this has {ranks} and {chunks}.")
-        last = _steps(now["algorithm"], ranks)
-        if now["step"] > last:
-            raise BadValue(f"There is no step {now['step']}: {now['algorithm']} takes {last} with "
-                           f"{ranks} processes. Set step and the others together, inside `with "
+        last = _steps(algorithm, ranks)
+        if step > last:
+            raise BadValue(f"There is no step {step}: {algorithm} takes {last} with {ranks} "
+                           "processes. Set step and the others together, inside `with "
                            "figure.hold_trait_notifications():`.")
         return proposal["value"]
 
@@ -115,10 +100,8 @@ class AllReduce(Figure):
         return _steps(self.algorithm, self.processes)
 
     def sent(self, step: int) -> list[Transfer]:
-        """Return what is sent in step 1, 2, … `steps`, all at the same time: (sender, receiver,
-        chunks) each.
-        """
-        step, n = _whole("step", step, 0, self.steps), self.processes
+        """Return what is sent in step 1, 2, … `steps`, all at the same time."""
+        step, n = whole("step", step, 0, self.steps), self.processes
         everything, forth = tuple(range(n)), step < n
         if step == 0:
             return []
@@ -131,14 +114,12 @@ class AllReduce(Figure):
         return [Transfer(rank, (rank + 1) % n, ((rank + shift) % n,)) for rank in range(n)]
 
     def state(self, step: int | None = None) -> Tensor:
-        """Return the numbers that the ranks hold after `step` steps, (processes, processes),
-        float32.
+        """Return the numbers that the ranks hold, (processes, processes), float32.
 
-        `step`: the figure's own, if left out.
+        `step`: after so many steps, the figure's own if left out.
         """
         held = own = self.values
-        for number in range(1, _whole("step", self.step if step is None else step, 0,
-                                      self.steps) + 1):
+        for number in self._until(step):
             before, held = own if self.algorithm == _ALL else held, held.clone()
             for sender, receiver, chunks in self.sent(number):
                 columns = list(chunks)
@@ -148,13 +129,17 @@ class AllReduce(Figure):
                     held[receiver, columns] = before[sender, columns]
         return held
 
+    def _until(self, step: int | None) -> range:
+        """The numbers of the steps up to `step`, or to the figure's own."""
+        return range(1, whole("step", self.step if step is None else step, 0, self.steps) + 1)
+
     def traffic(self, step: int | None = None) -> Tensor:
-        """Return how many numbers each rank has sent and received after `step` steps, (processes,
-        2), int64.
+        """Return how many numbers each rank has sent and received, (processes, 2), int64.
+
+        `step`: after so many steps, the figure's own if left out.
         """
         counts = torch.zeros(self.processes, 2, dtype=torch.int64)
-        for number in range(1, _whole("step", self.step if step is None else step, 0,
-                                      self.steps) + 1):
+        for number in self._until(step):
             for sender, receiver, chunks in self.sent(number):
                 counts[sender, 0] += len(chunks)
                 counts[receiver, 1] += len(chunks)
@@ -167,19 +152,15 @@ class AllReduce(Figure):
         sends and receives at the same time. `algorithm` and `processes` are the figure's own, if
         left out. Adding costs nothing here.
         """
-        algorithm = self.algorithm if algorithm is None else algorithm
-        if algorithm not in ALGORITHMS:
-            raise BadValue(f"algorithm must be one of {', '.join(ALGORITHMS)}, not {algorithm!r}.")
-        n = _whole("processes", self.processes if processes is None else processes, _LOW, _MOST)
+        algorithm = one_of("algorithm", algorithm or self.algorithm, ALGORITHMS)
+        n = whole("processes", self.processes if processes is None else processes, _LOW, _MOST)
         steps = _steps(algorithm, n)
         # that go through the busiest link, one after the other
         vectors = steps / n if algorithm == _RING else steps
         return steps * self.latency * 1e-6 + vectors * self.megabytes * 8e-3 / self.gigabits
 
     def to_html(self) -> str:
-        """Return the numbers at the start and after the step (the last one, if none is done), and
-        the times.
-        """
+        """Return the numbers at the start and after the step, or the last one, and the times."""
         n, step = self.processes, self.step or self.steps
         head = ("", *(f"chunk {chunk}" for chunk in range(n)))
         grids = (html_table([[f"rank {rank}", *row] for rank, row in enumerate(rows_of(held))],
@@ -187,21 +168,20 @@ class AllReduce(Figure):
                  for title, held in (("gradients at the start", self.values),
                                      (f"{self.algorithm}, after step {step} of {self.steps}",
                                       self.state(step))))
-        times = html_table([[size, *(_written(self.seconds(name, size)) for name in ALGORITHMS)]
+        times = html_table([[size, *(written(self.seconds(name, size)) for name in ALGORITHMS)]
                             for size in _SIZES],
                            "time of one all-reduce", ("processes", *ALGORITHMS))
         most = self.traffic(self.steps).max(dim=0).values.tolist()
         return html_boxes(*grids, times, note=(
             f"No rank sends more than {most[0]} numbers or receives more than {most[1]}. The times "
             f"are for a vector of {self.megabytes:g} MB, links of {self.gigabits:g} Gbit/s and a "
-            f"latency of {self.latency:g} µs a step. With JavaScript, these tables are a figure to "
-            "step through."))
+            f"latency of {self.latency:g} µs a step."))
 
 
 def _first(count: int) -> list[list[float]]:
     """Return the numbers that a figure of `count` ranks starts with."""
-    count = _whole("processes", count, _LOW, _HIGH)
-    return [row[:count] for row in _START[:count]]
+    count = whole("processes", count, _LOW, _HIGH)
+    return [[float(one) for one in row[:count]] for row in _START[:count]]
 
 
 def _steps(algorithm: str, processes: int) -> int:
@@ -209,14 +189,7 @@ def _steps(algorithm: str, processes: int) -> int:
     return (1 if algorithm == _ALL else 2) * (processes - 1)
 
 
-def _whole(name: str, value, low: int, high: int) -> int:
-    """Return a whole number from `low` to `high`, or refuse it in one sentence."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadValue(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
-    return value
-
-
-def _written(seconds: float) -> str:
-    """A time with its unit, in three digits."""
+def written(seconds: float) -> str:
+    """Return a time with its unit, in three digits."""
     unit, size = ("µs", 1e6) if seconds < 1e-3 else ("ms", 1e3) if seconds < 1 else ("s", 1)
     return f"{float(f'{seconds * size:.3g}'):g} {unit}"

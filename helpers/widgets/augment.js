@@ -44,7 +44,7 @@ export function resizedCrop({ height, width, planes }, top, left, high, wide) {
 
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
-/** The grey of each pixel, as bright as torchvision finds red, green and blue. */
+/** The grey of each pixel: the weights of ITU-R BT.601, of which torchvision rounds 0.299 to 0.2989. */
 function greys({ planes: [r, g, b] }) {
   return r.map((_, i) => 0.2989 * r[i] + 0.587 * g[i] + 0.114 * b[i]);
 }
@@ -98,8 +98,8 @@ const DRAWS = 8, EACH = 14, RATIO = Math.log(4 / 3), FACTORS = ["brightness", "c
 
 /** What happens to the image in a draw, null for what does not happen at all; the same as `parameters` in augment.py. */
 export function parameters(state, draw) {
-  const { image: { height, width }, pool, padding, draws } = state, start = (draws * DRAWS + draw) * EACH;
-  const u = Array.from({ length: EACH }, (_, i) => pool[(start + i) % pool.length]);
+  const { image: { height, width }, noise, padding, draws } = state, start = (draws * DRAWS + draw) * EACH;
+  const u = Array.from({ length: EACH }, (_, i) => noise[(start + i) % noise.length]);
   let window = null;
   if (state.window < 1) {
     const area = height * width * (state.window + (1 - state.window) * u[0]), ratio = Math.exp(RATIO * (2 * u[1] - 1));
@@ -107,10 +107,7 @@ export function parameters(state, draw) {
     window = [Math.floor(u[2] * (height - h + 1)), Math.floor(u[3] * (width - w + 1)), h, w];
   }
   const moved = (number) => padding - Math.floor(number * (2 * padding + 1));
-  const factors = FACTORS.map((name, i) => {
-    const s = state[name], low = Math.max(0, 1 - s);
-    return [name, s ? low + (1 + s - low) * u[8 + i] : null];
-  });
+  const factors = FACTORS.map((name, i) => [name, state[name] ? 1 + state[name] * (2 * u[8 + i] - 1) : null]);
   return { window, down: moved(u[4]), right: moved(u[5]), flip: state.flip && u[6] < 0.5, vertical_flip: state.vertical_flip && u[7] < 0.5,
     ...Object.fromEntries(factors), hue: state.hue ? state.hue * (2 * u[11] - 1) : null,
     hole: state.cutout ? [Math.floor(u[12] * height), Math.floor(u[13] * width)] : null };
@@ -169,7 +166,7 @@ function paintOn(canvas, { height, width, planes }, label) {
 
 const canvas = () => make("canvas", { role: "img", class: "ctr-canvas" });
 const SETTINGS = ["flip", "vertical_flip", "padding", "padding_mode", "window", "brightness", "contrast", "saturation", "hue", "cutout", "cutout_fill", "share"];
-const NAMES = [...SETTINGS, "image", "other", "draws", "pool", "limits"];
+const NAMES = [...SETTINGS, "image", "other", "draws", "noise", "limits"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Random draws of an image", NAMES, augmentProblem, draw);

@@ -1,7 +1,7 @@
-"""`AugmentPlayground`: one image, and eight random draws of it, as a training loop would see them.
-"""
+"""`AugmentPlayground`: one image, and eight random draws of it, as a training loop sees them."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,23 +9,24 @@ import traitlets as t
 from torch import Tensor
 
 from ..data.photos import load_photo
-from .figure import BadValue, Choice, Count, Figure, Real, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_table, module
 from .picture import HIGH, LOW, Picture, to_picture
+from .traits import BadValue, Choice, Count, Real, whole
 
 # draws shown, random numbers for each; a prime, so that draws come again late
-_DRAWS, _EACH, _POOL = 8, 14, 509
+_DRAWS, _EACH, _NOISE = 8, 14, 509
 # pixels of the two photographs: each costs a reader some kilobytes
 _PHOTO = 40
 _LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0,
-           "hue": 0.5,
-           "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
+           "hue": 0.5, "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
+_FACTORS = ("brightness", "contrast", "saturation")
 _RATIO = math.log(4 / 3)            # a window is from 3 : 4 to 4 : 3, as in RandomResizedCrop
 
 
-def _pool() -> list[float]:
+def _noise() -> list[float]:
     """Uniform numbers from 0 to 1, 1 excluded, the same for everyone."""
-    return (torch.randint(1000, (_POOL,),
-                          generator=torch.Generator().manual_seed(0)).double() / 1000).tolist()
+    numbers = torch.randint(1000, (_NOISE,), generator=torch.Generator().manual_seed(0))
+    return (numbers.double() / 1000).tolist()
 
 
 def _square(name: str, size: int) -> Tensor:
@@ -64,9 +65,9 @@ class AugmentPlayground(Figure):
     cutout_fill = Choice("zeros", "mean")
     share = Real(1.0, 0.0, _LIMITS["share"])
     draws = Count(0, 0, _LIMITS["draws"])
-    pool = t.List(_pool(), read_only=True).tag(sync=True)
+    noise = t.List(_noise(), read_only=True).tag(sync=True, constant=True)
 
-    def __init__(self, image=None, other=None, **settings):
+    def __init__(self, image: Any = None, other: Any = None, **settings: Any):
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
         if other is None:
             side = image.shape[1:]
@@ -76,19 +77,13 @@ class AugmentPlayground(Figure):
             other = (other * 31).round() / 31
         super().__init__(image=image, other=other, limits=_LIMITS, **settings)
 
-    @classmethod
-    def is_own(cls, name: str) -> bool:
-        """The pool is a constant."""
-        return super().is_own(name) and name != "pool"
-
     @t.validate("image", "other")
-    def _same_size(self, proposal):
-        sizes = {name: tuple(getattr(self, name).shape[1:]) for name in ("image", "other")}
-        sizes[proposal["trait"].name] = tuple(proposal["value"].shape[1:])
-        if sizes["image"] != sizes["other"]:
-            raise BadValue(f"image is {sizes['image'][0]} × {sizes['image'][1]} and other "
-                           f"{sizes['other'][0]} × {sizes['other'][1]} pixels: to mix them they "
-                           "must have one size, so set both inside `with "
+    def _same_size(self, proposal: Any) -> Any:
+        pictures = self.proposed(proposal, "image", "other").values()
+        image, other = (" × ".join(map(str, one.shape[1:])) for one in pictures)
+        if image != other:
+            raise BadValue(f"image is {image} and other {other} pixels: to mix them they must have "
+                           "one size, so set both inside `with "
                            "figure.hold_trait_notifications():`.")
         return proposal["value"]
 
@@ -97,12 +92,9 @@ class AugmentPlayground(Figure):
         self.draws += 1
 
     def parameters(self, draw: int) -> dict:
-        """Return what happens to the image in a draw, 0 to 7; None for what does not happen at all.
-        """
-        if isinstance(draw, bool) or not isinstance(draw, int) or not 0 <= draw < _DRAWS:
-            raise BadValue(f"draw must be a whole number from 0 to {_DRAWS - 1}, not {draw!r}.")
-        start = (self.draws * _DRAWS + draw) * _EACH
-        u = [self.pool[(start + i) % _POOL] for i in range(_EACH)]
+        """Return what happens to the image in a draw, 0 to 7; None for what does not happen."""
+        start = (self.draws * _DRAWS + whole("draw", draw, 0, _DRAWS - 1)) * _EACH
+        u = [self.noise[(start + i) % _NOISE] for i in range(_EACH)]
         high, wide = self.image.shape[1:]
         window = None
         if self.window < 1:
@@ -112,10 +104,9 @@ class AugmentPlayground(Figure):
                     for n, a in ((high, area / ratio), (wide, area * ratio)))
             window = [math.floor(u[2] * (high - h + 1)), math.floor(u[3] * (wide - w + 1)), h, w]
         steps = 2 * self.padding + 1
-        factors = {name: max(0, 1 - s) + (1 + s - max(0, 1 - s)) * u[i] if s else None
-                   for i, name in
-                   enumerate(("brightness", "contrast", "saturation"), 8)
-                   for s in [getattr(self, name)]}
+        factors = {name: 1 + s * (2 * number - 1) if s else None for name, s, number in
+                   zip(_FACTORS, (self.brightness, self.contrast, self.saturation), u[8:11],
+                       strict=True)}
         return {"window": window, "down": self.padding - math.floor(u[4] * steps),
                 "right": self.padding - math.floor(u[5] * steps), "flip": self.flip and u[6] < 0.5,
                 "vertical_flip": self.vertical_flip and u[7] < 0.5, **factors,
@@ -144,14 +135,14 @@ class AugmentPlayground(Figure):
             x = T.crop(x, self.padding - found["down"], self.padding - found["right"], high, wide)
         x = T.horizontal_flip(x) if found["flip"] else x
         x = T.vertical_flip(x) if found["vertical_flip"] else x
-        for name in ("brightness", "contrast", "saturation", "hue"):
+        for name in (*_FACTORS, "hue"):
             x = getattr(T, f"adjust_{name}")(x, found[name]) if found[name] is not None else x
         if found["hole"]:
             top, left = (centre - self.cutout // 2 for centre in found["hole"])
             fill = self.image.mean(dim=(1, 2))[:, None, None] if self.cutout_fill == "mean" else 0.0
             x = x.clone()
-            x[:, max(top, 0):max(top + self.cutout, 0),
-              max(left, 0):max(left + self.cutout, 0)] = fill
+            bottom, right = (max(0, start + self.cutout) for start in (top, left))
+            x[:, max(top, 0):bottom, max(left, 0):right] = fill
         return self.share * x + (1 - self.share) * self.other if self.share < 1 else x
 
     def to_html(self) -> str:
@@ -160,13 +151,12 @@ class AugmentPlayground(Figure):
         high, wide = self.image.shape[1:]
         title = f"eight random draws of an image of {high} × {wide}"
         return html_boxes(html_table(rows, title, ("draw", "what is done")),
-                          note="With JavaScript, this table is a figure that shows the eight "
-                               "images.")
+                          note="The figure itself shows the eight images.")
 
 
 def _told(draw: int, found: dict, share: float) -> str:
     """What happens to the image in a draw, in words; the same as `words` in augment.js."""
-    def digits(value):
+    def digits(value: float) -> str:
         return f"{math.floor(abs(value) * 100 + 0.5) / 100:.2f}"
 
     said = []
@@ -177,8 +167,7 @@ def _told(draw: int, found: dict, share: float) -> str:
     said += [f"moved {' and '.join(moves)}"] if moves else []
     said += ["flipped left to right"] if found["flip"] else []
     said += ["flipped top to bottom"] if found["vertical_flip"] else []
-    said += [f"{name} {digits(found[name])}" for name in ("brightness", "contrast", "saturation")
-             if found[name] is not None]
+    said += [f"{name} {digits(found[name])}" for name in _FACTORS if found[name] is not None]
     if found["hue"] is not None:
         said.append(f"hue {'−' if found['hue'] < 0 else '+'}{digits(found['hue'])}")
     if found["hole"]:

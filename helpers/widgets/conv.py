@@ -1,18 +1,20 @@
-"""`ConvExplorer`: a convolution with a small input and kernel, stepped through one output at a
-time.
-"""
+"""`ConvExplorer`: a convolution with a small input and kernel, one output after the other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
 from ..convolution import KERNELS, conv_out_size
-from .figure import BadValue, Count, Figure, Matrix, html_boxes, html_table, module, named
+from .figure import Figure, html_boxes, html_table, module
+from .traits import BadValue, Count, Matrix, named
 
-_INPUT, _KERNEL, _STRIDE, _PADDING, _DILATION = 16, 7, 4, 4, 4
+_LIMITS = {"input": 16, "kernel": 7, "stride": 4, "padding": 4, "dilation": 4}
 
 
-def _pattern(rule) -> list[list[float]]:
+def _pattern(rule: Callable[[int, int], Any]) -> list[list[float]]:
     return [[float(rule(row, column)) for column in range(8)] for row in range(8)]
 
 
@@ -38,36 +40,25 @@ class ConvExplorer(Figure):
     """
 
     _esm = module("conv")
-    input = Matrix(PATTERNS["edge"], _INPUT)
-    kernel = Matrix(KERNELS["sobel"], _KERNEL)
-    stride = Count(1, 1, _STRIDE)
-    padding = Count(0, 0, _PADDING)
-    dilation = Count(1, 1, _DILATION)
-    kernels = t.Dict(KERNELS, read_only=True).tag(sync=True)
-    patterns = t.Dict(PATTERNS, read_only=True).tag(sync=True)
+    input = Matrix(PATTERNS["edge"], _LIMITS["input"])
+    kernel = Matrix(KERNELS["sobel"], _LIMITS["kernel"])
+    stride = Count(1, 1, _LIMITS["stride"])
+    padding = Count(0, 0, _LIMITS["padding"])
+    dilation = Count(1, 1, _LIMITS["dilation"])
+    kernels = t.Dict(KERNELS, read_only=True).tag(sync=True, constant=True)
+    patterns = t.Dict(PATTERNS, read_only=True).tag(sync=True, constant=True)
 
-    def __init__(self, input="edge", kernel="sobel", **settings):
-        limits = {"input": _INPUT, "kernel": _KERNEL, "stride": _STRIDE, "padding": _PADDING,
-                  "dilation": _DILATION}
+    def __init__(self, input: str | Sequence[Any] | Tensor = "edge",
+                 kernel: str | Sequence[Any] | Tensor = "sobel", **settings: Any):
         super().__init__(input=named(PATTERNS, input, "input"),
-                         kernel=named(KERNELS, kernel, "kernel"), limits=limits,
-                         **settings)
+                         kernel=named(KERNELS, kernel, "kernel"), limits=_LIMITS, **settings)
 
-    @classmethod
-    def is_own(cls, name: str) -> bool:
-        """The menus are constants."""
-        return super().is_own(name) and name not in ("kernels", "patterns")
-
-    @t.validate("input", "kernel", "stride", "padding", "dilation")
-    def _fits(self, proposal):
-        now = {name: getattr(self, name)
-               for name in ("input", "kernel", "stride", "padding", "dilation")}
-        now[proposal["trait"].name] = proposal["value"]
-        for axis in (0, 1):
+    @t.validate(*_LIMITS)
+    def _fits(self, proposal: Any) -> Any:
+        image, kernel, *settings = self.proposed(proposal, *_LIMITS).values()
+        for sizes in zip(image.shape, kernel.shape, strict=True):
             try:
-                conv_out_size(now["input"].shape[axis], now["kernel"].shape[axis], now["stride"],
-                              now["padding"],
-                              now["dilation"])
+                conv_out_size(*sizes, *settings)
             except ValueError as problem:
                 raise BadValue(f"{problem} The figure keeps its last setting.") from None
         return proposal["value"]
@@ -76,8 +67,7 @@ class ConvExplorer(Figure):
     def output(self) -> Tensor:
         """The output, (rows, columns), computed by PyTorch."""
         return F.conv2d(self.input[None, None], self.kernel[None, None], stride=self.stride,
-                        padding=self.padding,
-                        dilation=self.dilation)[0, 0]
+                        padding=self.padding, dilation=self.dilation)[0, 0]
 
     def to_html(self) -> str:
         """Return input, kernel and output as tables."""
@@ -85,5 +75,4 @@ class ConvExplorer(Figure):
                   for name, matrix in (("input", self.input), ("kernel", self.kernel),
                                        ("output", self.output)))
         return html_boxes(*tables, note=f"A convolution with stride {self.stride}, padding "
-                                        f"{self.padding}, dilation {self.dilation}. With "
-                                        "JavaScript, this table is a figure to play with.")
+                                        f"{self.padding}, dilation {self.dilation}.")

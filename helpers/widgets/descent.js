@@ -3,7 +3,7 @@
 export const SCHEDULES = ["constant", "StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "warm-up + cosine",
   "ReduceLROnPlateau"];
 export const STEPS = 25, WEIGHTS = 32, START = 10;  // steps an epoch, weights, and where all of them start
-const PRIME = 2 ** 31 - 1, MULTIPLIER = 48271, START_FACTOR = 0.1;
+const START_FACTOR = 0.1;
 
 /** The settings that not all schedules have: name on the page, step of the slider, schedules. */
 export const SETTINGS = {
@@ -13,27 +13,17 @@ export const SETTINGS = {
   patience: ["patience", 1, "ReduceLROnPlateau"],
 };
 
-/** The first `count` numbers of noise, as schedule.py draws them: products below 2 ** 53 are exact. */
-export function noise(count) {
-  let state = 1;
-  return Float64Array.from({ length: count }, () => {
-    let total = 0;
-    for (let k = 0; k < 3; k++) { state = MULTIPLIER * state % PRIME; total += state; }
-    return 4 * (total / PRIME - 1.5);
-  });
-}
+/** The noise of all gradients, one after the other: the same as in schedule.py. */
+export const NOISE = Float64Array.from({ length: 60 * STEPS * WEIGHTS }, (_, k) => Math.sqrt(8) * Math.sin(k * k * k));
 
-let drawn = new Float64Array();  // kept, since all descents have the same
-
-/** A descent: a function that takes the rate of the next epoch, of `epochs`, and returns the epoch's mean loss. */
-export function descent(epochs) {
-  if (drawn.length < epochs * STEPS * WEIGHTS) drawn = noise(epochs * STEPS * WEIGHTS);
+/** A descent: a function that takes the rate of the next epoch and returns the epoch's mean loss. */
+export function descent() {
   const weights = new Float64Array(WEIGHTS).fill(START);
   let at = 0;
   return (rate) => {
     let total = 0;
     for (let step = 0; step < STEPS; step++) for (let i = 0; i < WEIGHTS; i++) {
-      weights[i] -= rate * (weights[i] + drawn[at++]);
+      weights[i] -= rate * (weights[i] + NOISE[at++]);
       total += weights[i] * weights[i];
     }
     return total / (2 * STEPS * WEIGHTS);
@@ -72,7 +62,7 @@ export function plateau({ lr, factor, patience }) {
 
 /** Rates and mean losses of all epochs: {rates, losses}. */
 export function trained(state, schedule = state.schedule) {
-  const epoch = descent(state.epochs), rates = [], losses = [], next = plateau(state);
+  const epoch = descent(), rates = [], losses = [], next = plateau(state);
   for (let e = 0, told = state.lr; e < state.epochs; e++) {
     rates.push(schedule === "ReduceLROnPlateau" ? told : RULES[schedule](state, e));
     losses.push(epoch(rates[e]));
@@ -100,7 +90,7 @@ export function code(state) {
     CosineAnnealingLR: annealing(epochs),
     OneCycleLR: call("OneCycleLR",
       `max_lr=${lr}, total_steps=${epochs},\n    pct_start=${share}, cycle_momentum=False`),
-    "warm-up + cosine": call("SequentialLR", ["[",
+    "warm-up + cosine": call("SequentialLR", ["schedulers=[",
       `    ${call("LinearLR", `start_factor=${START_FACTOR}, total_iters=${warmup}`)},`,
       `    ${annealing(epochs - warmup)},`, `], milestones=[${warmup}]`].join("\n")),
     ReduceLROnPlateau: call("ReduceLROnPlateau", `factor=${factor}, patience=${state.patience}`),

@@ -1,11 +1,13 @@
 """`ReceptiveField`: a stack of layers seen from the side, and what one of its outputs reads."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import traitlets as t
 
-from ..convolution import conv_out_size, receptive_field
-from .figure import BadValue, Count, Figure, html_boxes, html_table, module, named
+from ..convolution import Field, conv_out_size, receptive_field
+from .figure import Figure, html_boxes, html_table, module
+from .traits import BadValue, Count, named, whole
 
 _LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
 STACKS: dict[str, list[list[int]]] = {
@@ -22,26 +24,26 @@ STACKS: dict[str, list[list[int]]] = {
 class Layers(t.TraitType):
     """A list of layers, each [kernel, stride, padding, dilation]; what is left out is 1, 0, 1."""
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> list[list[int]]:
         """Return the list with every number in it, or say in one sentence what is wrong."""
-        if isinstance(value, str) or not isinstance(value, Sequence) or not 1 <= len(
-            value) <= _LIMITS["layers"]:
+        if not _has_length(value, _LIMITS["layers"]):
             raise BadValue(f"layers must be a list of 1 to {_LIMITS['layers']} layers, such as "
                            "[(5,), (2, 2)].")
-        return [self._layer(number, one) for number, one in enumerate(value, 1)]
+        return [_layer(number, one) for number, one in enumerate(value, 1)]
 
-    def _layer(self, number, layer) -> list[int]:
-        if isinstance(layer, str) or not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
-            raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not "
-                           f"{layer!r}.")
-        full = [*layer, *(1, 0, 1)[len(layer) - 1:]]
-        for name, entry in zip(("kernel", "stride", "padding", "dilation"), full, strict=True):
-            low = 0 if name == "padding" else 1
-            if isinstance(entry, bool) or not isinstance(entry, int) or not low <= entry <= _LIMITS[
-                name]:
-                raise BadValue(f"The {name} of layer {number} must be a whole number from {low} to "
-                               f"{_LIMITS[name]}, not {entry!r}.")
-        return full
+
+def _has_length(value: Any, most: int) -> bool:
+    """Whether this is a list or the like, of at least one and at most `most` entries."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and 1 <= len(value) <= most
+
+
+def _layer(number: int, layer: Any) -> list[int]:
+    if not _has_length(layer, 4):
+        raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not "
+                       f"{layer!r}.")
+    full = [*layer, *(1, 0, 1)[len(layer) - 1:]]
+    return [whole(f"The {name} of layer {number}", entry, int(name != "padding"), _LIMITS[name])
+            for name, entry in zip(("kernel", "stride", "padding", "dilation"), full, strict=True)]
 
 
 class ReceptiveField(Figure):
@@ -57,39 +59,31 @@ class ReceptiveField(Figure):
     size = Count(32, 1, _LIMITS["size"])
     layer = Count(0, 0, _LIMITS["layers"])
     index = Count(0, 0, _LIMITS["size"] + 100)
-    presets = t.Dict(STACKS, read_only=True).tag(sync=True)
+    presets = t.Dict(STACKS, read_only=True).tag(sync=True, constant=True)
 
-    def __init__(self, layers="LeNet", size: int = 32, *, layer: int | None = None,
-                 index: int | None = None):
+    def __init__(self, layers: str | Sequence[Sequence[int]] = "LeNet", size: int = 32, *,
+                 layer: int | None = None, index: int | None = None):
         layers = Layers().validate(None, named(STACKS, layers, "stack"))
         layer = len(layers) if layer is None else layer
         if index is None and 0 <= layer <= len(layers):
             index = (_sizes(layers, size)[layer] - 1) // 2
         super().__init__(layers=layers, size=size, layer=layer, index=index or 0, limits=_LIMITS)
 
-    @classmethod
-    def is_own(cls, name: str) -> bool:
-        """The menu is a constant."""
-        return super().is_own(name) and name != "presets"
-
     @t.validate("layers", "size", "layer", "index")
-    def _fits(self, proposal):
-        now = {name: getattr(self, name) for name in ("layers", "size", "layer", "index")}
-        now[proposal["trait"].name] = proposal["value"]
-        sizes = _sizes(now["layers"], now["size"])
-        if now["layer"] > len(now["layers"]) or now["index"] >= sizes[now["layer"]]:
-            count = sizes[min(now["layer"], len(now["layers"]))]
-            raise BadValue(f"There is no output {now['index']} in layer {now['layer']}: there are "
-                           f"{len(now['layers'])} layers, and {count} outputs in this one. Set "
-                           "layers, layer and index together, inside `with "
-                           "figure.hold_trait_notifications():`.")
+    def _fits(self, proposal: Any) -> Any:
+        layers, size, layer, index = self.proposed(
+            proposal, "layers", "size", "layer", "index").values()
+        sizes = _sizes(layers, size)
+        if layer > len(layers) or index >= sizes[layer]:
+            count = sizes[min(layer, len(layers))]
+            raise BadValue(f"There is no output {index} in layer {layer}: there are {len(layers)} "
+                           f"layers, and {count} outputs in this one. Set layers, layer and index "
+                           "together, inside `with figure.hold_trait_notifications():`.")
         return proposal["value"]
 
     @property
-    def field(self):
-        """Size, jump and start of the receptive field of an output of `layer`: see
-        `helpers.receptive_field`.
-        """
+    def field(self) -> Field:
+        """The receptive field of an output of `layer`: see `helpers.receptive_field`."""
         return receptive_field(self.layers[:self.layer])
 
     def to_html(self) -> str:
@@ -102,8 +96,7 @@ class ReceptiveField(Figure):
         return html_boxes(
             html_table(rows, f"a stack of layers on {self.size} pixels", head),
             note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to "
-                 f"{first + self.field.size - 1}. With JavaScript, this table is a figure to play "
-                 "with.")
+                 f"{first + self.field.size - 1}.")
 
 
 def _sizes(layers: Sequence[Sequence[int]], size: int) -> list[int]:

@@ -1,34 +1,12 @@
 // The gradient's size at each layer of a network, plain and residual: measured in Python, selected and drawn here.
 import { checkbox, frame, hint, make, menu, slider } from "./common.js";
+import { counted, curve, logarithmic, plot, pointed, sample } from "./chart.js";
 
 const KINDS = ["plain", "residual"];
 const CHOICES = { norm: ["none", "batch norm"], weights: ["default", "He"], kind: ["both", ...KINDS] };
-const LEAST = 4;  // decades: a factor of 2 shall not look like a cliff
-
 /** What was measured for this setting: {plain: {norms, loss}, residual: {norms, loss}}; null stands for no finite number. */
 export function chosen({ frames, weights, norm, depth }) {
   return frames[`${weights}, ${norm}, ${depth}`];
-}
-
-/** A logarithmic axis for `values`: from 10 ** low to 10 ** high, and the exponents that are marked, at most seven. */
-export function axis(values) {
-  const found = values.filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
-  let low = found.length ? Math.floor(Math.min(...found)) : -LEAST, high = found.length ? Math.ceil(Math.max(...found)) : 0;
-  while (high - low < LEAST) if ((high - low) % 2) low -= 1; else high += 1;
-  const step = [1, 2, 5, 10, 20, 50, 100, 200].find((one) => (high - low) / one <= 6), marks = [];
-  for (let mark = Math.ceil(low / step) * step; mark <= high; mark += step) marks.push(mark);
-  return { low, high, marks };
-}
-
-/** How high `value` stands on the axis, from 0 to 1: zero at the foot, and what is no finite number at the top. */
-export function place(value, { low, high }) {
-  if (!Number.isFinite(value)) return 1;
-  return value > 0 ? Math.min(1, Math.max(0, (Math.log10(value) - low) / (high - low))) : 0;
-}
-
-/** 10 to the power of `exponent`, as it is written. */
-export function power(exponent) {
-  return `10${String(exponent).replace(/./g, (one) => (one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]))}`;
 }
 
 /** A number with three digits, in words where there is none. */
@@ -43,13 +21,6 @@ export function amount(value) {
 export function ratio(norms) {
   const first = norms[0], last = norms[norms.length - 1];
   return first !== null && last > 0 ? first / last : null;
-}
-
-/** The layers that an axis of `count` layers names: steps of 1, 2, 5, 10 … and the first one. */
-export function layerMarks(count) {
-  const step = [1, 2, 5, 10, 20].find((one) => count / one <= 8) || 50, marks = step > 1 ? [1] : [];
-  for (let layer = step; layer <= count; layer += step) marks.push(layer);
-  return marks;
 }
 
 /** The layer whose place is nearest to `share`, from 0 (the first one) to 1 (the last one). */
@@ -73,33 +44,25 @@ function mark(kind, x, y, size, hollow = false) {
     : make("circle", { cx: x, cy: y, r: size, class: style });
 }
 
-const LEFT = 52, RIGHT = 12, INSET = 9;  // the edges of the chart, and how far its rules reach beyond the curves
+const EDGES = { left: 52, right: 12, top: 28, foot: 36, inset: 9 };  // rules reach beyond the curves
 
-/** The chart as SVG: the norms by layer, and a line at the layer that is read out. */
+/** The norms by layer, and a line at the layer that is read out. */
 function chart(wide, found, kinds, layer) {
-  const tall = 270, top = 28, bottom = 36, count = found.plain.norms.length;
-  const lines = axis(KINDS.flatMap((kind) => found[kind].norms));  // of both, so that hiding one moves nothing
-  const x = (one) => LEFT + (wide - LEFT - RIGHT) * (one - 1) / (count - 1);
-  const y = (value) => tall - bottom - (tall - top - bottom) * place(value, lines);
-  const parts = [make("text", { x: 4, y: 14, class: "ctr-line-0" }, "size of the gradient (L2 norm)")];
-  for (const one of lines.marks) {
-    parts.push(make("line", { x1: LEFT - INSET, x2: wide - RIGHT + INSET, y1: y(10 ** one), y2: y(10 ** one), class: "ctr-rule" }),
-      make("text", { x: LEFT - INSET - 4, y: y(10 ** one) + 4, "text-anchor": "end" }, power(one)));
-  }
-  for (const one of layerMarks(count)) parts.push(make("text", { x: x(one), y: tall - 19, "text-anchor": "middle" }, String(one)));
-  parts.push(make("text", { x: (LEFT + wide - RIGHT) / 2, y: tall - 4, "text-anchor": "middle" }, "layer"),
-    make("line", { x1: LEFT - INSET, x2: wide - RIGHT + INSET, y1: tall - bottom, y2: tall - bottom, class: "ctr-axis" }),
-    make("line", { x1: x(layer), x2: x(layer), y1: top, y2: tall - bottom, class: "ctr-cursor" }));
-  const gap = (wide - LEFT - RIGHT) / (count - 1), every = Math.ceil(9 / gap);
-  for (const kind of kinds) {
-    const { norms } = found[kind], points = norms.map((value, i) => [x(i + 1), y(value)]);
-    parts.push(make("path", { class: `ctr-curve ctr-${kind}`, d: points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("") }));
-    norms.forEach((value, i) => {
-      if (i % every === 0 || i === count - 1 || i === layer - 1) parts.push(mark(kind, ...points[i], i === layer - 1 ? 5.5 : 3.2, !(value > 0)));
-    });
-  }
-  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-    "aria-label": `Size of the gradient at each of ${count} layers, ${kinds.join(" and ")}, on a logarithmic axis; the numbers are in the lines below` }, ...parts);
+  const count = found.plain.norms.length, share = (one) => (one - 1) / (count - 1);
+  const { x, y, draw } = plot({ ...EDGES, wide, tall: 270 }), every = Math.ceil(9 / (x(share(2)) - x(0)));
+  // of both kinds, so that hiding one moves nothing; of 4 decades: a factor of 2 shall not look like a cliff
+  const { marks, place } = logarithmic(KINDS.flatMap((kind) => found[kind].norms), 4, true);
+  const parts = kinds.flatMap((kind) => {
+    const { norms } = found[kind], points = norms.map((value, i) => [x(share(i + 1)), y(place(value))]);
+    const shown = norms.map((_, i) => i).filter((i) => i % every === 0 || i === count - 1 || i === layer - 1);
+    return [curve(kind, points),
+      ...shown.map((i) => mark(kind, ...points[i], i === layer - 1 ? 5.5 : 3.2, !(norms[i] > 0)))];
+  });
+  const spoken = `Size of the gradient at each of ${count} layers, ${kinds.join(" and ")}, on a logarithmic axis; `
+    + "the numbers are in the lines below";
+  return draw(spoken, { title: "size of the gradient (L2 norm)", unit: "layer", cursor: share(layer),
+    up: marks.map(([value, text]) => [place(value), text]),
+    across: counted(count, 8).map((one) => [share(one), one]) }, ...parts);
 }
 
 const NAMES = ["depth", "norm", "weights", "kind", "frames", "limits"];
@@ -115,24 +78,18 @@ export function render(context) {
   const depth = slider("depth", 0, depths.length - 1, (index) => figure.change({ depth: depths[index] }));
   const layers = slider("layer", 1, 2, look);
   layers.element.classList.add("ctr-wide");
-  const picture = make("div", { class: "ctr-flow", pointerdown: follow, pointermove: follow });
+  const picture = pointed(EDGES, (share) => {
+    const layer = nearest(share, figure.state().depth);
+    if (layer !== looked) look(layer);
+  });
   const key = make("div", { class: "ctr-key" }, ...KINDS.map((kind) => make("span", { "data-kind": kind },
-    make("svg", { width: 34, height: 14, viewBox: "0 0 34 14", "aria-hidden": "true" },
-      make("path", { d: "M0 7L34 7", class: `ctr-curve ctr-${kind}` }), mark(kind, 17, 7, 3.6)), ` ${kind}`)));
+    sample(kind, mark(kind, 17, 7, 3.6)), ` ${kind}`)));
   const now = make("div", { class: "ctr-formula", role: "status" }), whole = make("div", { class: "ctr-formula", role: "status" });
   const clipped = hint("");
   root.append(make("div", { class: "ctr-controls" }, depth.element, norm.element, ...menus.map(([, one]) => one.element)), message, key, picture,
     make("div", { class: "ctr-controls" }, layers.element), now, whole, clipped,
     hint("Each mark is the L2 norm of the gradient of the loss with respect to the weight of one 3 × 3 convolution, before any step of "
       + "training. Layer 1 is next to the image. The first weights are PyTorch’s default ones or He’s, which are larger. Point at the chart, or move the slider “layer”, to read the numbers."));
-
-  /** Read out the layer that a finger, or the mouse, is nearest to. */
-  function follow(event) {
-    if (event.type === "pointerdown") picture.setPointerCapture(event.pointerId);
-    else if (event.pointerType !== "mouse" && !event.buttons) return;
-    const box = picture.getBoundingClientRect(), layer = nearest((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT), figure.state().depth);
-    if (layer !== looked) look(layer);
-  }
 
   function draw(state) {
     if (flowProblem(state)) return;

@@ -1,17 +1,17 @@
-"""`GradientFlow`: how large the gradient is at each layer of a network, plain and residual, before
-any training.
-"""
+"""`GradientFlow`: how large the gradient is at each layer, plain and residual, before training."""
 
 import copy
 import functools
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor, nn
 
-from .figure import BadValue, Choice, Count, Figure, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_table, module
+from .traits import BadValue, Choice, Count, one_of
 
 DEPTHS = (2, 4, 8, 16, 32, 64)
 """The depths that are measured, in 3 × 3 convolutions; two of them are a block."""
@@ -32,8 +32,8 @@ def _images() -> tuple[Tensor, Tensor]:
 def _drawn(shape: tuple[int, ...], weights: str,
            generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return weight and bias as a new layer has them, or with He's normal weights and no bias."""
-    weight, bias = torch.empty(shape, dtype=torch.float64), torch.zeros(shape[0],
-                                                                        dtype=torch.float64)
+    weight = torch.empty(shape, dtype=torch.float64)
+    bias = torch.zeros(shape[0], dtype=torch.float64)
     if weights == "He":
         nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
     else:
@@ -58,7 +58,7 @@ def _measure(depth: int, norm: str, weights: str, kind: str, seed: int) -> dict:
     for weight, _ in layers:
         weight.requires_grad_()
 
-    def conv(x, weight, bias):
+    def conv(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         if norm == "none":
             return F.conv2d(x, weight, bias, padding=1)
         return F.batch_norm(F.conv2d(x, weight, padding=1), None, None, training=True)
@@ -91,8 +91,7 @@ def _key(weights: str, norm: str, depth: int) -> str:
 
 
 class GradientFlow(Figure):
-    """The L2 norm of the loss's gradient with respect to each convolution's weight, at the start,
-    by layer.
+    """The L2 norm of the gradient of each convolution's weight, by layer, before any training.
 
     Networks of `depth` 3 × 3 convolutions (one of `DEPTHS`) with 8 channels, ReLU and, if `norm` is
     "batch norm", batch normalization, on 16 images of noise; "residual" ones add the input of each
@@ -109,7 +108,8 @@ class GradientFlow(Figure):
     seed = Count(0, 0, _SEEDS)
     frames = t.Dict(read_only=True).tag(sync=True)
 
-    def __init__(self, depth: int = 16, *, seed: int = 0, frames: dict | None = None, **settings):
+    def __init__(self, depth: int = 16, *, seed: int = 0, frames: dict | None = None,
+                 **settings: Any):
         super().__init__(limits={"depths": list(DEPTHS)}, depth=depth, seed=seed, **settings)
         if frames is None:
             frames = copy.deepcopy(_measured(self.seed))
@@ -119,38 +119,32 @@ class GradientFlow(Figure):
         self.set_trait("frames", frames)
 
     @t.validate("depth")
-    def _is_measured(self, proposal):
+    def _is_measured(self, proposal: Any) -> Any:
         if proposal["value"] not in DEPTHS:
             raise BadValue(f"depth must be one of {', '.join(map(str, DEPTHS))}, not "
                            f"{proposal['value']}.")
         return proposal["value"]
 
     @t.validate("seed")
-    def _is_first(self, proposal):
+    def _is_first(self, proposal: Any) -> Any:
         if self.frames:
             raise BadValue("seed is fixed when the figure is made: write GradientFlow(seed=…) for "
                            "other weights.")
         return proposal["value"]
 
     def norms(self, kind: str) -> Tensor:
-        """Return the norms of the "plain" or "residual" network, (depth,), float64, the first layer
-        first.
-        """
+        """Return the norms of the "plain" or "residual" network, (depth,), first layer first."""
         numbers = self._frame(kind)["norms"]
         return torch.tensor([math.nan if one is None else one for one in numbers],
                             dtype=torch.float64)
 
     def loss(self, kind: str) -> float:
-        """Return the loss of the "plain" or "residual" network before any training; log 10 = 2.30
-        would be guessing.
-        """
+        """Return the loss of the "plain" or "residual" network; log 10 = 2.30 would be guessing."""
         found = self._frame(kind)["loss"]
         return math.nan if found is None else found
 
     def _frame(self, kind: str) -> dict:
-        if kind not in _KINDS:
-            raise BadValue(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}.")
-        return self.frames[_key(self.weights, self.norm, self.depth)][kind]
+        return self.frames[_key(self.weights, self.norm, self.depth)][one_of("kind", kind, _KINDS)]
 
     def to_html(self) -> str:
         """Return the first and the last layer of every depth as a table."""
@@ -164,5 +158,4 @@ class GradientFlow(Figure):
         norm = "with batch normalization" if self.norm == "batch norm" else "without normalization"
         return html_boxes(html_table(rows, f"size of the gradient, {norm}", head),
                           note=f"Networks before any training, with {_NAMES[self.weights]} first "
-                               "weights. With JavaScript, this table is a figure to play with, of "
-                               "every layer.")
+                               "weights.")

@@ -1,30 +1,27 @@
-"""`AutogradGraph`: the graph of an expression, its values stepped forward and its gradients
-backward.
-"""
+"""`AutogradGraph`: the graph of an expression, values stepped forward and gradients backward."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from string import ascii_lowercase
+from typing import Any, Self
 
 import torch
 import traitlets as t
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from .figure import BadValue, Count, Figure, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_table, module
+from .traits import BadValue, Count
 
 _NODES, _NUMBERS = 24, 16
 _BINARY = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^"}
 _UNARY = ("neg", "square", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs")
 _SAME = {"true_divide": "div", "divide": "div", "truediv": "div", "multiply": "mul",
-         "subtract": "sub",
-         "negative": "neg"}
+         "subtract": "sub", "negative": "neg"}
 
 
 class Recorder(TorchFunctionMode):
-    """Writes down each operation on the tensors it knows: `grad_fn` keeps the order, but not the
-    operands.
-    """
+    """Writes down each operation on the tensors it knows: `grad_fn` does not keep the operands."""
 
     def __init__(self, leaves: dict[str, Tensor]):
         super().__init__()
@@ -33,7 +30,8 @@ class Recorder(TorchFunctionMode):
         self.nodes = [{"op": "leaf", "name": name, "label": "", "inputs": []} for name in leaves]
         self.replayable = True
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (),
+                           kwargs: dict[str, Any] | None = None) -> Any:
         """Run `func`, and write it down if it gave a tensor with a history."""
         name = func.__name__
         in_place = name.startswith("__i") and name[3:-2] in (*_BINARY, *_SAME)
@@ -52,18 +50,17 @@ class Recorder(TorchFunctionMode):
         self._enter(name, args, kwargs or {}, result)
         return result
 
-    def _enter(self, name, args, kwargs, result):
+    def _enter(self, name: str, args: Sequence[Any], kwargs: dict[str, Any],
+               result: Tensor) -> None:
         bare = name.strip("_")
-        reflected = bare.startswith("r") and bare[1:] in (*_BINARY,
-                                                          *_SAME) and name.startswith("__")
+        reflected = name.startswith("__r") and bare[1:] in (*_BINARY, *_SAME)
         op = _SAME.get(bare[reflected:], bare[reflected:])
         args = args[::-1] if reflected else args
         inputs = [self.known.get(id(a)) if isinstance(a, Tensor) else _number(a) for a in args]
         numels = {a.numel() for a in args if isinstance(a, Tensor)}
         same = {tuple(a.shape) for a in args if isinstance(a, Tensor) and a.numel() > 1}
-        plain = None not in inputs and not any(kwargs.values()) and len(same) <= 1 and max(
-            numels) == (
-            result.numel() if op not in ("sum", "mean") else max(numels))
+        plain = None not in inputs and not any(kwargs.values()) and len(same) <= 1
+        plain &= op in ("sum", "mean") or max(numels) == result.numel()
         arity = 2 if op in _BINARY else 1 if op in (*_UNARY, "sum", "mean") else 0
         self.replayable &= plain and arity == len(inputs)
         inputs = [i for i in inputs if i is not None]
@@ -75,16 +72,17 @@ class Recorder(TorchFunctionMode):
         self.nodes.append({"op": op, "name": "", "label": label, "inputs": inputs})
         self._name_last()
 
-    def _name_last(self):
+    def _name_last(self) -> None:
         taken = {node["name"] for node in self.nodes}
         self.nodes[-1]["name"] = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99)))
                                       if c not in taken)
 
 
-def _number(value) -> dict | None:
+def _number(value: Any) -> dict[str, float] | None:
     """Return a number as the figure's input, None for anything else."""
-    return {"number": float(value)} if isinstance(value, int |
-                                                  float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return {"number": float(value)}
 
 
 class AutogradGraph(Figure):
@@ -102,14 +100,14 @@ class AutogradGraph(Figure):
     replayable = t.Bool(True).tag(sync=True)
     step = Count(0, 0, 2 * _NODES + 1)
 
-    def __init__(self, function: Callable[..., Tensor], *, step: int = 0, **inputs):
+    def __init__(self, function: Callable[..., Tensor], *, step: int = 0, **inputs: Any):
         self._function = function
         graph = self._record(inputs)
         super().__init__(**graph, step=step, limits={"nodes": _NODES})
-        self.observe(lambda change: self._run_again(change["new"]), "inputs")
+        self.observe(lambda _: self._run_again(), "inputs")
 
     @classmethod
-    def from_state(cls, state: dict) -> "AutogradGraph":
+    def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the figure that a notebook saved; without its function, it is only shown."""
         figure = cls.__new__(cls)
         names = ("nodes", "inputs", "replayable", "step", "limits")
@@ -117,14 +115,14 @@ class AutogradGraph(Figure):
         return figure
 
     @t.validate("inputs")
-    def _inputs_work(self, proposal):
+    def _inputs_work(self, proposal: Any) -> Any:
         inputs = {name: _listed(name, value) for name, value in proposal["value"].items()}
         if hasattr(self, "_function") and self.nodes:
             # raises where they do not work, and then the old ones stay
             self._next = self._record(inputs)
         return inputs
 
-    def _run_again(self, inputs):
+    def _run_again(self) -> None:
         graph = self._next
         with self.hold_trait_notifications():
             self.nodes, self.replayable = graph["nodes"], graph["replayable"]
@@ -137,8 +135,8 @@ class AutogradGraph(Figure):
                   for name, value in inputs.items()}
         with torch.enable_grad(), Recorder(leaves) as recorder:
             output = self._function(**leaves)
-        if not isinstance(output, Tensor) or output.numel() != 1 or id(
-            output) not in recorder.known:
+        one = isinstance(output, Tensor) and output.numel() == 1
+        if not one or id(output) not in recorder.known:
             raise BadValue("The function must return a tensor of one number that was computed from "
                            "its inputs. Of a tensor of several numbers take the sum or the mean.")
         if len(recorder.nodes) > _NODES + len(leaves):
@@ -159,13 +157,7 @@ class AutogradGraph(Figure):
             node["value"] = tensor.flatten().tolist()
             node["grad"] = (torch.zeros_like(tensor) if tensor.grad is None
                             else tensor.grad).flatten().tolist()
-        for part in ("value", "grad"):
-            for node in nodes:
-                if not all(map(math.isfinite, node[part])):
-                    what = f"The gradient of {node['name']}" if part == "grad" else (
-                        f"{node['name']} = {node['label']}")
-                    raise BadValue(f"{what} is not a finite number there. The figure keeps its "
-                                   "last inputs.")
+        _check_finite(nodes)
         return {"nodes": nodes, "inputs": inputs, "replayable": recorder.replayable}
 
     @property
@@ -176,7 +168,7 @@ class AutogradGraph(Figure):
 
     def to_html(self) -> str:
         """Return every value and gradient as a table."""
-        def text(numbers):
+        def text(numbers: list[float]) -> str:
             return " ".join(f"{number:.4g}" for number in numbers)
 
         rows = [[f"{node['name']} = {node['label']}".removesuffix(" = "), text(node["value"]),
@@ -184,10 +176,19 @@ class AutogradGraph(Figure):
                 for node in self.nodes]
         return html_boxes(html_table(rows, "the graph of a computation", ("", "value", "gradient")),
                           note="Values are computed from the top down, gradients from the bottom "
-                               "up. With JavaScript, this table is a figure to step through.")
+                               "up.")
 
 
-def _listed(name: str, value) -> float | list:
+def _check_finite(nodes: list[dict]) -> None:
+    """Refuse, in one sentence, values and gradients that are no finite numbers."""
+    for part, what in (("value", "{name} = {label}"), ("grad", "The gradient of {name}")):
+        for node in nodes:
+            if not all(map(math.isfinite, node[part])):
+                raise BadValue(f"{what.format(**node)} is not a finite number there. The figure "
+                               "keeps its last inputs.")
+
+
+def _listed(name: str, value: Any) -> float | list:
     """Return an input as a number or nested lists of numbers."""
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach()

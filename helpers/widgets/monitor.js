@@ -1,5 +1,6 @@
 // The training monitor: curves that grow while `fit` runs, and a picture to read afterwards.
 import { checkbox, frame, hint, make, short, slider } from "./common.js";
+import { curve, plot, ticks } from "./chart.js";
 
 /** The running mean of `values`: each counts `weight` times as much as the one after it, as in Adam corrected at the start. */
 export function smoothed(values, weight) {
@@ -11,16 +12,6 @@ export function smoothed(values, weight) {
   });
 }
 
-/** About `count` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten. */
-export function ticks(low, high, count = 5) {
-  if (!(high > low)) return [low];
-  const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999999);
-  const result = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) result.push(Number((i * step).toPrecision(12)));
-  return result;
-}
-
 /** Where the points of batches lie on an axis of epochs: the middle of the batches that each stands for. */
 export function batchPlaces(count, every, batchesPerEpoch) {
   return Array.from({ length: count }, (_, i) => (i + 0.5) * every / batchesPerEpoch);
@@ -30,37 +21,26 @@ export function monitorProblem({ epochs }) {
   return Array.isArray(epochs) ? "" : "There are no epochs to draw.";
 }
 
-/** One chart as SVG: lines of {points: [[x, y]], kind, mark}, with axes. */
-function chart(room, title, lines, { log = false, percent = false, span, cursor }) {
-  const wide = room, tall = 220, left = 46, right = 8, top = 24, bottom = 34;
-  const numbers = lines.flatMap((line) => line.points.map(([, y]) => y)).filter((y) => !log || y > 0);
-  if (!numbers.length) return make("svg", { width: wide, height: 60, role: "img", "aria-label": `${title}: nothing yet` },
+/** A chart of lines of {points: [[epoch, value]], kind}, those of epochs with marks. */
+function chart(wide, title, lines, { log = false, percent = false, span, cursor }) {
+  const values = lines.flatMap((line) => line.points.map(([, v]) => v)).filter((v) => !log || v > 0);
+  if (!values.length) return make("svg", { width: wide, height: 60, role: "img", "aria-label": `${title}: nothing yet` },
     make("text", { x: 4, y: 30 }, `${title}: nothing yet`));
-  const value = (y) => (log ? Math.log10(y) : y);
-  let low = Math.min(...numbers.map(value)), high = Math.max(...numbers.map(value));
-  const margin = high - low < 1e-9 ? 0.5 : 0.05 * (high - low);
-  [low, high] = percent ? [Math.max(0, low - margin), Math.min(1, high + margin)] : [low - margin, high + margin];
-  const x = (epoch) => left + (wide - left - right) * epoch / span;
-  const y = (v) => top + (tall - top - bottom) * (high - value(v)) / (high - low);
-  const shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
-  const marks = ticks(log ? 10 ** low : low, log ? 10 ** high : high);
-  const parts = [make("text", { x: 4, y: 14, class: "ctr-line-0" }, title)];
-  for (const v of marks) {
-    parts.push(make("line", { x1: left, x2: wide - right, y1: y(v), y2: y(v), class: "ctr-rule" }),
-      make("text", { x: left - 5, y: y(v) + 4, "text-anchor": "end" }, shown(v)));
-  }
-  for (const e of ticks(0, span).filter(Number.isInteger)) {
-    parts.push(make("text", { x: x(e), y: tall - 16, "text-anchor": "middle" }, String(e)));
-  }
-  parts.push(make("text", { x: (left + wide) / 2, y: tall - 2, "text-anchor": "middle" }, "epoch"));
-  for (const { points, kind } of lines) {
-    const drawn = points.filter(([, v]) => !log || v > 0);
-    if (drawn.length > 1) parts.push(make("path", { class: `ctr-curve ctr-${kind}`, d: drawn.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("") }));
-    if (kind === "train" || kind === "val") for (const [a, b] of drawn) parts.push(make("circle", { cx: x(a), cy: y(b), r: 3.2, class: `ctr-${kind}` }));
-  }
-  if (cursor) parts.push(make("line", { x1: x(cursor), x2: x(cursor), y1: top, y2: tall - bottom, class: "ctr-cursor" }));
-  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-    "aria-label": `${title} by epoch; the numbers are in the line below` }, ...parts);
+  const scale = (v) => (log ? Math.log10(v) : v), back = (v) => (log ? 10 ** v : v);
+  const least = Math.min(...values.map(scale)), most = Math.max(...values.map(scale));
+  const margin = most - least < 1e-9 ? 0.5 : 0.05 * (most - least);
+  const clip = (v) => (percent ? Math.min(1, Math.max(0, v)) : v), low = clip(least - margin), high = clip(most + margin);
+  const { x, y, draw } = plot({ wide, tall: 220, left: 46, right: 8, top: 24, foot: 34 });
+  const place = (v) => (scale(v) - low) / (high - low), shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
+  const parts = lines.flatMap(({ points, kind }) => {
+    const drawn = points.filter(([, v]) => !log || v > 0).map(([epoch, v]) => [x(epoch / span), y(place(v))]);
+    const marks = kind === "batch" ? [] : drawn;
+    return [drawn.length > 1 ? curve(kind, drawn) : null,
+      ...marks.map(([cx, cy]) => make("circle", { cx, cy, r: 3.2, class: `ctr-${kind}` }))];
+  });
+  return draw(`${title} by epoch; the numbers are in the line below`, { title, unit: "epoch", floor: false,
+    up: ticks(back(low), back(high)).map((v) => [place(v), shown(v)]), cursor: cursor ? cursor / span : null,
+    across: ticks(0, span).filter(Number.isInteger).map((epoch) => [epoch / span, epoch]) }, ...parts);
 }
 
 const NAMES = ["losses", "every", "batches_per_epoch", "epochs", "total_epochs", "status", "running", "source", "smoothing", "log_scale", "limits"];

@@ -2,11 +2,13 @@
 
 import sys
 import time
+from typing import Any
 
 import traitlets as t
 
 from ..training.history import History
-from .figure import Count, Figure, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_table, module
+from .traits import Count
 
 _POINTS = 400      # more points than a screen has columns say nothing more
 _INTERVAL = 0.5    # seconds between two pictures: a reader sees no more, and a GPU waits each time
@@ -38,7 +40,7 @@ class TrainingMonitor(Figure):
     smoothing = Count(6, 0, 9)
     log_scale = t.Bool(False).tag(sync=True)
 
-    def __init__(self, history: History | None = None, **settings):
+    def __init__(self, history: History | None = None, **settings: Any):
         super().__init__(limits={"points": _POINTS}, **settings)
         self._pending: list[float] = []
         self._shown_at = 0.0
@@ -81,14 +83,11 @@ class TrainingMonitor(Figure):
         self.show_losses(new)
         with self.hold_sync():
             self.batches_per_epoch = batches or max(batch, self.batches_per_epoch)
-            self.status = (
-                f"Epoch {epoch} of {self.total_epochs}, batch "
-                f"{batch}{f' of {batches}' if batches else ''}.")
+            count = f"{batch} of {batches}" if batches else str(batch)
+            self.status = f"Epoch {epoch} of {self.total_epochs}, batch {count}."
 
     def show_epoch(self, history: History, batches: int) -> None:
-        """Draw the epoch of so many batches that has just been finished, or print it where nothing
-        can be drawn.
-        """
+        """Draw the epoch of so many batches that has ended, or print it where none can be drawn."""
         self.batches_per_epoch = batches
         self.show_epochs(history)
         if not has_front_end():
@@ -96,7 +95,7 @@ class TrainingMonitor(Figure):
 
     def show_epochs(self, history: History) -> None:
         """Draw the finished epochs."""
-        def at(values, i):
+        def at(values: list[float], i: int) -> float | None:
             return values[i] if i < len(values) else None
 
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
@@ -113,7 +112,7 @@ class TrainingMonitor(Figure):
 
     def to_html(self) -> str:
         """Return the epochs as a table."""
-        def percent(value):
+        def percent(value: float | None) -> str:
             return "" if value is None else f"{100 * value:.1f} %"
 
         rows = [[i, f"{e['train_loss']:.3f}", percent(e["train_accuracy"]),
@@ -121,4 +120,5 @@ class TrainingMonitor(Figure):
                  percent(e["val_accuracy"])]
                 for i, e in enumerate(self.epochs, 1)]
         head = ("epoch", "training loss", "accuracy", "validation loss", "accuracy")
-        return html_boxes(html_table(rows, self.status, head), note=self.source)
+        note = f"Trained on: {self.source}." if self.source else ""
+        return html_boxes(html_table(rows, self.status, head), note=note)

@@ -1,11 +1,12 @@
 // The batch normalization explorer: one feature of a batch, before and after, with batch and running statistics.
 import { button, frame, hint, make, menu, short, slider } from "./common.js";
+import { plot } from "./chart.js";
 
 const EPS = 1e-5, MOMENTUM = 0.1;
 
-/** The numbers of one batch: `batch_size` draws from the pool, stretched and shifted. */
-export function batchOf({ pool, draws, batch_size: size, shift, scale }) {
-  return Array.from({ length: size }, (_, i) => shift + scale * pool[(draws * size + i) % pool.length]);
+/** The numbers of one batch: `batch_size` numbers of noise, stretched and shifted. */
+export function batchOf({ noise, draws, batch_size: size, shift, scale }) {
+  return Array.from({ length: size }, (_, i) => shift + scale * noise[(draws * size + i) % noise.length]);
 }
 
 /** Mean and variance of `values`, the variance divided by n (as the batch is normalized) or n − 1 (as it is kept). */
@@ -34,8 +35,8 @@ export function histogram(values, low, high, count) {
   return bins;
 }
 
-export function normProblem({ batch_size: size, pool, limits, ...rest }) {
-  if (!Number.isInteger(size) || size < 2 || size > pool.length) return `The batch must have from 2 to ${pool.length} images: one alone has no spread.`;
+export function normProblem({ batch_size: size, noise, limits, ...rest }) {
+  if (!Number.isInteger(size) || size < 2 || size > noise.length) return `The batch must have from 2 to ${noise.length} images: one alone has no spread.`;
   for (const name of ["gamma", "beta", "shift", "scale"]) {
     const [low, high] = limits[name];
     if (!Number.isFinite(rest[name]) || rest[name] < low || rest[name] > high) return `The ${name} must be a number from ${low} to ${high}.`;
@@ -48,23 +49,20 @@ const LOW = -8, HIGH = 8, BINS = 64;
 /** A number with two decimals, and no negative zero. */
 const fixed = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2)).replace("-", "−");
 
-/** A histogram as SVG, with its mean and standard deviation as a mark. */
-function chart(room, title, values, kind) {
-  const wide = room, tall = 150, left = 6, right = 6, top = 22, bottom = 22, bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins);
-  const x = (v) => left + (wide - left - right) * (v - LOW) / (HIGH - LOW), y = (n) => tall - bottom - (tall - top - bottom) * n / most;
-  const clip = (v) => Math.min(HIGH, Math.max(LOW, v)), { mean, variance } = statistics(values), sd = Math.sqrt(variance);
-  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-    "aria-label": `${title}: ${values.length} numbers, mean ${fixed(mean)}, standard deviation ${fixed(sd)}` },
-  make("text", { x: 2, y: 14, class: "ctr-line-0" }, title),
-  ...bins.map((n, i) => make("rect", { x: x(LOW + i * (HIGH - LOW) / BINS), y: y(n), width: Math.max(1, (wide - left - right) / BINS - 1),
-    height: tall - bottom - y(n), class: `ctr-bar-${kind}` })),
-  make("line", { x1: left, x2: wide - right, y1: tall - bottom, y2: tall - bottom, class: "ctr-axis" }),
-  ...[-8, -4, 0, 4, 8].map((v) => make("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, short(v))),
-  make("line", { x1: x(clip(mean - sd)), x2: x(clip(mean + sd)), y1: top - 2, y2: top - 2, class: "ctr-span" }),
-  make("line", { x1: x(clip(mean)), x2: x(clip(mean)), y1: top - 7, y2: top + 3, class: "ctr-span" }));
+/** A histogram, with its mean and standard deviation as a mark. */
+function chart(wide, title, values, kind) {
+  const bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins), { mean, variance } = statistics(values);
+  const { x, y, draw } = plot({ wide, tall: 150, left: 6, right: 6, top: 22, foot: 22 }), sd = Math.sqrt(variance);
+  const share = (v) => (Math.min(HIGH, Math.max(LOW, v)) - LOW) / (HIGH - LOW), width = Math.max(1, x(1 / BINS) - x(0) - 1);
+  const span = (from, to, up, down) =>
+    make("line", { x1: x(share(from)), x2: x(share(to)), y1: y(1) - up, y2: y(1) + down, class: "ctr-span" });
+  return draw(`${title}: ${values.length} numbers, mean ${fixed(mean)}, standard deviation ${fixed(sd)}`,
+    { title, across: [-8, -4, 0, 4, 8].map((v) => [share(v), short(v)]) },
+    ...bins.map((n, i) => make("rect", { x: x(i / BINS), y: y(n / most), width, height: y(0) - y(n / most),
+      class: `ctr-bar-${kind}` })), span(mean - sd, mean + sd, 2, -2), span(mean, mean, 7, 3));
 }
 
-const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var", "pool", "limits"];
+const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var", "noise", "limits"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw);

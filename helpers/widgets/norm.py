@@ -1,29 +1,31 @@
 """`BatchNormExplorer`: one feature of a batch, before and after batch normalization."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from .figure import Count, Figure, Real, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_table, module
+from .traits import Count, Real
 
-_POOL = 512
+_NOISE = 512
 _LIMITS = {"gamma": [-3.0, 3.0], "beta": [-4.0, 4.0], "shift": [-6.0, 6.0], "scale": [0.0, 4.0]}
 
 
-def _pool() -> list[float]:
+def _noise() -> list[float]:
     """Normal numbers, the same for everyone."""
-    numbers = torch.randn(_POOL, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    numbers = torch.randn(_NOISE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return [round(number, 3) for number in numbers.tolist()]
 
 
 class BatchNormExplorer(Figure):
-    """Batch normalization of one feature of `batch_size` images, whose numbers have mean `shift`
-    and spread `scale`.
+    """Batch normalization of one feature of `batch_size` images.
 
-    `output` is `F.batch_norm` of `input` with γ `gamma`, β `beta` and, unless `training`, the
-    running statistics. `next_batch()` draws other images and, in training, updates the running
-    statistics with momentum 0.1.
+    Its numbers, `input`, have mean `shift` and spread `scale`. `output` is `F.batch_norm` of
+    `input` with γ `gamma`, β `beta` and, unless `training`, the running statistics. `next_batch()`
+    draws other images and, in training, updates the running statistics with momentum 0.1.
     """
 
     _esm = module("norm")
@@ -31,27 +33,22 @@ class BatchNormExplorer(Figure):
     beta = Real(0.0, *_LIMITS["beta"])
     shift = Real(2.0, *_LIMITS["shift"])
     scale = Real(1.5, *_LIMITS["scale"])
-    batch_size = Count(64, 2, _POOL)
+    batch_size = Count(64, 2, _NOISE)
     training = t.Bool(True).tag(sync=True)
     draws = t.Int(0).tag(sync=True)
     running_mean = Real(0.0, -1e3, 1e3)
     running_var = Real(1.0, 0.0, 1e3)
-    pool = t.List(_pool(), read_only=True).tag(sync=True)
+    noise = t.List(_noise(), read_only=True).tag(sync=True, constant=True)
 
-    def __init__(self, **settings):
+    def __init__(self, **settings: Any):
         super().__init__(limits=_LIMITS, **settings)
-
-    @classmethod
-    def is_own(cls, name: str) -> bool:
-        """The pool is a constant."""
-        return super().is_own(name) and name != "pool"
 
     @property
     def input(self) -> Tensor:
         """The numbers of the batch, (batch_size, 1), float64."""
-        places = (self.draws * self.batch_size + torch.arange(self.batch_size)) % _POOL
-        return (self.shift + self.scale * torch.tensor(self.pool,
-                                                       dtype=torch.float64)[places])[:, None]
+        places = (self.draws * self.batch_size + torch.arange(self.batch_size)) % _NOISE
+        noise = torch.tensor(self.noise, dtype=torch.float64)[places]
+        return (self.shift + self.scale * noise)[:, None]
 
     @property
     def output(self) -> Tensor:
@@ -81,5 +78,4 @@ class BatchNormExplorer(Figure):
         return html_boxes(html_table(rows, f"one feature of {self.batch_size} images",
                                      ("", "mean", "spread")),
                           note=f"Batch normalization in {mode}, with γ {self.gamma:g} and β "
-                               f"{self.beta:g}. With JavaScript, this table is a figure to play "
-                               "with.")
+                               f"{self.beta:g}.")

@@ -1,20 +1,19 @@
-"""`Picture`: a small colour image as the value of a figure, checked in Python and sent to the page
-as bytes.
-"""
+"""`Picture`: a small colour image as the value of a figure, sent to the page as bytes."""
 
 import base64
 from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 import traitlets as t
 from torch import Tensor
 
-from .figure import BadValue
+from .traits import BadValue
 
 LOW, HIGH = 16, 64  # pixels of a side: room for reflection at the border, and what a page can carry
 
 
-def to_picture(value, name: str) -> Tensor:
+def to_picture(value: Any, name: str | None) -> Tensor:
     """Return `value` as a (3, height, width) uint8 tensor, or raise a BadValue that names it."""
     if isinstance(value, Mapping):
         return _decoded(value, name)
@@ -25,14 +24,8 @@ def to_picture(value, name: str) -> Tensor:
                        f"{type(value).__name__}.")
     shape = tuple(value.shape)
     if len(shape) != 3 or shape[0] != 3:
-        cure = {4: "take one image of the batch, such as images[0]", 2: "stack it three times, for "
-                                                                        "red, green, blue"}
-        what = cure.get(len(shape), "make three channels of one with image.expand(3, -1, -1)"
-                        if shape[:1] == (1,) else
-                        "put the channels first with image.permute(2, 0, 1)" if shape[-1:] == (3,)
-                        else
-                        "the three channels are red, green and blue")
-        raise BadValue(f"{name} must have the shape (3, height, width), not {shape}: {what}.")
+        raise BadValue(f"{name} must have the shape (3, height, width), not {shape}: "
+                       f"{_cure(shape)}.")
     if not all(LOW <= n <= HIGH for n in shape[1:]):
         raise BadValue(f"{name} must be from {LOW} × {LOW} to {HIGH} × {HIGH} pixels, not "
                        f"{shape[1]} × {shape[2]}.")
@@ -48,36 +41,48 @@ def to_picture(value, name: str) -> Tensor:
     return (value.double() * 255).round().to(torch.uint8)
 
 
+def _cure(shape: tuple[int, ...]) -> str:
+    """What to do with a tensor of another shape than a picture's."""
+    if len(shape) == 4:
+        return "take one image of the batch, such as images[0]"
+    if len(shape) == 2:
+        return "stack it three times, for red, green, blue"
+    if shape[:1] == (1,):
+        return "make three channels of one with image.expand(3, -1, -1)"
+    if shape[-1:] == (3,):
+        return "put the channels first with image.permute(2, 0, 1)"
+    return "the three channels are red, green and blue"
+
+
 def _encoded(picture: Tensor) -> dict:
     """Return what the page gets: the bytes of red, then green, then blue, row by row."""
     data = base64.b64encode((picture * 255).round().to(torch.uint8).numpy().tobytes()).decode()
     return {"height": picture.shape[1], "width": picture.shape[2], "data": data}
 
 
-def _decoded(saved: Mapping, name: str) -> Tensor:
+def _decoded(saved: Mapping[str, Any], name: str | None) -> Tensor:
     try:
         numbers = torch.tensor(list(base64.b64decode(saved["data"], validate=True)),
                                dtype=torch.uint8)
         return to_picture(numbers.reshape(3, saved["height"], saved["width"]), name)
-    except (KeyError, TypeError, RuntimeError, ValueError) as problem:
-        if isinstance(problem, BadValue):
-            raise
+    except BadValue:
+        raise
+    except (KeyError, TypeError, RuntimeError, ValueError):
         raise BadValue(f"{name} is not an image as a notebook saves it.") from None
 
 
 class Picture(t.TraitType):
-    """An image: a (3, height, width) float tensor from 0 to 1 in Python, its bytes in the browser.
-    """
+    """An image: a (3, height, width) float tensor from 0 to 1 in Python, bytes in the browser."""
 
     def __init__(self):
         super().__init__(torch.zeros(3, LOW, LOW, dtype=torch.uint8))
-        self.tag(sync=True, to_json=lambda value, _: _encoded(value), from_json=lambda value,
-                 _: value)
+        self.tag(sync=True, to_json=lambda value, _: _encoded(value),
+                 from_json=lambda value, _: value)
 
-    def get(self, obj, cls=None):
+    def get(self, obj: Any, cls: Any = None) -> Tensor:
         """Return a copy, so that nothing changes behind the figure's back."""
-        return super().get(obj, cls) / 255
+        return cast(Tensor, super().get(obj, cls)) / 255
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any) -> Tensor:
         """Return `value` as bytes, or say in one sentence why it cannot be."""
         return to_picture(value, self.name)

@@ -1,15 +1,15 @@
-"""Colab's packages are older than those that are tested everywhere else, and a learner there cannot
-change them.
-"""
+"""The figures with Colab's packages, which are older, and which no learner there can change."""
 
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
+pytestmark = pytest.mark.slow
 # The widgets' part of requirements-colab.txt, and the oldest anywidget that we allow.
 OLD = re.findall(r"^(?:ipython|ipywidgets|traitlets)==.*$",
                  (ROOT / "requirements-colab.txt").read_text(), re.MULTILINE)
@@ -34,19 +34,16 @@ def with_old_packages(tmp_path_factory):
     def run(*words):
         path = os.pathsep.join([str(folder), str(ROOT)])
         done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True,
-                              check=False,
-                              env={**os.environ, "PYTHONPATH": path})
+                              check=False, env={**os.environ, "PYTHONPATH": path})
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
     return run
 
 
 def test_figures_work_with_the_widgets_that_colab_has(with_old_packages):
-    """All tests of the figures again, but the one that takes warnings of the packages themselves
-    for errors.
-    """
-    out = with_old_packages("-m", "pytest", "-q", "-p", "no:cacheprovider",
-                            "tests/widgets/test_figures.py",
+    """All Python tests of the figures again, but the one that fails by the packages' warnings."""
+    files = sorted(path.relative_to(ROOT) for path in Path(__file__).parent.glob("test_figure*.py"))
+    out = with_old_packages("-m", "pytest", "-q", "-p", "no:cacheprovider", *files,
                             "-k", "not where_there_is_no_notebook")
     assert re.search(r"^\d{3} passed", out, re.MULTILINE), out
 

@@ -32,7 +32,7 @@ def figure_class(state: dict) -> type[widgets.Figure]:
 
 
 def embedded(body: str, saved: dict) -> str:
-    """Return the HTML `body` with figures for its widget views; `saved` is their state."""
+    """Return the HTML `body` with figures in place of widget views, of the state `saved`."""
     store = {"css": "", "modules": {}, "figures": {}}
 
     def place(match):
@@ -42,16 +42,15 @@ def embedded(body: str, saved: dict) -> str:
         figure = kind.from_state(state)
         store["css"] = state["_css"]
         store["modules"][kind.__name__] = state["_esm"]
-        values = {k: v for k, v in figure.get_state().items() if not k.startswith("_") and
-                  (kind.is_own(k) or k not in widgets.Figure.class_trait_names() or k == "limits")}
-        store["figures"][model] = {"module": kind.__name__, "values": values}
+        store["figures"][model] = {"module": kind.__name__, "values": figure.page_state()}
         return f'<div class="course-figure" data-course-figure="{model}">{figure.to_html()}</div>'
 
     body = _VIEW.sub(place, body)
     if not store["figures"]:
         return body
     data = json.dumps(store, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
-    return f'{body}<script type="application/json" id="course-figures">{data}</script><script>{_SCRIPT}</script>'
+    return (f'{body}<script type="application/json" id="course-figures">{data}</script>'
+            f"<script>{_SCRIPT}</script>")
 
 
 def _embed(app, pagename, templatename, context, doctree):

@@ -1,0 +1,74 @@
+"""The all-reduce in JavaScript, against Python and its own promises."""
+
+import pytest
+import torch
+from widget_support import COUNTS, draw, real, run_js
+
+from helpers.widgets import ALGORITHMS, AllReduce
+from helpers.widgets.allreduce import written
+
+
+def random_allreduce(g) -> AllReduce:
+    """Any ranks, algorithm and step; whole numbers and others, some of them large."""
+    n, whole = draw(g, 2, 6), draw(g, 0, 1)
+    values = torch.randn(n, n, generator=g) * 10.0 ** draw(g, 0, 4)
+    figure = AllReduce(values=values.round() if whole else values,
+                       algorithm=ALGORITHMS[draw(g, 0, 2)], megabytes=10 ** real(g, -1, 3),
+                       gigabits=10 ** real(g, -1, 3), latency=10 ** real(g, -1, 4))
+    figure.step = draw(g, 0, figure.steps)
+    return figure
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_steps_of_an_all_reduce_equal_pythons(count):
+    g = torch.Generator().manual_seed(13)
+    cases, expected = [], []
+    for _ in range(count):
+        figure, size = random_allreduce(g), draw(g, 2, 200)
+        cases.append({**figure.page_state(), "size": size})
+        times = [figure.seconds(name, size) for name in ALGORITHMS]
+        sent = [[one.sender, one.receiver, [*one.chunks]] for one in figure.sent(figure.step)]
+        expected.append([figure.state(), figure.values, sent, figure.traffic().tolist(),
+                         figure.steps, times])
+    answer = """figure.allreduceProblem(now) ? null : (({ algorithm, step, size, values }) => [
+        figure.held(now, step), figure.sent(algorithm, values.length, step),
+        figure.traffic(algorithm, values.length, step), figure.stepCount(algorithm, values.length),
+        figure.ALGORITHMS.map((way) => figure.seconds(now, way, size)),
+        figure.ALGORITHMS.map((way) => figure.written(figure.seconds(now, way, size)))])(now)"""
+    for (held, *mine, seconds, texts), theirs in zip(run_js("allreduce", answer, cases), expected,
+                                                     strict=True):
+        state, values, *right, times = theirs
+        near = {"rel": 1e-5, "abs": 1e-5 * values.abs().max().item()}
+        for rank, row in enumerate(held):
+            for chunk, one in enumerate(row):
+                assert one["ranks"] == sorted(set(one["ranks"])), "no rank is counted twice"
+                assert one["value"] == pytest.approx(state[rank, chunk].item(), **near)
+                assert one["value"] == pytest.approx(values[one["ranks"], chunk].sum().item(),
+                                                     **near)
+        assert mine == right and seconds == pytest.approx(times, rel=1e-12)
+        for text, time in zip(texts, times, strict=True):
+            (a, unit), (b, same) = text.split(), written(time).split()
+            assert unit == same and float(a) == float(b)
+
+
+def test_words_and_sliders_of_the_all_reduce():
+    told = [([1, 1], [0, 1], -6.5, [[1, -2], [3, -4.5]],
+             "chunk 1 of rank 1: −2 + (−4.5) = −6.5, the sum of all ranks: complete"),
+            ([0, 1], [0], -2, [[1, -2], [3, -4.5]], "chunk 1 of rank 0: −2, its own number"),
+            ([2, 0], [0, 2], 4, [[1] * 3, [2] * 3, [3] * 3],
+             "chunk 0 of rank 2: 1 + 3 = 4, the sum of ranks 0, 2")]
+    cases = [[*at, {"value": value, "ranks": ranks}, values]
+             for at, ranks, value, values, _ in told]
+    assert run_js("allreduce", "figure.told(...now)", cases) == [text for *_, text in told]
+    values = [[1, 1, 1], [2, 2, 2], [3, 3, 3]]
+    figure = AllReduce(values=values)
+    wider, narrower = run_js("allreduce", "figure.withRanks(...now)",
+                             [[values, n, figure.limits["start"]] for n in (5, 2)])
+    figure.processes = 5
+    assert torch.tensor(wider).equal(figure.values.long()) and narrower == [[1, 1], [2, 2]]
+    places = range(-3, 13)
+    numbers = run_js("allreduce", "figure.numberAt(now)", [*places])
+    assert numbers == [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
+    assert run_js("allreduce", "figure.placeOf(now)", numbers) == [*places]
+    for name in ("megabytes", "gigabits", "latency"):
+        assert set(figure.limits[name]) <= set(numbers), "the ends of its slider"

@@ -1,0 +1,113 @@
+"""The augmentation playground in JavaScript, against torchvision and Python."""
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as T
+from widget_support import COUNTS, assert_same, draw, real, run_js
+
+from helpers import AugmentPlayground
+
+
+def random_picture(g, low: int = 2, high: int = 9) -> torch.Tensor:
+    """A small image of noise, (3, H, W), in some of few shades: at equal ones the hue jumps."""
+    x = torch.rand(3, draw(g, low, high), draw(g, low, high), generator=g, dtype=torch.float64)
+    shades = draw(g, 0, 3)
+    return (x * shades).round() / shades if shades else x
+
+
+def random_change(g, x: torch.Tensor) -> tuple[str, list, torch.Tensor]:
+    """A change of an image: its name in JavaScript, the arguments, and torchvision's result."""
+    high, wide = x.shape[1:]
+
+    def crop():
+        mode, padding = ("zeros", "reflect")[draw(g, 0, 1)], draw(g, 0, 8)
+        padding = padding if mode == "zeros" else min(padding, high - 1, wide - 1)
+        top, left = draw(g, 0, 2 * padding), draw(g, 0, 2 * padding)
+        padded = T.pad(x, [padding], padding_mode="constant" if mode == "zeros" else mode)
+        return "paddedCrop", [top, left, padding, mode], T.crop(padded, top, left, high, wide)
+
+    def window():
+        h, w = draw(g, 1, high), draw(g, 1, wide)
+        place = [draw(g, 0, high - h), draw(g, 0, wide - w), h, w]
+        return "resizedCrop", place, T.resized_crop(x, *place, size=[high, wide], antialias=False)
+
+    def flip():
+        vertical = bool(draw(g, 0, 1))
+        return "flipped", [vertical], (T.vertical_flip if vertical else T.horizontal_flip)(x)
+
+    def factor(name):
+        value = (0.0, 1.0, real(g, 0, 2), real(g, 0, 2))[draw(g, 0, 3)]
+        return f"adjust{name.title()}", [value], getattr(T, f"adjust_{name}")(x, value)
+
+    def hue():
+        value = (0.0, 0.5, -0.5, 1 / 6, *(real(g, -0.5, 0.5) for _ in range(4)))[draw(g, 0, 7)]
+        return "adjustHue", [value], T.adjust_hue(x, value)
+
+    def cut():
+        row, column, size = draw(g, 0, high - 1), draw(g, 0, wide - 1), draw(g, 0, 24)
+        fill = [real(g, 0, 1) for _ in range(3)]
+        (top, tall), (left, broad) = (
+            (max(0, start), max(0, min(start + size, n) - max(0, start)))
+            for start, n in ((row - size // 2, high), (column - size // 2, wide)))
+        square = torch.tensor(fill, dtype=torch.float64)[:, None, None]
+        return "cutOut", [row, column, size, fill], T.erase(x, top, left, tall, broad, square)
+
+    def mix():
+        other, share = torch.rand(x.shape, generator=g, dtype=x.dtype), real(g, 0, 1)
+        return "mixed", [as_picture(other), share], torch.lerp(other, x, share)
+
+    choices = [crop, window, flip, lambda: factor("brightness"), lambda: factor("contrast"),
+               lambda: factor("saturation"), hue, cut, mix]
+    return choices[draw(g, 0, len(choices) - 1)]()
+
+
+def as_picture(x: torch.Tensor) -> dict:
+    return {"height": x.shape[1], "width": x.shape[2], "planes": x.flatten(1).tolist()}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_changes_of_images_equal_torchvisions(count):
+    g = torch.Generator().manual_seed(7)
+    cases, expected = [], []
+    for _ in range(count):
+        x = random_picture(g)
+        name, arguments, result = random_change(g, x)
+        cases.append([name, as_picture(x), *arguments])
+        expected.append(result)
+    answers = run_js("augment", "figure[now[0]](...now.slice(1))", cases)
+    for case, mine, theirs in zip(cases, answers, expected, strict=True):
+        assert [mine["height"], mine["width"]] == list(theirs.shape[1:]), case[0]
+        assert_same(mine["planes"], theirs.flatten(1))
+    assert len({case[0] for case in cases}) == 9
+
+
+@pytest.mark.parametrize("count", [pytest.param(100, id="sample"), COUNTS[1]])
+def test_random_draws_of_an_image_equal_pythons(count):
+    """All settings together: the same words, the same order, and each ninth number of a draw."""
+    g = torch.Generator().manual_seed(8)
+
+    def setting(values):
+        return values[draw(g, 0, len(values) - 1)]
+
+    cases, expected = [], []
+    for _ in range(count):
+        image = random_picture(g, 16, 24)
+        figure = AugmentPlayground(
+            image, torch.rand(image.shape, generator=g), flip=setting([True, False]),
+            vertical_flip=setting([True, False]), padding=draw(g, 0, 8),
+            padding_mode=setting(["zeros", "reflect"]), window=setting([1.0, 0.5, 0.1]),
+            brightness=setting([0.0, 0.5, 1.0]), contrast=setting([0.0, 0.3]),
+            saturation=setting([0.0, 0.7]), hue=setting([0.0, 0.1, 0.5]),
+            cutout=setting([0, 5, 24]), cutout_fill=setting(["zeros", "mean"]),
+            share=setting([1.0, 0.6, 0.0]), draws=draw(g, 0, 200))
+        which = draw(g, 0, 7)
+        cases.append({"state": figure.page_state(), "draw": which})
+        expected.append([figure.words(which), figure.output[which].double().flatten()[::9]])
+    answer = """figure.augmentProblem(now.state) ? null : (() => { const { state, draw } = now;
+        const found = figure.parameters(state, draw), told = figure.words(draw, found, state.share);
+        const [image, other] = [state.image, state.other].map(figure.decoded);
+        const x = figure.drawn(state, image, other, found);
+        return [told, x.planes.flat().filter((_, i) => i % 9 === 0)]; })()"""
+    for mine, (told, numbers) in zip(run_js("augment", answer, cases), expected, strict=True):
+        assert mine[0] == told
+        assert_same(mine[1], numbers)

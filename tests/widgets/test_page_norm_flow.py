@@ -1,0 +1,96 @@
+"""The batch normalization explorer and the gradients by layer on their pages."""
+
+import re
+
+import pytest
+from widget_support import PHONE, number
+
+from helpers import BatchNormExplorer, GradientFlow
+from helpers.widgets import DEPTHS
+
+
+def check_norm(page) -> None:
+    page.settle()
+    mine, found = page.mine, re.findall(r"[μσ]\s+(−?[\d.]+)", page.text(".ctr-sum"))
+    before, after = ([float(n) for n in (v.mean(), v.std(correction=0))]
+                     for v in (mine.input, mine.output))
+    expected = [*before, mine.running_mean, mine.running_var ** 0.5, *after]
+    assert [number(n) for n in found] == pytest.approx(expected, abs=0.006)
+
+
+def test_batch_normalization_in_training_and_evaluation(on_page):
+    page = on_page("06", BatchNormExplorer)
+    mine = page.mine
+    check_norm(page)
+    page.slider("input mean").press("ArrowRight")
+    page.slider("γ").press("ArrowLeft")
+    mine.shift, mine.gamma = mine.shift + 0.25, mine.gamma - 0.25
+    check_norm(page)
+    page.choose("batch size", "4")
+    mine.batch_size, mine.draws = 4, 0
+    page.button("20 batches").press("Enter")
+    for _ in range(20):
+        mine.next_batch()
+    check_norm(page)
+    page.choose("mode", "evaluation")
+    mine.training = False
+    page.button("next batch").click()
+    mine.next_batch()
+    check_norm(page)
+    page.button("running statistics").click()
+    mine.running_mean, mine.running_var, mine.draws = 0.0, 1.0, 0
+    check_norm(page)
+    page.tab.set_viewport_size({"width": 390, "height": 900})
+    assert page.fits()
+
+
+def check_flow(page) -> int:
+    """Compare what is read out and drawn with Python's numbers; return the layer."""
+    page.settle()
+    mine, told = page.mine, " ".join(page.fig.get_by_role("status").all_inner_texts())
+    layer, depth = map(int, re.search(r"Layer (\d+) of (\d+)", told).groups())
+    spoken = page.slider("layer").get_attribute("aria-valuetext")
+    assert depth == mine.depth and spoken == f"layer {layer} of {depth}"
+    for kind in ("plain", "residual"):
+        shown, norms = mine.kind in ("both", kind), mine.norms(kind)
+        found = [number(n) for n in re.findall(rf"{kind} (\d[\d.]*\d(?:e−?\d+)?|\d)", told)]
+        expected = [norms[layer - 1].item(), (norms[0] / norms[-1]).item(), mine.loss(kind)]
+        assert found == pytest.approx(expected if shown else [], rel=5.1e-3)
+        assert page.fig.locator(f".ctr-flow path.ctr-{kind}").count() == shown
+        assert (page.fig.locator(f".ctr-flow .ctr-mark-{kind}").count() >= 2) == shown
+    return layer
+
+
+def test_gradients_by_depth_layer_norm_and_weights(on_page):
+    page = on_page("07", GradientFlow)
+    mine = page.mine
+    check_flow(page)
+    page.box("batch norm").press("Space")
+    page.choose("weights", "He")
+    mine.norm, mine.weights = "batch norm" if mine.norm == "none" else "none", "He"
+    for way, depth in ((lambda: page.slider("depth").press("Home"), DEPTHS[0]),
+                       (lambda: page.click_at("depth", 0.99), DEPTHS[-1])):
+        way()
+        mine.depth = depth
+        check_flow(page)
+        assert page.slider("depth").get_attribute("aria-valuetext") == f"{depth} layers"
+    for kind in ("plain", "residual"):
+        page.choose("show", kind)
+        mine.kind = kind
+        check_flow(page)
+    page.slider("layer").press("End")
+    assert check_flow(page) == mine.depth
+    box = page.fig.locator(".ctr-flow svg").bounding_box()
+    for share, low, high in ((0.02, 1, 1), (0.5, 25, 40), (0.999, 64, 64)):
+        page.tab.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        assert low <= check_flow(page) <= high
+
+
+def test_gradients_are_read_by_a_finger(on_page):
+    page = on_page("07", GradientFlow, **PHONE)
+    chart = page.fig.locator(".ctr-flow svg")
+    size = chart.bounding_box()
+    for share, layer in ((0.97, page.mine.depth), (0.02, 1)):
+        chart.tap(position={"x": share * size["width"], "y": size["height"] / 2})
+        assert check_flow(page) == layer
+    assert page.fits()
