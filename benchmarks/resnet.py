@@ -25,4 +25,4 @@ if __name__ == "__main__":
     measure(__doc__, "07", ["import copy", "class ResidualBlock(nn.Module)"],
             ["def stack(depth, residual)", "runs, nets = ", 'train("residual", depth)',
              "def without(net, number)",
-             "run = helpers.resnet_run("], collect, "resnet.json")
+             'expect_band("fast resnet"'], collect, "resnet.json")
