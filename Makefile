@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
-.PHONY: help setup book lab test test-long test-colab refresh bench clean
+.PHONY: help setup book lab check test test-long test-colab refresh bench clean
 
 help:
 	@echo "make book      build the course and say where to open it"
 	@echo "make test      prove it: lint, tests, every chapter run and compared, the site in a browser"
+	@echo "make check     the part of it that takes seconds: lint, types, stored form, unit tests"
 	@echo "make lab       open the chapters in JupyterLab, as copies in work/"
 	@echo "make test-long the same as test, with the full counts of the long checks"
 	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"
@@ -32,23 +33,26 @@ $(VENV)/dev.stamp: requirements-dev.txt requirements.txt pyproject.toml | $(VENV
 setup: $(VENV)/dev.stamp
 
 book: $(VENV)/dev.stamp
-	@$(RUN) tools/build.py
+	@$(RUN) tools/book.py
 
 lab: $(VENV)/learner.stamp
-	@$(RUN) tools/desk.py
+	@$(RUN) tools/lab.py
 
-test: $(VENV)/dev.stamp
+check: $(VENV)/dev.stamp
 	@$(RUN) tools/check.py
 
+test: $(VENV)/dev.stamp
+	@$(RUN) tools/test.py
+
 test-long: $(VENV)/dev.stamp
-	@$(RUN) tools/check.py --long
+	@$(RUN) tools/test.py --long
 
 # Another environment, so that none of these old versions gets into the one that everything else is tested in.
 test-colab:
 	$(PYTHON) -m venv $(VENV)-colab
 	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-colab.txt
 	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	$(VENV)-colab/bin/python tools/check.py --chapters
+	$(VENV)-colab/bin/python tools/test.py --chapters
 
 refresh: $(VENV)/dev.stamp
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)

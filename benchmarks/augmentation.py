@@ -24,7 +24,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "08", ["import time", "class Photographs(Dataset)"],
-            ["few = data.train.take(", "def images_per_second(batches)",
-             "def accuracy_under(change)", "by_change = {}",
-             "class FlipAverage(nn.Module)", "by_strength = {}"], collect, "augmentation.json")
+    measure(__doc__, "08", ["set-up", "photographs"], ["few", "speeds", "accuracy-under",
+            "by-change", "flip-average", "by-strength"], collect, "augmentation.json")

@@ -25,7 +25,6 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "06", ["import copy", "def sigmoid_lenet(norm)", "class BNLeNet(nn.Module)"],
-            ["trained[norm] = ", "late = nn.Sequential(", "def walk(kind, rates)", "walks = {",
-             "def final_accuracy(kind, rate)", "race = {}"], collect, "batch_norm.json",
-            changes={"evaluate(model, val)": "(0, 0)"})  # it prints only
+    measure(__doc__, "06", ["set-up", "sigmoid-lenet", "bn-lenet"], ["sigmoids", "late", "walk",
+            "walks", "rates", "race"], collect, "batch_norm.json", changes={"evaluate(model, val)":
+            "(0, 0)"})  # it prints only

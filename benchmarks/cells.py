@@ -1,6 +1,4 @@
-"""A chapter's own cells, run for several seeds: what its tables cite. Each such benchmark is a call
-of `measure`.
-"""
+"""A chapter's own cells, run for several seeds: what its tables cite. See `measure`."""
 
 import argparse
 import json
@@ -32,8 +30,7 @@ def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
     """Run cells of a chapter on the real CIFAR-10 in the `cpu` profile, and write the ranges to
     helpers/measured/`result`.
 
-    Cells are named by a text that only they contain: those of `first` run once, those of `then`
-    again for every seed. `collect(names)` returns the numbers of one seed, from the names that the
+    Cells are named by their ids: those of `first` run once, those of `then` again for every seed. `collect(names)` returns the numbers of one seed, from the names that the
     cells have defined; `changes` are made to the text of the repeated cells.
     """
     parser = argparse.ArgumentParser(description=about,
@@ -43,17 +40,17 @@ def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
     os.environ["COURSE_PROFILE"] = "cpu"
     matplotlib.use("Agg")
     import helpers
-    from tools.notebooks import cell_with
+    from tools.notebooks import cell
 
     names = {"torch": torch, "nn": nn, "F": F, "helpers": helpers, "set_seed": helpers.set_seed}
-    for text in first:
-        exec(cell_with(chapter, text), names)
+    for name in first:
+        exec(cell(chapter, name), names)
     if names["data"].source == helpers.data.STAND_IN:
         sys.exit("This benchmark needs the real CIFAR-10: name its folder in COURSE_DATA.")
     runs = []
     for seed in range(seeds):
-        for text in then:
-            source = cell_with(chapter, text)
+        for name in then:
+            source = cell(chapter, name)
             for old, new in {"set_seed(0)": f"set_seed({seed})", **(changes or {})}.items():
                 source = source.replace(old, new)
             exec(source, names)

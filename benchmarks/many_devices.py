@@ -27,5 +27,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "10", ["import inspect"], ["def accuracy_with", "epochs, count = 1"], collect,
+    measure(__doc__, "10", ["set-up"], ["batch-and-rate", "one-process"], collect,
             "many_devices.json")

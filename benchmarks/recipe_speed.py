@@ -37,6 +37,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "09", ["import inspect", "size = budget("],
-            ["settings = {", "def if_possible"], collect,
+    measure(__doc__, "09", ["set-up", "speed"], ["speeds", "if-possible"], collect,
             "recipe_speed.json")

@@ -22,7 +22,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "07", ["import copy", "class ResidualBlock(nn.Module)"],
-            ["def stack(depth, residual)", "runs, nets = ", 'train("residual", depth)',
-             "def without(net, number)",
-             'expect_band("fast resnet"'], collect, "resnet.json")
+    measure(__doc__, "07", ["set-up", "residual-block"], ["stack", "depths", "residual-depths",
+            "without", "one-pass"], collect, "resnet.json")

@@ -20,6 +20,16 @@ from helpers import load_cifar10
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Mark by fixture what `make check` leaves out."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "site" in fixtures:
+            item.add_marker("site")
+        if {"chromium", "real_folder"} & {*fixtures}:
+            item.add_marker("slow")
+
+
 @pytest.fixture(autouse=True)
 def smoke(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "smoke")
@@ -65,7 +75,7 @@ def site(tmp_path_factory):
     output = tmp_path_factory.mktemp("site")
     environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
                    "NO_COLOR": "1"}
-    build = subprocess.run([sys.executable, str(ROOT / "tools" / "build.py"), "--output",
+    build = subprocess.run([sys.executable, str(ROOT / "tools" / "book.py"), "--output",
                             str(output)],
                            env=environment, capture_output=True, text=True, check=False)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.notebooks import cell_with
+from tools.notebooks import cell
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["book/index.html",
@@ -12,9 +12,9 @@ PAGES = ["book/index.html",
 REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
 
 
-def define(chapter: str, start: str, **names) -> dict:
-    """Run the one cell of a chapter that contains `start`, and return the names it has defined."""
-    exec(cell_with(chapter, start), names)
+def define(chapter: str, name: str, **names) -> dict:
+    """Run the cell of a chapter whose id is `name`, and return the names it has defined."""
+    exec(cell(chapter, name), names)
     return names
 
 

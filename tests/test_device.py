@@ -9,7 +9,8 @@ from helpers import get_device, set_seed
 
 def test_chooses_the_best_there_is(capsys):
     device = get_device()
-    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    best = ("cuda" if torch.cuda.is_available() else
+            "mps" if torch.backends.mps.is_available() else "cpu")
     assert device.type == best
     assert best in capsys.readouterr().out
 

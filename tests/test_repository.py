@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from tools import desk
+from tools import lab
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
                          check=False).stdout.split("\n")
@@ -52,14 +52,14 @@ def test_python_and_library_floors_agree():
     assert "<" not in requirements and "==" not in requirements, "an upper pin breaks Colab"
 
 
-def test_the_desk_never_overwrites_an_answer(tmp_path):
+def test_make_lab_never_overwrites_an_answer(tmp_path):
     book, work = tmp_path / "book", tmp_path / "work"
     book.mkdir()
     (book / "01_a.ipynb").write_text("chapter")
-    assert desk.lay_out(book, work) == [] and (work / "01_a.ipynb").read_text() == "chapter"
+    assert lab.lay_out(book, work) == [] and (work / "01_a.ipynb").read_text() == "chapter"
     (work / "01_a.ipynb").write_text("my answer")
     (book / "02_b.ipynb").write_text("another")
-    assert desk.lay_out(book, work) == ["01_a.ipynb"]
+    assert lab.lay_out(book, work) == ["01_a.ipynb"]
     assert (work / "01_a.ipynb").read_text() == "my answer" and (work / "02_b.ipynb").exists()
 
 

@@ -1,8 +1,7 @@
 """The stored form of a chapter: its source, and the text outputs that two unlike runs agree on.
 
-    python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what can be
-    reproduced python tools/notebooks.py check                         is every notebook in stored
-    form? (CI)
+    python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what agrees
+    python tools/notebooks.py check                         is every notebook in stored form?
 
 The two runs differ in all that must not matter: hash seed, threads, profile (smoke and cpu), data
 (stand-in and real CIFAR-10). A cell keeps its outputs only where all of them are short text and
@@ -14,6 +13,7 @@ import argparse
 import os
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
@@ -26,8 +26,7 @@ LIMIT = 1500  # characters of output that a cell may store
 VOLATILE_OUTPUT = re.compile(r"0x[0-9a-f]{6,}|\d{4}-\d\d-\d\d[ T]\d\d:|\b(cpu|cuda|mps)\b|\bit/s\b")
 VOLATILE_SOURCE = re.compile(
     r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b|"
-                             # times agree by chance only
-                             r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")
+    r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")  # times agree by chance only
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
 CELL_METADATA = {"tags", "mystnb"}
@@ -38,7 +37,7 @@ RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED":
 
 def run(notebook, folder: Path, settings: dict):
     """Return a copy of `notebook`, executed with `settings` in the environment of its kernel."""
-    copy = nbformat.from_dict(notebook)
+    copy = deepcopy(notebook)
     environment = {**os.environ, "TQDM_DISABLE": "1", **settings}
     NotebookClient(copy, timeout=900, kernel_name="python3",
                    resources={"metadata": {"path": str(folder)}}).execute(env=environment)
@@ -52,16 +51,6 @@ def cell(chapter: str, name: str) -> str:
              if c.cell_type == "code" and c.id == name]
     if not found:
         raise KeyError(f"Chapter {chapter} has no code cell with the id {name!r}.")
-    return found[0]
-
-
-def cell_with(chapter: str, text: str) -> str:
-    """Return the source of the one code cell of a chapter ("05") that contains `text`."""
-    (path,) = BOOK.glob(f"{chapter}_*.ipynb")
-    found = [c.source
-             for c in nbformat.read(path, 4).cells if c.cell_type == "code" and text in c.source]
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} cells of chapter {chapter} contain {text!r}.")
     return found[0]
 
 
@@ -91,7 +80,7 @@ def stored_form(notebook, other=None):
     """Return `notebook` in stored form, keeping the outputs that also stand in `other` (default:
     all stable ones).
     """
-    stored = nbformat.from_dict(notebook)
+    stored = deepcopy(notebook)
     stored.metadata = nbformat.from_dict(METADATA)
     stored.nbformat, stored.nbformat_minor = 4, 5
     count = 0

@@ -14,8 +14,8 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
-CELLS = ("import inspect", "epochs = budget(", "class WarmupCosine", "steps = epochs",
-         "SummaryWriter(")
+CELLS = ("set-up", "schedules-set-up", "warmup-cosine", "schedules",
+         "tensorboard")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
@@ -25,7 +25,7 @@ def main() -> int:
     """
     import tensorboard.program
 
-    from tools.notebooks import cell_with
+    from tools.notebooks import cell
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
@@ -34,7 +34,7 @@ def main() -> int:
     os.environ["COURSE_PROFILE"] = "cpu"
     names: dict = {"scratch": tempfile.TemporaryDirectory()}
     for text in CELLS:
-        exec(cell_with("09", text), names)
+        exec(cell("09", text), names)
     if "stand-in" in names["data"].source:
         print("This needs the real CIFAR-10: name its folder in COURSE_DATA.")
         return 1

@@ -35,7 +35,7 @@ def test_the_schedule_by_hand_is_that_of_pytorch(seed):
     total = draw.randint(3, 60)
     warmup, start = draw.randint(1, total - 1), draw.choice([0.01, 0.1, 0.5, 1.0])
     mine, theirs = optimizer(0.1, 3.0), optimizer(0.1, 3.0)
-    ours = define("09", "class WarmupCosine", math=math)["WarmupCosine"](mine, total, warmup, start)
+    ours = define("09", "warmup-cosine", math=math)["WarmupCosine"](mine, total, warmup, start)
     both = lr_scheduler.SequentialLR(theirs, [
         lr_scheduler.LinearLR(theirs, start_factor=start, total_iters=warmup),
         lr_scheduler.CosineAnnealingLR(theirs, T_max=total - warmup)], milestones=[warmup])
@@ -48,7 +48,7 @@ def test_the_schedule_by_hand_is_that_of_pytorch(seed):
 
 
 def test_weight_decay_by_hand_is_that_of_pytorch():
-    step = define("09", "def sgd_step", nn=nn, torch=torch)["sgd_step"]
+    step = define("09", "sgd-step", nn=nn, torch=torch)["sgd_step"]
     w = nn.Parameter(torch.randn(50).double())
     by_hand, theirs = w.detach().clone(), torch.optim.SGD([w], lr=0.3, weight_decay=0.2)
     for _ in range(30):
@@ -60,7 +60,7 @@ def test_weight_decay_by_hand_is_that_of_pytorch():
 
 @pytest.mark.parametrize("classes, epsilon", [(10, 0.1), (2, 0.3), (7, 0.0), (5, 0.9)])
 def test_smoothed_labels_by_hand_are_those_of_pytorch(classes, epsilon):
-    by_hand = define("09", "def smoothed", torch=torch, F=F, set_seed=set_seed)["smoothed"]
+    by_hand = define("09", "smoothed", torch=torch, F=F, set_seed=set_seed)["smoothed"]
     logits, labels = torch.randn(30, classes).double(), torch.randint(classes, (30,))
     torch.testing.assert_close(F.cross_entropy(logits, by_hand(labels, classes, epsilon).double()),
                                F.cross_entropy(logits, labels, label_smoothing=epsilon), rtol=1e-6,
@@ -74,8 +74,8 @@ def test_a_run_saved_by_hand_ends_like_one_saved_by_helpers(standin, tmp_path):
              "lr_scheduler": lr_scheduler, "data": standin, "device": torch.device("cpu"),
              "Path": Path,
              "tempfile": tempfile}
-    names = define("09", "def new_run", **names)
-    names = define("09", "def all_weights", **names)  # asserts nothing, but resumes by hand
+    names = define("09", "new-run", **names)
+    names = define("09", "resume", **names)  # asserts nothing, but resumes by hand
 
     def by_helpers(epochs, path):
         parts = names["new_run"]()
@@ -99,7 +99,7 @@ def test_a_model_that_cannot_be_compiled_is_used_as_it_is(monkeypatch, capsys):
         raise RuntimeError("No working C++ compiler found\nand more")
 
     monkeypatch.setattr(torch, "compile", lambda model, backend: no_compiler)
-    names = define("09", "def if_possible", torch=torch, budget=helpers.budget,
+    names = define("09", "if-possible", torch=torch, budget=helpers.budget,
                    images=torch.rand(2, 3, 32, 32),
                    logging=__import__("logging"))
     model = BNLeNet()

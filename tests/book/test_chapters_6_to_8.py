@@ -33,16 +33,15 @@ def with_seed(build, seed=3):
 
 
 def networks_of_chapter_7() -> dict:
-    names = define("07", "class ResidualBlock(nn.Module)", nn=nn, F=F)
-    for start in ("def stage(in_channels", "class ResNet(nn.Module)", "def conv_pool(",
-                  "class FastResNet(nn.Module)"):
-        names |= define("07", start, **names)
+    names = define("07", "residual-block", nn=nn, F=F)
+    for name in ("stage", "resnet", "fast-resnet"):
+        names |= define("07", name, **names)
     return names
 
 
 @pytest.mark.parametrize("name, settings",
                          [("ResNet", {}), ("ResNet", {"blocks": 1, "widths": (8, 12, 16)}),
-                                            ("FastResNet", {}), ("FastResNet", {"widths": (4, 8)})])
+                          ("FastResNet", {}), ("FastResNet", {"widths": (4, 8)})])
 def test_networks_by_hand_are_those_of_helpers(name, settings):
     mine, ours = (with_seed(lambda kind=kind: kind(**settings))
                   for kind in (networks_of_chapter_7()[name], getattr(helpers, name)))
@@ -62,12 +61,10 @@ def test_the_block_by_hand_is_that_of_helpers(channels, stride):
     assert mine(x).equal(ours(x)) and mine.eval()(x).equal(ours.eval()(x))
 
 
-@pytest.mark.parametrize("start, name, settings", [
-    ("def random_flip(", "random_flip", {"p": 0.3}),
-    ("def random_crop(", "random_crop", {"padding": 3}),
-    ("def cutout(", "cutout", {"size": 5})])
-def test_changes_by_hand_are_those_of_helpers(start, name, settings):
-    mine = define("08", start, torch=torch, F=F, many=torch.zeros(4, 3, 8, 8),
+@pytest.mark.parametrize("name, settings", [
+    ("random_flip", {"p": 0.3}), ("random_crop", {"padding": 3}), ("cutout", {"size": 5})])
+def test_changes_by_hand_are_those_of_helpers(name, settings):
+    mine = define("08", name.replace("_", "-"), torch=torch, F=F, many=torch.zeros(4, 3, 8, 8),
                   batch=torch.rand(16, 3, 32, 32),
                   set_seed=set_seed, show_images=lambda *_, **__: None)[name]
     for images in (torch.rand(50, 3, 9, 8), torch.randint(256, (50, 3, 9, 8), dtype=torch.uint8)):
@@ -76,7 +73,7 @@ def test_changes_by_hand_are_those_of_helpers(start, name, settings):
 
 
 def test_asking_twice_by_hand_is_that_of_helpers():
-    names = define("08", "class FlipAverage(nn.Module)", nn=nn, evaluate=lambda *_: (0, 0),
+    names = define("08", "flip-average", nn=nn, evaluate=lambda *_: (0, 0),
                    model=None, val=None)
     model, images = helpers.FastResNet().eval(), torch.rand(3, 3, 32, 32)
     assert names["FlipAverage"](model)(images).equal(helpers.FlipAverage(model)(images))
@@ -147,9 +144,10 @@ def test_the_tables_of_chapter_7_cite_what_was_measured():
         assert f"| {depth} | {' | '.join(cells)} |" in text
     for kind in ("plain", "residual"):
         blocks = found[f"without a block, {kind}"]
-        assert f"| {kind} | {' | '.join(percent(*blocks[name]) for name in ('whole', 'best', 'worst'))} |" in text
-    assert found["without a block, plain"]["best"][1] < found["without a block, plain"]["whole"][
-        0] / 2
+        row = [kind, *(percent(*blocks[name]) for name in ("whole", "best", "worst"))]
+        assert f"| {' | '.join(row)} |" in text
+    plain = found["without a block, plain"]
+    assert plain["best"][1] < plain["whole"][0] / 2
     assert "more than half of the accuracy is gone" in text
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -31,7 +32,8 @@ def lab(tmp_path_factory):
         port = free.getsockname()[1]
     environment = {**os.environ, "HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config"),
                    "JUPYTER_RUNTIME_DIR": str(folder / "run"), "PYTHONPATH": str(ROOT)}
-    environment["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), environment["PATH"]])  # noqa: PTH120
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent),
+                                           environment["PATH"]])
     log = (folder / "log").open("w")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",

@@ -10,6 +10,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import nbformat
 import pytest
+from jupyter_cache import get_cache
 from support import PAGES, ROOT
 
 
@@ -90,16 +91,31 @@ def test_search_index_knows_the_chapters(site):
     assert "jacobian" in index and "momentum" in index
 
 
+def test_the_site_is_made_of_what_nbval_ran(site):
+    """A notebook that the build ran itself would have run twice, and half a minute of `make test`
+    would be lost.
+    """
+    if "COURSE_SITE" not in os.environ:
+        pytest.skip("this site was built by the test itself, without nbval: see `make test`")
+    folders = [path.parent for path in (site.parent / ".cache").rglob("global.db")]
+    newest = max(folders, key=lambda folder: (folder / "global.db").stat().st_mtime)
+    records = get_cache(newest).list_cache_records()
+    assert len(records) == len(PAGES) - 1
+    assert all(record.data.get("run by") == "nbval" for record in records)
+
+
+@pytest.mark.long
 def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_path):
     environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
                    "NO_COLOR": "1"}
     shutil.copytree(site.parent, tmp_path / "_build")  # other tests are reading the first one
     (tmp_path / "_build" / "html" / "objects.inv").unlink()
-    command = [sys.executable, str(ROOT / "tools" / "build.py"), "--output", str(tmp_path)]
+    command = [sys.executable, str(ROOT / "tools" / "book.py"), "--output", str(tmp_path)]
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert "Executing notebook" not in again.stdout + again.stderr
     assert (tmp_path / "_build" / "html" / "objects.inv").exists()
-    assert f"Open it in a browser:\n\n    {(tmp_path / '_build/html/index.html').as_uri()}" in again.stdout
+    address = (tmp_path / "_build" / "html" / "index.html").as_uri()
+    assert f"Open it in a browser:\n\n    {address}" in again.stdout
 
 
 def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):

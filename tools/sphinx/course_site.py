@@ -50,9 +50,13 @@ def cache_key(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def cache_folder(root: Path, html: Path) -> Path:
+    """Return the folder of executed notebooks for the site in the folder `html`."""
+    return html.parent / ".cache" / cache_key(root)
+
+
 def _configure(app, config):
-    root = Path(app.confdir)
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".cache" / cache_key(root))
+    config.nb_execution_cache_path = str(cache_folder(Path(app.confdir), Path(app.outdir)))
     config.html_static_path.append(str(Path(__file__).parent / "static"))
     notes = []
     if find_files() is None:

@@ -1,6 +1,6 @@
 """Build the site into _build/html: warnings and failing cells are errors. `make book` calls this.
 
-    python tools/build.py [--output FOLDER]
+    python tools/book.py [--output FOLDER]
 """
 
 import argparse

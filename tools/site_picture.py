@@ -1,6 +1,6 @@
 """Take the README's picture of the built site: `make book` first, on the real CIFAR-10.
 
-    .venv/bin/python tools/picture.py
+    .venv/bin/python tools/site_picture.py
 """
 
 import shutil
