@@ -106,7 +106,8 @@ def test_a_last_batch_of_one_is_explained(network):
         return
     with pytest.raises(TrainingStopped) as stopped:
         fit(model, train, epochs=1, optimizer=optimizer, verbose=False)
-    assert all(said in str(stopped.value) for said in ("batch 3", "one image", "drop_last", "spread"))
+    message = str(stopped.value)
+    assert all(said in message for said in ("batch 3", "one image", "drop_last", "spread"))
 
 
 def test_flip_average_is_the_mean_of_both_answers():
