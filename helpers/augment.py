@@ -169,8 +169,7 @@ def _each(values: Tensor, images: Tensor) -> Tensor:
 
 
 def _check(images: Tensor, name: str) -> None:
-    """Say what is wrong with images that cannot be augmented, values on the CPU: a GPU would wait.
-    """
+    """Say what is wrong with images that cannot be augmented."""
     if images.ndim != 4:
         single = (" One image (C, H, W) becomes a batch of one by unsqueeze(0)."
                   if images.ndim == 3 else "")
@@ -180,7 +179,7 @@ def _check(images: Tensor, name: str) -> None:
         return
     if not images.is_floating_point():
         raise ValueError(f"{name} wants uint8 images or floats in [0, 1], not {images.dtype}.")
-    if images.device.type == "cpu" and images.numel():
+    if images.device.type == "cpu" and images.numel():  # a GPU would have to wait for the look
         low, high = (value.item() for value in images.detach().aminmax())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "

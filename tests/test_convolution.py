@@ -67,8 +67,7 @@ def test_receptive_field_of_well_known_stacks():
     ("sobel", filters.sobel_v, 4), ("sobel_y", filters.sobel_h, 4),
     ("scharr", filters.scharr_v, 16), ("scharr_y", filters.scharr_h, 16)])
 def test_edge_kernels_are_scikit_images(name, oracle, factor):
-    """Up to the factor that scikit-image divides by, and the sign: positive is brighter above, left.
-    """
+    """Up to scikit-image's divisor and its sign: there, brighter above or left is positive."""
     image = load_photo("camera", 64)[0]
     ours = F.conv2d(image[None, None], torch.tensor(KERNELS[name])[None, None])[0, 0] / factor
     theirs = oracle(image.numpy())[1:-1, 1:-1]

@@ -27,8 +27,7 @@ def _to_array(image: Tensor) -> np.ndarray:
 
 def _axes(pictures: Tensor, columns: int, inches: float,
           titles: Sequence[str] | None) -> np.ndarray:
-    """Return axes for pictures (N, …, H, W), `inches` wide each, photographs as wide as the page.
-    """
+    """Return axes for pictures (N, …, H, W), `inches` wide each; photographs fill the page."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     height, width = pictures.shape[-2:]
