@@ -21,7 +21,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -33,22 +33,26 @@ from machine import measured_on
 from torch import nn
 
 from helpers import (
+    AUGMENT,
     BNLeNet,
     FastResNet,
     FlipAverage,
+    History,
+    ImageSet,
     LeNet,
     count_parameters,
     evaluate,
     fit,
-    lenet_run,
+    lenet_recipe,
     load_cifar10,
+    merged,
     random_flip,
-    resnet_run,
+    resnet_recipe,
     set_seed,
     textbook_resnet18,
 )
 from helpers.data import STAND_IN
-from helpers.recipes import FINAL_EPOCHS, merged
+from helpers.recipes import FINAL_EPOCHS
 
 FOLDER = Path(__file__).parent.parent / "helpers" / "measured"
 EPOCHS = 10
@@ -56,33 +60,29 @@ EPOCHS = 10
 
 @dataclasses.dataclass
 class Rung:
-    """One row of the ladder: a network, and the arguments of `fit` that train it on some data."""
+    """One row of the ladder: a network, and how it is trained."""
 
     network: Callable[[], nn.Module]
-    run: Callable[..., dict]
+    recipe: Callable[[nn.Module, int], dict]
+    batch_size: int = 250
+    augment: Sequence = ()
+    settings: dict = dataclasses.field(default_factory=dict)  # of `fit`, over those of the recipe
+
+    def train(self, model: nn.Module, images: ImageSet, epochs: int) -> History:
+        """Train a network of this rung on the images."""
+        train = images.batches(self.batch_size, augment=self.augment)
+        recipe = self.recipe(model, epochs * len(train)) | self.settings
+        return fit(model, train, epochs=epochs, verbose=False, **recipe)
 
 
-def lenet(rate: float):
-    """Train as chapter 5 does, at the highest rate that chapter 6 found to suit the network."""
-    return lambda model, train, epochs: lenet_run(model, train, epochs, num_samples=len(train),
-                                                  max_lr=rate)
-
-
-def resnet(**settings):
-    """Train as chapters 7 and 8 do."""
-    precision = {"autocast": None} if settings.pop("float32", False) else {}
-    return lambda model, train, epochs: {**resnet_run(model, train, epochs, **settings),
-                                         **precision}
-
-
-PLAIN = {"augment": (), "label_smoothing": 0}
-LADDER = {
-    "LeNet": Rung(LeNet, lenet(0.05)),
-    "BN-LeNet": Rung(BNLeNet, lenet(0.2)),
-    "ResNet": Rung(FastResNet, resnet(**PLAIN, float32=True)),
-    "in bfloat16": Rung(FastResNet, resnet(**PLAIN)),
-    "crop and flip": Rung(FastResNet, resnet(label_smoothing=0)),
-    "label smoothing": Rung(FastResNet, resnet()),
+hard = partial(resnet_recipe, label_smoothing=0)  # labels of 0 and 1
+LADDER = {  # LeNets at the highest rates that suit them
+    "LeNet": Rung(LeNet, partial(lenet_recipe, max_lr=0.05), 64),
+    "BN-LeNet": Rung(BNLeNet, partial(lenet_recipe, max_lr=0.2), 64),
+    "ResNet": Rung(FastResNet, hard, settings={"autocast": None}),
+    "in bfloat16": Rung(FastResNet, hard),
+    "crop and flip": Rung(FastResNet, hard, augment=AUGMENT),
+    "label smoothing": Rung(FastResNet, resnet_recipe, augment=AUGMENT),
 }
 LAST = "label smoothing"
 STAND_IN_RUN = {"names": ("LeNet", "BN-LeNet", "ResNet", "crop and flip"), "few": 5_000,
@@ -103,7 +103,7 @@ def speeds(data) -> dict[str, float]:
     for _ in range(5):
         for name, rung in LADDER.items():
             model = fresh(rung, 0)
-            history = fit(model, verbose=False, **rung.run(model, data.train.take(6_000), 1))
+            history = rung.train(model, data.train.take(6_000), 1)
             found[name].append(history.images_per_second)
     return {name: max(values) for name, values in found.items()}
 
@@ -114,7 +114,7 @@ def climb(name: str, seed: int, few: int | None, epochs: int) -> dict[str, float
     data = load_cifar10(verbose=False)
     train, rung = data.train.take(few or len(data.train)), LADDER[name]
     model = fresh(rung, seed)
-    fit(model, verbose=False, **rung.run(model, train, epochs))
+    rung.train(model, train, epochs)
     found = {name: evaluate(model, data.val)[1]}
     if name == LAST:
         found["asked twice"] = evaluate(FlipAverage(model), data.val)[1]
@@ -143,7 +143,7 @@ def final(data, seeds: int) -> dict:
     for seed in range(seeds):
         model = fresh(LADDER[LAST], seed)
         started = time.perf_counter()
-        history = fit(model, verbose=False, **resnet_run(model, train, FINAL_EPOCHS))
+        history = LADDER[LAST].train(model, train, FINAL_EPOCHS)
         seconds = time.perf_counter() - started
         found.append({"accuracy": evaluate(FlipAverage(model), data.test)[1],
                       "asked once": evaluate(model, data.test)[1], "seconds": seconds,
@@ -184,8 +184,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--parts", nargs="+", default=["speed", "rungs", "final", "textbook"])
     parser.add_argument("--stand-in", action="store_true")
-    parser.add_argument("--output", type=Path, help="where to write instead of "
-                                                    "helpers/measured/ladder….json")
+    parser.add_argument("--output", type=Path,
+                        help="where to write instead of helpers/measured/ladder….json")
     arguments = parser.parse_args()
     if arguments.stand_in:
         os.environ["COURSE_DATA"], arguments.parts = "stand-in", ["rungs"]

@@ -1,5 +1,4 @@
-"""LeNet on CIFAR-10: the classic loop against ours, one after the other, on the same images, for
-several seeds.
+"""LeNet on CIFAR-10: the classic loop against ours, in turn, on the same images, several seeds.
 
     make bench, or: python benchmarks/lenet.py [--seeds 3]
 
@@ -8,7 +7,7 @@ several seeds.
   tutorial.
 * without workers: the same, with the images made in the training process itself.
 * ours: the same network class through `load_cifar10`, `batches` and `fit`, as chapter 5 calls them
-  (`helpers.recipes.lenet_run`), on 45,000 of those images: the other 5,000 are for validation,
+  (`helpers.lenet_recipe`), on 45,000 of those images: the other 5,000 are for validation,
   which is timed too.
 * bare: what `fit` does, written as a bare loop over the same batches. How much does `fit` cost?
 
@@ -29,9 +28,17 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from helpers import LeNet, class_accuracy, evaluate, fit, load_cifar10, predict, set_seed
+from helpers import (
+    LeNet,
+    class_accuracy,
+    evaluate,
+    fit,
+    lenet_recipe,
+    load_cifar10,
+    predict,
+    set_seed,
+)
 from helpers.data import STAND_IN
-from helpers.recipes import lenet_run
 
 RESULT = Path(__file__).parent.parent / "helpers" / "measured" / "lenet.json"
 
@@ -79,9 +86,9 @@ def ours(data, seed: int) -> dict:
     """Train as chapter 5 does; time `fit` whole, validation included."""
     set_seed(seed)
     model = LeNet()
-    run = lenet_run(model, data.train, epochs=4)
+    train = data.train.batches(64, num_samples=15_000)
     started = time.perf_counter()
-    fit(model, val=data.val, verbose=False, **run)
+    fit(model, train, data.val, epochs=4, verbose=False, **lenet_recipe(model, 4 * len(train)))
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "images": 60_000, "accuracy": evaluate(model, data.test)[1],
             "per_class": class_accuracy(predict(model, data.test).argmax(1), data.test.labels,
@@ -89,8 +96,7 @@ def ours(data, seed: int) -> dict:
 
 
 def overhead(data, seed: int, pairs: int = 12) -> float:
-    """Return the time of an epoch by `fit` (without validation) over that of the same loop written
-    bare.
+    """Return the time of an epoch by `fit` (without validation) over that of the bare loop.
 
     The median over pairs of one epoch each, run one right after the other: the machine's own drift
     cancels.
@@ -98,18 +104,19 @@ def overhead(data, seed: int, pairs: int = 12) -> float:
     def epoch(kind: str) -> float:
         set_seed(seed)
         model = LeNet()
-        run = lenet_run(model, data.train, epochs=1)
+        train = data.train.batches(64, num_samples=15_000)
+        recipe = lenet_recipe(model, len(train))
         started = time.perf_counter()
         if kind == "fit":
-            fit(model, verbose=False, **run)
+            fit(model, train, epochs=1, verbose=False, **recipe)
         else:
             model.train()
-            for images, labels in run["train"]:
+            for images, labels in train:
                 loss = F.cross_entropy(model(images), labels)
-                run["optimizer"].zero_grad()
+                recipe["optimizer"].zero_grad()
                 loss.backward()
-                run["optimizer"].step()
-                run["batch_scheduler"].step()
+                recipe["optimizer"].step()
+                recipe["batch_scheduler"].step()
         return time.perf_counter() - started
 
     ratios = []

@@ -1,5 +1,4 @@
-"""Chapter 4's experiment for several seeds: accuracy and steadiness of four small networks under
-shifts.
+"""Chapter 4's experiment for several seeds: four small networks under shifts.
 
     make bench, or: python benchmarks/pooling.py [--seeds 3]
 
@@ -20,4 +19,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "04", ["blur", "build", "moved"], ["shifts"], collect, "pooling.json")
+    measure(__doc__, "04", ["set-up", "blur", "build", "moved"], ["shifts"], collect,
+            "pooling.json")

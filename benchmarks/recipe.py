@@ -17,7 +17,7 @@ def collect(names: dict) -> dict:
     found = {part: {name: run.val_accuracy[-1] for name, run in of.items()}
              for part, of in runs.items()}
     found["after one epoch"] = {name: run.val_accuracy[0] for name, run in names["by_rate"].items()}
-    names["epochs"], names["count"] = LONGER
+    names["epochs_each"], names["images_each"] = LONGER
     longer = {name: names["recipe"](**change) for name, change in names["changes"].items()}
     for part, pairs in (("short", names["bought"]), ("longer", longer)):
         found[part] = {name: validation for name, (_, validation) in pairs.items()}

@@ -1,7 +1,7 @@
 """What the chapters of *From Tensors to ResNets* share. Each was built by hand in a chapter first.
 
 The names are in `__init__.pyi`. Each module is imported when the first of its names is asked for:
-the ranks of chapter 10 start in a third of the time without plots and figures.
+processes start in a third of the time without plots and figures.
 """
 
 import lazy_loader

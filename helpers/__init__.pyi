@@ -5,7 +5,9 @@ from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, diabetes, load_cifar10
 from .data.photos import load_photo
 from .device import get_device, half_precision, set_seed
+from .diagnosis.curves import plot_patients, train_patient
 from .diagnosis.diagnose import diagnose
+from .diagnosis.patients import PATIENTS
 from .distributed import collectives, scaling, workers
 from .distributed.failure import LaunchError
 from .distributed.group import process_group
@@ -24,7 +26,7 @@ from .plots.charts import (
 )
 from .plots.images import show_images, show_maps, show_predictions, show_screenshot
 from .profiles import budget, profile
-from .recipes import lenet_run, resnet_run, textbook_resnet18
+from .recipes import AUGMENT, lenet_recipe, merged, resnet_recipe, textbook_resnet18
 from .timing import seconds_per_call
 from .training.checkpoint import BadCheckpoint, Checkpoint
 from .training.fit import evaluate, fit, predict
@@ -44,16 +46,17 @@ from .widgets import (
 
 # A type checker takes imports of a stub for private unless they are named here.
 __all__ = [
-    "KERNELS", "AllReduce", "AugmentPlayground", "AutogradGraph", "BNLeNet", "BadCheckpoint",
-    "BadData", "BatchNormExplorer", "Checkpoint", "ConvExplorer", "FastResNet", "FlipAverage",
-    "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet", "Mixup",
-    "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer", "Shard",
-    "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives", "color_jitter",
-    "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diabetes", "diagnose",
-    "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm", "launch",
-    "lenet_run", "load_cifar10", "load_photo", "plot_class_accuracy", "plot_confusion",
-    "plot_history", "plot_lines", "pool_out_size", "predict", "process_group", "profile",
-    "random_crop", "random_flip", "random_resized_crop", "read_json", "receptive_field",
-    "resnet_run", "scaling", "seconds_per_call", "set_seed", "show_images", "show_maps",
-    "show_predictions", "show_screenshot", "textbook_resnet18", "workers",
+    "AUGMENT", "KERNELS", "PATIENTS", "AllReduce", "AugmentPlayground", "AutogradGraph", "BNLeNet",
+    "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "ConvExplorer", "FastResNet",
+    "FlipAverage", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
+    "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
+    "Shard", "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives",
+    "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diabetes",
+    "diagnose", "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm",
+    "launch", "lenet_recipe", "load_cifar10", "load_photo", "merged", "plot_class_accuracy",
+    "plot_confusion", "plot_history", "plot_lines", "plot_patients", "pool_out_size", "predict",
+    "process_group", "profile", "random_crop", "random_flip", "random_resized_crop", "read_json",
+    "receptive_field", "resnet_recipe", "scaling", "seconds_per_call", "set_seed", "show_images",
+    "show_maps", "show_predictions", "show_screenshot", "textbook_resnet18", "train_patient",
+    "workers",
 ]

@@ -1,5 +1,4 @@
-"""Random changes of whole batches, on the device where they are. Chapter 8 builds flip, crop and
-cutout by hand.
+"""Random changes of whole batches, on the device where they are.
 
 Each takes images (N, C, H, W), uint8 or floats in [0, 1], and returns new ones of the same shape
 and type: every image gets a draw of its own. They go into `batches(…, augment=[random_crop,
@@ -18,7 +17,11 @@ from .data.images import Batches
 
 
 def random_flip(images: Tensor, p: float = 0.5) -> Tensor:
-    """Mirror each image, left for right, with probability `p`."""
+    """Mirror each image, left for right, with probability `p`.
+
+    >>> random_flip(torch.tensor([[[[0, 128, 255]]]], dtype=torch.uint8), p=1)
+    tensor([[[[255, 128,   0]]]], dtype=torch.uint8)
+    """
     _check(images, "random_flip")
     chosen = torch.rand(len(images)) < p
     return torch.where(_each(chosen, images), images.flip(3), images)
@@ -48,8 +51,7 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
 
 
 def cutout(images: Tensor, size: int = 8) -> Tensor:
-    """Blacken a square of `size` pixels around a random pixel of each image; it may reach over the
-    edge.
+    """Blacken a square of `size` pixels around a random pixel of each image, edges included.
 
     Source: T. DeVries and G. W. Taylor, Improved Regularization of Convolutional Neural Networks
     with Cutout, 2017.
@@ -99,8 +101,7 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
 
 def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
                  saturation: float = 0.0) -> Tensor:
-    """Change brightness, contrast and saturation of each image by random factors from 1 - strength
-    to 1 + strength.
+    """Change brightness, contrast and saturation of each image by factors of 1 ± strength.
 
     Always in this order, where torchvision's ColorJitter draws the order as well. Brightness
     multiplies; contrast stretches around the mean grey of the image; saturation stretches around
@@ -112,7 +113,7 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
                          f"{contrast}, {saturation}.")
     floats = images if images.is_floating_point() else images.float() / 255
 
-    def stretched(around, strength):
+    def stretched(around: Tensor, strength: float) -> Tensor:
         factor = _each(torch.empty(len(images)).uniform_(1 - strength, 1 + strength), images)
         return (around + factor * (floats - around)).clamp(0, 1)
 
@@ -126,9 +127,7 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Return how bright the eye finds each pixel, (N, 1, H, W) (ITU-R BT.601); the mean where there
-    is no colour.
-    """
+    """Return how bright the eye finds each pixel, (N, 1, H, W); the mean if there is no colour."""
     if images.shape[1] != 3:
         return images.mean(1, keepdim=True)
     # of ITU-R BT.601, as everywhere; torchvision rounds its 0.299 like this
@@ -137,8 +136,7 @@ def _grey(images: Tensor) -> Tensor:
 
 
 class Mixup:
-    """Batches in which every image is laid over another one, and its label shared in the same
-    proportion.
+    """Batches in which every image is laid over another one, and its label is shared alike.
 
     Wraps `Batches`: images become λ·image + (1 - λ)·other, labels become (N, K) with λ on the one
     class and 1 - λ on the other, as `F.cross_entropy` takes them. λ is drawn for each batch from
@@ -161,8 +159,8 @@ class Mixup:
             share = beta.sample().item()
             other = torch.randperm(len(images)).to(images.device)
             targets = F.one_hot(labels, len(self.data.classes)).float()
-            yield torch.lerp(images[other], images, share), torch.lerp(targets[other], targets,
-                                                                       share)
+            yield (torch.lerp(images[other], images, share),
+                   torch.lerp(targets[other], targets, share))
 
 
 def _each(values: Tensor, images: Tensor) -> Tensor:
@@ -171,10 +169,7 @@ def _each(values: Tensor, images: Tensor) -> Tensor:
 
 
 def _check(images: Tensor, name: str) -> None:
-    """Say what is wrong with images that cannot be augmented.
-
-    Values are looked at on the CPU: a GPU would wait.
-    """
+    """Say what is wrong with images that cannot be augmented."""
     if images.ndim != 4:
         single = (" One image (C, H, W) becomes a batch of one by unsqueeze(0)."
                   if images.ndim == 3 else "")
@@ -184,7 +179,7 @@ def _check(images: Tensor, name: str) -> None:
         return
     if not images.is_floating_point():
         raise ValueError(f"{name} wants uint8 images or floats in [0, 1], not {images.dtype}.")
-    if images.device.type == "cpu" and images.numel():
+    if images.device.type == "cpu" and images.numel():  # a GPU would have to wait for the look
         low, high = (value.item() for value in images.detach().aminmax())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-KERNELS: dict[str, list[list[float]]] = {
+_ROWS = {
     "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
     "box": [[1 / 9] * 3] * 3,
     "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
@@ -16,7 +16,7 @@ KERNELS: dict[str, list[list[float]]] = {
     "laplacian": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
 }
 KERNELS = {name: [[float(weight) for weight in row] for row in rows]
-           for name, rows in KERNELS.items()}
+           for name, rows in _ROWS.items()}
 """Kernels by name. `vertical`, `sobel` and `scharr` answer to vertical edges, positive where it
 gets brighter to the right; their partners `horizontal`, `sobel_y` and `scharr_y` to horizontal
 ones, positive where it gets brighter downwards."""
@@ -24,11 +24,15 @@ ones, positive where it gets brighter downwards."""
 
 def conv_out_size(size: int, kernel: int, stride: int = 1, padding: int = 0,
                   dilation: int = 1) -> int:
-    """Return how many places a kernel has along one axis of `size` pixels: the output size of a
-    convolution.
+    """Return the output size of a convolution: the places of a kernel along `size` pixels.
 
     `padding` is added at both ends. Raises ValueError where the kernel does not fit even once.
     Source: the shape formula of `torch.nn.Conv2d`.
+
+    >>> conv_out_size(32, 5)
+    28
+    >>> conv_out_size(224, 7, stride=2, padding=3)
+    112
     """
     if min(size, kernel, stride, dilation) < 1 or padding < 0:
         raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
@@ -48,6 +52,9 @@ def pool_out_size(size: int, kernel: int, stride: int, padding: int = 0, dilatio
     With `ceil_mode` a last window may reach past the end, if it starts inside the input or the
     padding before it. Raises ValueError where no window fits, or where one could hold nothing but
     padding. Source: the shape formula and the notes of `torch.nn.MaxPool2d`.
+
+    >>> pool_out_size(5, 2, 2), pool_out_size(5, 2, 2, ceil_mode=True)
+    (2, 3)
     """
     if min(size, kernel, stride, dilation) < 1 or padding < 0:
         raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
@@ -79,12 +86,14 @@ class Field(NamedTuple):
 
 
 def receptive_field(layers: Sequence[Sequence[int]]) -> Field:
-    """Return the receptive field after `layers`, each (kernel, stride=1, padding=0, dilation=1),
-    first layer first.
+    """Return the receptive field after `layers`, each (kernel, stride=1, padding=0, dilation=1).
 
-    Each layer widens it by (kernel - 1) · dilation steps of the layers before, and a step of its
-    own is `stride` of theirs. Source: A. Araujo, W. Norris, J. Sim, Computing Receptive Fields of
-    Convolutional Neural Networks, 2019.
+    The first layer comes first. Each widens it by (kernel - 1) · dilation steps of the layers
+    before, and a step of its own is `stride` of theirs. Source: A. Araujo, W. Norris, J. Sim,
+    Computing Receptive Fields of Convolutional Neural Networks, 2019.
+
+    >>> receptive_field([(5,), (2, 2), (5,), (2, 2)])
+    Field(size=16, jump=4, start=0)
     """
     size, jump, start = 1, 1, 0
     for layer in layers:

@@ -11,9 +11,10 @@ _CHOICES = ("cuda", "mps", "cpu")
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
-def _available(name: str) -> bool:
-    return {"cuda": torch.cuda.is_available,
-            "mps": torch.backends.mps.is_available}.get(name, lambda: True)()
+def _available(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_available()
+    return kind == "cpu" or torch.backends.mps.is_available()
 
 
 def get_device(verbose: bool = True) -> torch.device:
@@ -44,9 +45,8 @@ def get_device(verbose: bool = True) -> torch.device:
 
 def _describe(device: torch.device) -> str:
     if device.type == "cuda":
-        return (
-            f"Device: cuda ({torch.cuda.get_device_name(device)}). Chapters train longer on it, "
-            "and say so.")
+        return (f"Device: cuda ({torch.cuda.get_device_name(device)}). Chapters train longer on "
+                "it, and say so.")
     if device.type == "mps":
         return "Device: mps (Apple GPU). Chapters do the work of the cpu profile on it."
     return (f"Device: cpu ({torch.get_num_threads()} threads). Every chapter is sized for this and "

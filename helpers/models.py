@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class LeNet(nn.Module):
-    """LeNet for 32×32 images, as chapter 5 builds it: images (N, C, 32, 32) to logits (N, K).
+    """LeNet for 32×32 images: images (N, C, 32, 32) to logits (N, K).
 
     `width` multiplies the number of channels and of hidden units. Source: LeCun et al.,
     Gradient-Based Learning Applied to Document Recognition, 1998; with ReLU and max pooling.
@@ -32,7 +32,7 @@ class LeNet(nn.Module):
 
 
 class BNLeNet(nn.Module):
-    """LeNet with batch normalization after each layer but the last, as chapter 6 builds it.
+    """LeNet with batch normalization after each layer but the last.
 
     `width` multiplies the number of channels and of hidden units.
     Source: Ioffe and Szegedy, Batch Normalization, 2015; there on other networks.
@@ -61,8 +61,7 @@ class BNLeNet(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """x + g(x), then ReLU, where g is two 3×3 convolutions with batch normalization, as chapter 7
-    builds it.
+    """x + g(x), then ReLU, where g is two 3×3 convolutions with batch normalization.
 
     Takes (N, in_channels, H, W) to (N, out_channels, H/stride, W/stride), rounded up. Where the two
     shapes differ, a 1×1 convolution brings x to the new one. `residual=False` leaves the addition
@@ -72,8 +71,7 @@ class ResidualBlock(nn.Module):
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, *,
-                 residual: bool = True,
-                 zero_init: bool = False):
+                 residual: bool = True, zero_init: bool = False):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
@@ -83,9 +81,9 @@ class ResidualBlock(nn.Module):
         if zero_init and residual:
             nn.init.zeros_(self.bn2.weight)
         if residual and (stride != 1 or in_channels != out_channels):
-            self.downsample = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride,
-                                                      bias=False),
-                                            nn.BatchNorm2d(out_channels))
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False),
+                nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, out_channels, H/stride, W/stride) for x (N, in_channels, H, W)."""
@@ -101,8 +99,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """The CIFAR ResNet of 6·blocks + 2 layers, as chapter 7 builds it: images (N, C, H, W) to
-    logits (N, K).
+    """The CIFAR ResNet of 6·blocks + 2 layers: images (N, C, H, W) to logits (N, K).
 
     A 3×3 convolution, three stages of `blocks` blocks with `widths` channels, the second and third
     at half the size of the one before, global average pooling, a dense layer. `residual=False`
@@ -111,8 +108,7 @@ class ResNet(nn.Module):
     """
 
     def __init__(self, blocks: int = 3, widths: Sequence[int] = (16, 32, 64), channels: int = 3,
-                 classes: int = 10, *,
-                 residual: bool = True, zero_init: bool = False):
+                 classes: int = 10, *, residual: bool = True, zero_init: bool = False):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
@@ -134,14 +130,12 @@ class ResNet(nn.Module):
 
 
 class FastResNet(nn.Module):
-    """The course's best network, a ResNet made for two CPU cores: images (N, C, 32, 32) to logits
-    (N, K).
+    """The course's best network, made for two cores: images (N, C, 32, 32) to logits (N, K).
 
     A 2×2 convolution; then, for each of `widths`, a 3×3 convolution to that many channels, max
     pooling that halves the map, and one residual block, so that most of the work is done on small
-    maps; then the largest value of each channel, and a dense layer. Chapter 7 builds it, chapter 8
-    trains it to the end. Source: after D. Page, How to Train Your ResNet, 2018, and K. Jordan, 94 %
-    on CIFAR-10 in 3.29 Seconds, 2024.
+    maps; then the largest value of each channel, and a dense layer. Source: after D. Page, How to
+    Train Your ResNet, 2018, and K. Jordan, 94 % on CIFAR-10 in 3.29 Seconds, 2024.
     """
 
     def __init__(self, widths: Sequence[int] = (16, 64, 128), channels: int = 3, classes: int = 10):
@@ -151,8 +145,7 @@ class FastResNet(nn.Module):
         stages, before = [], widths[0]
         for width in widths:
             stages.append(nn.Sequential(nn.Conv2d(before, width, 3, padding=1, bias=False),
-                                        nn.MaxPool2d(2),
-                                        nn.BatchNorm2d(width), nn.ReLU(),
+                                        nn.MaxPool2d(2), nn.BatchNorm2d(width), nn.ReLU(),
                                         ResidualBlock(width, width, zero_init=True)))
             before = width
         self.stages = nn.Sequential(*stages)
@@ -171,9 +164,7 @@ class FastResNet(nn.Module):
 
 
 class FlipAverage(nn.Module):
-    """The mean of what `model` says of each image and of its mirror image: logits (N, K) for images
-    (N, C, H, W).
-    """
+    """The mean of what `model` says of images (N, C, H, W) and of their mirror images."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
@@ -185,5 +176,9 @@ class FlipAverage(nn.Module):
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training can change in `model`."""
+    """Return how many numbers training can change in `model`.
+
+    >>> count_parameters(nn.Conv2d(3, 8, 5))
+    608
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

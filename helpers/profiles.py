@@ -16,9 +16,8 @@ def profile() -> str:
     """
     name = os.environ.get("COURSE_PROFILE", "").strip()
     if not name:
-        on_gpu = torch.cuda.is_available() and os.environ.get("COURSE_DEVICE",
-                                                              "cuda").startswith("cuda")
-        return "gpu" if on_gpu else "cpu"
+        device = os.environ.get("COURSE_DEVICE", "cuda")
+        return "gpu" if torch.cuda.is_available() and device.startswith("cuda") else "cpu"
     if name not in PROFILES:
         raise ValueError(f"COURSE_PROFILE is {name!r}, which is not a profile. Use smoke (seconds, "
                          "for tests), cpu (a laptop) or gpu, or unset it.")
@@ -26,7 +25,5 @@ def profile() -> str:
 
 
 def budget(*, smoke: T, cpu: T, gpu: T) -> T:
-    """Return the one of the three values that belongs to the profile in force: `budget(smoke=1,
-    cpu=3, gpu=20)`.
-    """
+    """Return the value for the profile in force: `epochs = budget(smoke=1, cpu=3, gpu=20)`."""
     return {"smoke": smoke, "cpu": cpu, "gpu": gpu}[profile()]

@@ -1,6 +1,5 @@
-"""Training settings that more than one place uses: a chapter, a benchmark, a test."""
+"""How the course's networks are trained: settings that chapters, benchmarks and tests share."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,69 +11,59 @@ from .augment import random_crop, random_flip
 from .data import ImageData, ImageSet
 from .device import half_precision
 
-FINAL_EPOCHS = 14  # of chapter 8's last run
+FINAL_EPOCHS = 14  # of the course's last and best run
 AUGMENT = (partial(random_crop, padding=2, mode="reflect"), random_flip)
 
 
-def lenet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: int = 64,
-              num_samples: int = 15_000,
-              max_lr: float = 0.05) -> dict:
-    """Return the arguments of `fit` that chapter 5 arrives at: `fit(model, val=data.val,
-    **lenet_run(…))`.
+def lenet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.05) -> dict:
+    """Return optimizer and schedule for LeNet: `fit(…, **lenet_recipe(model, steps))`.
 
-    Batches of 64, SGD with Nesterov momentum, the learning rate up and down once over the whole run
-    (one-cycle: Smith and Topin, 2018). An epoch is `num_samples` images drawn anew, so that the
-    curves get a point often enough.
+    `steps` is the number of batches in the whole run, `epochs * len(train)`; batches of 64 suit
+    it. SGD with Nesterov momentum, the learning rate up to `max_lr` and down once over the whole
+    run (one-cycle: Smith and Topin, 2018).
     """
-    batches = train.batches(batch_size, num_samples=min(num_samples, len(train)))
     optimizer = torch.optim.SGD(model.parameters(), lr=max_lr, momentum=0.9, nesterov=True,
                                 fused=True)
-    # OneCycleLR divides by the length of its first part, less one step
-    steps = max(3, epochs * len(batches))
+    steps = max(3, steps)  # OneCycleLR divides by the length of its first part, less one step
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr, total_steps=steps, cycle_momentum=False,
-        pct_start=max(0.2, 2 / steps))
-    return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule}
+        optimizer, max_lr, total_steps=steps, cycle_momentum=False, pct_start=max(0.2, 2 / steps))
+    return {"optimizer": optimizer, "batch_scheduler": schedule}
 
 
-def resnet_run(model: nn.Module, train: ImageSet, epochs: int, *, batch_size: int = 250,
-               num_samples: int | None = None,
-               max_lr: float = 0.25, weight_decay: float = 5e-4, label_smoothing: float = 0.1,
-               augment: Sequence = AUGMENT) -> dict:
-    """Return the arguments of `fit` for the residual networks of chapters 7 and 8: `fit(model,
-    **resnet_run(…))`.
+def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,
+                  weight_decay: float = 5e-4, label_smoothing: float = 0.1) -> dict:
+    """Return how a residual network is trained: `fit(…, **resnet_recipe(model, steps))`.
 
-    SGD with Nesterov momentum, the learning rate up for a fifth of the run and down to 0 in
-    straight lines; weight decay on the weights of convolutions and dense layers, not on biases, γ
-    and β; bfloat16 where the device is faster with it. An epoch is `num_samples` images, all by
-    default.
+    `steps` is the number of batches in the whole run, `epochs * len(train)`; batches of 250,
+    changed by `AUGMENT`, suit it. SGD with Nesterov momentum, the learning rate up to `max_lr`
+    for a fifth of the run and down to 0 in straight lines; weight decay on the weights of
+    convolutions and dense layers, not on biases, γ and β; the loss with label smoothing; bfloat16
+    where the model's device is faster with it.
     """
-    batches = train.batches(batch_size, num_samples=num_samples and min(num_samples, len(train)),
-                            augment=augment)
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.SGD([{"params": weights, "weight_decay": weight_decay},
                                  {"params": others}],
                                 lr=max_lr, momentum=0.9, nesterov=True, fused=True)
-    steps = epochs * len(batches)
     up = max(1, steps // 5)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: max(0.0, min((step + 1) / up, (steps - step) / (steps - up + 1))))
-    return {"train": batches, "epochs": epochs, "optimizer": optimizer, "batch_scheduler": schedule,
+    return {"optimizer": optimizer, "batch_scheduler": schedule,
             "loss_fn": partial(F.cross_entropy, label_smoothing=label_smoothing),
-            "autocast": half_precision(train.images.device)}
+            "autocast": half_precision(next(model.parameters()).device)}
 
 
 def textbook_resnet18(classes: int = 10) -> nn.Module:
-    """Return torchvision's ResNet-18 as textbooks adapt it to CIFAR-10: a 3×3 convolution first, no
-    pooling, Xavier.
+    """Return torchvision's ResNet-18 as textbooks adapt it to CIFAR-10.
 
-    Takes images (N, 3, 32, 32) to logits (N, `classes`).
+    A 3×3 convolution first, no pooling after it, weights drawn by Xavier. Takes images
+    (N, 3, 32, 32) to logits (N, `classes`).
     """
     import torchvision  # here, because it takes as long to import as all the rest of the course
 
     model = torchvision.models.resnet18(num_classes=classes)
-    model.conv1, model.maxpool = nn.Conv2d(3, 64, 3, padding=1, bias=False), nn.Identity()
+    model.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
+    model.add_module("maxpool", nn.Identity())  # in the place of the pooling
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -82,9 +71,7 @@ def textbook_resnet18(classes: int = 10) -> nn.Module:
 
 
 def merged(data: ImageData) -> ImageSet:
-    """Return training and validation images as one set: for a last run, when nothing is left to be
-    chosen.
-    """
+    """Return training and validation images as one set: for a last run, when all is chosen."""
     parts = (data.train, data.val)
     return replace(data.train, images=torch.cat([p.images for p in parts]),
                    labels=torch.cat([p.labels for p in parts]))

@@ -7,8 +7,7 @@ import torch
 
 
 def wait_for(device: torch.device | str) -> None:
-    """Wait until `device` has done all that it was given: a GPU works on while Python goes ahead.
-    """
+    """Wait until `device` has done its work: a GPU works on while Python goes ahead."""
     kind = torch.device(device).type
     if kind == "cuda":
         torch.cuda.synchronize(device)
@@ -17,14 +16,16 @@ def wait_for(device: torch.device | str) -> None:
 
 
 def seconds_per_call(call: Callable[[], object], device: torch.device | str = "cpu", *,
-                     threads: int | None = None,
-                     budget: float = 0.1, blocks: int = 5) -> float:
-    """Return how long `call()` takes, in seconds: the fastest of `blocks`, which take `budget`
-    seconds together.
+                     threads: int | None = None, budget: float = 0.1, blocks: int = 5) -> float:
+    """Return how long `call()` takes, in seconds.
+
+    device: where it works; a GPU is waited for.
+    threads: how many CPU threads PyTorch may use meanwhile.
+    budget: seconds that all blocks take together.
+    blocks: how often to measure.
 
     Short calls are timed many at a time, after a warm-up. The fastest block counts, because all
-    that other programs do can only slow the others. `threads` sets how many CPU threads PyTorch may
-    use meanwhile. Compare only what was measured side by side.
+    that other programs do can only slow the others. Compare only what was measured side by side.
     """
     before = torch.get_num_threads()
     try:
@@ -38,7 +39,7 @@ def seconds_per_call(call: Callable[[], object], device: torch.device | str = "c
         torch.set_num_threads(before)
 
 
-def _block(call, device, repeats: int) -> float:
+def _block(call: Callable[[], object], device: torch.device | str, repeats: int) -> float:
     wait_for(device)
     started = time.perf_counter()
     for _ in range(repeats):

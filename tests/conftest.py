@@ -31,16 +31,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
 
 
-def pytest_collection_modifyitems(items):
-    """Mark by fixture what `make check` leaves out."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "site" in fixtures:
-            item.add_marker("site")
-        if {"chromium", "real_folder"} & {*fixtures}:
-            item.add_marker("slow")
-
-
 @pytest.fixture(autouse=True)
 def smoke(monkeypatch):
     monkeypatch.setenv("COURSE_PROFILE", "smoke")

@@ -65,8 +65,7 @@ def test_receptive_field_of_well_known_stacks():
 
 @pytest.mark.parametrize("name, oracle, factor", [
     ("sobel", filters.sobel_v, 4), ("sobel_y", filters.sobel_h, 4),
-    ("scharr", filters.scharr_v, 16),
-    ("scharr_y", filters.scharr_h, 16)])
+    ("scharr", filters.scharr_v, 16), ("scharr_y", filters.scharr_h, 16)])
 def test_edge_kernels_are_scikit_images(name, oracle, factor):
     """Up to the factor that scikit-image divides by, and to its direction."""
     image = load_photo("camera", 64)[0]
@@ -85,10 +84,10 @@ def test_kernels_point_where_the_docs_say():
 
 def test_photographs():
     photo = load_photo("chelsea", 100)
-    assert photo.shape == (
-        3, 100, 150) and photo.dtype == torch.float32 and photo.min() >= 0 and photo.max() <= 1
-    assert load_photo("camera").shape == (1, 512, 512) and load_photo(
-        "coffee", gray=True).shape == (1, 400, 600)
+    assert photo.shape == (3, 100, 150) and photo.dtype == torch.float32
+    assert photo.min() >= 0 and photo.max() <= 1
+    assert load_photo("camera").shape == (1, 512, 512)
+    assert load_photo("coffee", gray=True).shape == (1, 400, 600)
     for bad in (lambda: load_photo("lena"), lambda: load_photo("camera", 600),
                 lambda: load_photo("camera", 0)):
         with pytest.raises(ValueError, match="There are|shorter side"):

@@ -40,6 +40,6 @@ def test_stored_bands_are_bands():
     for name, by_setting in read_json("bands.json").items():
         for setting, (low, high) in by_setting.items():
             which, source = setting.split(", ")
-            assert which in profiles.PROFILES and source in ("CIFAR-10",
-                                                             "stand-in"), (name, setting)
+            assert which in profiles.PROFILES, (name, setting)
+            assert source in ("CIFAR-10", "stand-in"), (name, setting)
             assert 0 <= low < high <= 1, (name, setting)

@@ -1,4 +1,4 @@
-"""The networks of chapters 6 to 8, and the settings they are trained with."""
+"""The networks of the course, and the recipes they are trained with."""
 
 from itertools import pairwise
 
@@ -20,12 +20,13 @@ from helpers import (
     evaluate,
     fit,
     half_precision,
+    lenet_recipe,
+    merged,
     predict,
-    resnet_run,
+    resnet_recipe,
     set_seed,
     textbook_resnet18,
 )
-from helpers.recipes import merged
 
 
 def photographs(count=60, size=32, channels=3):
@@ -99,14 +100,14 @@ def test_odd_sizes_go_through_and_one_image_alone():
 @pytest.mark.parametrize("network", [BNLeNet, LeNet])
 def test_a_last_batch_of_one_is_explained(network):
     model = network()
-    run = {"epochs": 1, "optimizer": torch.optim.SGD(model.parameters(), lr=0.01), "verbose": False}
+    train, optimizer = photographs(9).batches(4), torch.optim.SGD(model.parameters(), lr=0.01)
     if network is LeNet:
-        assert fit(model, photographs(9).batches(4), **run).epochs == 1
+        assert fit(model, train, epochs=1, optimizer=optimizer, verbose=False).epochs == 1
         return
     with pytest.raises(TrainingStopped) as stopped:
-        fit(model, photographs(9).batches(4), **run)
+        fit(model, train, epochs=1, optimizer=optimizer, verbose=False)
     message = str(stopped.value)
-    assert "batch 3" in message and "one image" in message and "drop_last" in message and "spread" in message
+    assert all(said in message for said in ("batch 3", "one image", "drop_last", "spread"))
 
 
 def test_flip_average_is_the_mean_of_both_answers():
@@ -119,31 +120,29 @@ def test_flip_average_is_the_mean_of_both_answers():
 
 
 def test_the_schedule_goes_up_for_a_fifth_and_down_to_nothing():
-    data, model = photographs(60), FastResNet()
-    run = resnet_run(model, data, epochs=5, batch_size=6, max_lr=0.5)  # 50 steps
-    rates = []
+    model, rates = FastResNet(), []
+    run = resnet_recipe(model, 50, max_lr=0.5)
     for _ in range(50):
         rates.append(run["optimizer"].param_groups[0]["lr"])
         run["optimizer"].step()
         run["batch_scheduler"].step()
-    assert rates[0] == pytest.approx(0.05) and max(rates) == pytest.approx(0.5) and rates.index(
-        max(rates)) in (9, 10)
+    assert rates[0] == pytest.approx(0.05) and max(rates) == pytest.approx(0.5)
+    assert rates.index(max(rates)) in (9, 10)
     assert 0 < rates[-1] < 0.02 and all(a >= b for a, b in pairwise(rates[10:]))
-    decay = [group["weight_decay"] for group in run["optimizer"].param_groups]
-    assert decay == [5e-4, 0] and all(p.ndim > 1
-                                      for p in run["optimizer"].param_groups[0]["params"])
-    assert sum(len(group["params"])
-               for group in run["optimizer"].param_groups) == len(list(model.parameters()))
+    weights, others = run["optimizer"].param_groups
+    assert (weights["weight_decay"], others["weight_decay"]) == (5e-4, 0)
+    assert all(p.ndim > 1 for p in weights["params"])
+    assert len(weights["params"] + others["params"]) == len(list(model.parameters()))
 
 
 @pytest.mark.parametrize("images, batch_size, epochs",
                          [(1, 4, 1), (4, 4, 1), (9, 4, 1), (60, 20, 2)])
 def test_runs_of_few_steps_train_too(images, batch_size, epochs):
-    from helpers import lenet_run
-    data = photographs(images)
-    for network, recipe in ((FastResNet, resnet_run), (LeNet, lenet_run)):
+    train = photographs(images).batches(batch_size)
+    for network, recipe in ((FastResNet, resnet_recipe), (LeNet, lenet_recipe)):
         model = network()
-        history = fit(model, verbose=False, **recipe(model, data, epochs, batch_size=batch_size))
+        history = fit(model, train, epochs=epochs, verbose=False,
+                      **recipe(model, epochs * len(train)))
         assert history.epochs == epochs and all(torch.isfinite(p).all() for p in model.parameters())
 
 
@@ -157,8 +156,8 @@ def test_autocast_computes_in_half_precision_and_keeps_the_rest():
     rough = evaluate(model, data, autocast=torch.bfloat16)
     assert seen == [torch.float32, torch.bfloat16] and rough[0] == pytest.approx(exact[0], rel=0.05)
     assert predict(model, data, autocast=torch.bfloat16).dtype == torch.float32
-    run = resnet_run(model, data, 1, batch_size=10) | {"autocast": torch.bfloat16}
-    history = fit(model, val=data, verbose=False, **run)
+    recipe = resnet_recipe(model, 4) | {"autocast": torch.bfloat16}
+    history = fit(model, data.batches(10), data, epochs=1, verbose=False, **recipe)
     assert seen[-1] == torch.bfloat16 and history.epochs == 1
     assert all(p.dtype == torch.float32 for p in model.parameters())
 
@@ -167,7 +166,7 @@ def test_half_precision_asks_the_processor(monkeypatch):
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
     assert half_precision("cpu") is None and half_precision("mps") is None
-    assert resnet_run(FastResNet(), photographs(9), 1)["autocast"] is None
+    assert resnet_recipe(FastResNet(), 1)["autocast"] is None
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
     assert half_precision("cpu") == torch.bfloat16
     monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported")
@@ -185,6 +184,6 @@ def test_the_textbook_network_keeps_the_size_of_small_images():
 def test_merged_is_training_then_validation(standin):
     both = merged(standin)
     assert len(both) == 50_000
-    assert both.images[:45_000].equal(standin.train.images) and both.labels[45_000:].equal(
-        standin.val.labels)
+    assert both.images[:45_000].equal(standin.train.images)
+    assert both.labels[45_000:].equal(standin.val.labels)
     assert both.mean.equal(standin.mean)

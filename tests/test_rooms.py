@@ -53,6 +53,14 @@ def test_imports_run_downwards(path):
         assert theirs == mine or FLOOR[theirs] < FLOOR[mine], f"{mine} imports {theirs}"
 
 
+def test_the_stub_exports_what_it_imports():
+    tree = ast.parse((HELPERS / "__init__.pyi").read_text(encoding="utf-8"))
+    found = [alias.name for node in tree.body if isinstance(node, ast.ImportFrom)
+             for alias in node.names]
+    (named,) = (ast.literal_eval(node.value) for node in tree.body if isinstance(node, ast.Assign))
+    assert sorted(found) == sorted(named)
+
+
 def test_no_module_that_nobody_imports():
     readers = [*MODULES, HELPERS / "__init__.pyi"]
     names = {name for path in readers for name in imported(path)}

@@ -6,5 +6,4 @@ from .images import Batches, ImageData, ImageSet, channel_statistics
 from .official import BadData
 
 __all__ = ["STAND_IN", "UNOFFICIAL", "BadData", "Batches", "ImageData", "ImageSet",
-           "channel_statistics", "diabetes",
-           "find_files", "load_cifar10"]
+           "channel_statistics", "diabetes", "find_files", "load_cifar10"]

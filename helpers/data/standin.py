@@ -15,17 +15,17 @@ from torch import Tensor
 CLASSES = ("disc", "ring", "triangle", "square", "cross", "crescent", "arrow", "flag", "hook",
            "zigzag")
 SIZE = 32
-# Grounds lean towards a colour of their class, as ships lean towards blue: something easy to learn
-# first.
+# Grounds lean towards a colour of their class, as ships do towards blue: something easy to learn.
 _PALETTE = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60],
-                         [200, 60, 200],
-                         [60, 200, 200], [40, 40, 40], [215, 215, 215], [128, 128, 60],
-                         [128, 60, 128]]).float()
+                         [200, 60, 200], [60, 200, 200], [40, 40, 40], [215, 215, 215],
+                         [128, 128, 60], [128, 60, 128]]).float()
+# Rounded, and to be left so: math.pi draws other images, on which no measured number holds.
+_HALF_TURN, _FULL_TURN = 3.14159, 6.28318
 _CHUNK = 500  # images drawn at a time: their fields stay in the processor's cache
 
 
-def draw(train: int = 50_000, test: int = 10_000, seed: int = 0) -> tuple[Tensor, Tensor, Tensor,
-                                                                          Tensor]:
+def draw(train: int = 50_000, test: int = 10_000,
+         seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draw the stand-in.
 
     Returns train images uint8 (train, 3, 32, 32), train labels int64 (train,), and the same for
@@ -45,15 +45,10 @@ def draw(train: int = 50_000, test: int = 10_000, seed: int = 0) -> tuple[Tensor
     return images[:train], labels[:train], images[train:], labels[train:]
 
 
-def _uniform(count, low, high, generator) -> Tensor:
-    """Draw (count, 1, 1) numbers between low and high."""
-    return torch.rand(count, 1, 1, generator=generator).mul_(high - low).add_(low)
-
-
-def _draw_class(label: int, count: int, generator, grain: Tensor) -> Tensor:
+def _draw_class(label: int, count: int, generator: torch.Generator, grain: Tensor) -> Tensor:
     """Return `count` images uint8 (count, 3, 32, 32) of one class."""
-    def uniform(low, high):
-        return _uniform(count, low, high, generator)
+    def uniform(low: float, high: float) -> Tensor:  # (count, 1, 1)
+        return torch.rand(count, 1, 1, generator=generator).mul_(high - low).add_(low)
 
     axis = torch.linspace(-1, 1, SIZE)
     x, y = axis.view(1, 1, SIZE), axis.view(1, SIZE, 1)
@@ -65,33 +60,23 @@ def _draw_class(label: int, count: int, generator, grain: Tensor) -> Tensor:
     cos, sin = angle.cos() / size, angle.sin() / size
     u = (dx * cos + dy * sin) * (mirror * stretch)
     v = (dy * cos - dx * sin) / stretch
-    # one pixel of soft edge
-    shape = _FIELDS[label](u, v).mul_(size * SIZE / 2).add_(0.5).clamp_(0, 1)
+    shape = _soft(_FIELDS[label](u, v), size)
 
     # What is around and on it: two gratings, one behind the shape and one on it.
-    def grating(strength):
-        way, pitch, phase = uniform(0, 3.14159), uniform(4, 14), uniform(0, 6.28318)
-        return (x * (way.cos() * pitch) + y * (way.sin() * pitch) +
-                phase).sin_().mul_(uniform(0, strength))
+    def grating(strength: float) -> Tensor:
+        way, pitch, phase = uniform(0, _HALF_TURN), uniform(4, 14), uniform(0, _FULL_TURN)
+        waves = (x * (way.cos() * pitch) + y * (way.sin() * pitch) + phase).sin_()
+        return waves.mul_(uniform(0, strength))
 
     texture = torch.lerp(grating(26.0), grating(18.0), shape)
 
     # Clutter: a bar and a blob of other colours, drawn over everything.
-    way, offset, width = uniform(0, 3.14159), uniform(-0.9, 0.9), uniform(0.03, 0.10)
-    bar = (width - (x * way.cos() + y * way.sin() -
-                    offset).abs_()).mul_(SIZE / 2).add_(0.5).clamp_(0, 1)
-    blob = (uniform(0.10, 0.30) -
-            ((x - uniform(-1, 1)).square() + (y - uniform(-1, 1)).square()).sqrt_())
-    blob = blob.mul_(SIZE / 2).add_(0.5).clamp_(0, 1)
+    way, offset, width = uniform(0, _HALF_TURN), uniform(-0.9, 0.9), uniform(0.03, 0.10)
+    bar = _soft(width - (x * way.cos() + y * way.sin() - offset).abs_())
+    radius = uniform(0.10, 0.30)
+    blob = _soft(radius - ((x - uniform(-1, 1)).square() + (y - uniform(-1, 1)).square()).sqrt_())
 
-    # Colours (count, 3): the shape differs from its ground by a contrast that may be faint.
-    ground = torch.rand(count, 3, generator=generator) * 255
-    ground = torch.lerp(ground, _PALETTE[label], 0.35)
-    away = torch.randn(count, 3, generator=generator)
-    away = away / away.norm(dim=1, keepdim=True)
-    figure = (ground + away * (110 + 120 * torch.rand(count, 1, generator=generator)))
-    other = torch.rand(2, count, 3, generator=generator) * 255
-
+    ground, figure, *other = _colours(label, count, generator)
     start = int(torch.randint(64 * 3 * SIZE * SIZE, (1,), generator=generator))
     noise = grain[start:start + count * 3 * SIZE * SIZE].view(count, 3, SIZE, SIZE)
     light = x * uniform(-20, 20) + y * uniform(-20, 20)
@@ -99,57 +84,72 @@ def _draw_class(label: int, count: int, generator, grain: Tensor) -> Tensor:
     out = torch.empty(count, 3, SIZE, SIZE, dtype=torch.uint8)
     for c in range(3):
         plane = torch.lerp(ground[:, c, None, None], figure[:, c, None, None], shape).add_(texture)
-        plane = torch.lerp(plane, other[0, :, c, None, None], bar)
-        plane = torch.lerp(plane, other[1, :, c, None, None], blob)
+        for mask, color in zip((bar, blob), other, strict=True):
+            plane = torch.lerp(plane, color[:, c, None, None], mask)
         out[:, c] = plane.add_(noise[:, c]).clamp_(0, 255)
     return out
 
 
-def _box(u, v, width, height):
+def _soft(field: Tensor, size: Tensor | float = 1) -> Tensor:
+    """Return 1 inside a field and 0 outside, with one pixel of soft edge between them."""
+    return field.mul_(size * SIZE / 2).add_(0.5).clamp_(0, 1)
+
+
+def _colours(label: int, count: int, generator: torch.Generator) -> list[Tensor]:
+    """Draw colours (count, 3) of grounds, shapes, bars, blobs; a shape's contrast may be faint."""
+    ground = torch.rand(count, 3, generator=generator) * 255
+    ground = torch.lerp(ground, _PALETTE[label], 0.35)
+    away = torch.randn(count, 3, generator=generator)
+    away = away / away.norm(dim=1, keepdim=True)
+    figure = ground + away * (110 + 120 * torch.rand(count, 1, generator=generator))
+    return [ground, figure, *torch.rand(2, count, 3, generator=generator) * 255]
+
+
+def _box(u: Tensor, v: Tensor, width: float, height: float) -> Tensor:
     return torch.minimum(width - u.abs(), height - v.abs())
 
 
-def _disc(u, v):
+def _disc(u: Tensor, v: Tensor) -> Tensor:
     return 0.85 - (u * u + v * v).sqrt_()
 
 
-def _ring(u, v):
+def _ring(u: Tensor, v: Tensor) -> Tensor:
     return 0.22 - ((u * u + v * v).sqrt_() - 0.66).abs_()
 
 
-def _triangle(u, v):
+def _triangle(u: Tensor, v: Tensor) -> Tensor:
     return torch.minimum(0.65 - v, (v + 0.85) * 0.5 - u.abs() * 0.85)
 
 
-def _square(u, v):
+def _square(u: Tensor, v: Tensor) -> Tensor:
     return _box(u, v, 0.74, 0.74)
 
 
-def _cross(u, v):
+def _cross(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(_box(u, v, 0.88, 0.26), _box(u, v, 0.26, 0.88))
 
 
-def _crescent(u, v):
+def _crescent(u: Tensor, v: Tensor) -> Tensor:
     bite = (u - 0.42).square_() + v * v
     return torch.minimum(0.88 - (u * u + v * v).sqrt_(), bite.sqrt_() - 0.66)
 
 
-def _arrow(u, v):
+def _arrow(u: Tensor, v: Tensor) -> Tensor:
     head = torch.minimum(u - 0.05, (0.95 - u) * 0.5 - v.abs() * 0.62)
     return torch.maximum(head, _box(u + 0.4, v, 0.5, 0.2))
 
 
-def _flag(u, v):
+def _flag(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(_box(u + 0.62, v, 0.14, 0.92), _box(u - 0.1, v + 0.42, 0.66, 0.42))
 
 
-def _hook(u, v):
+def _hook(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(_box(u + 0.45, v, 0.24, 0.9), _box(u - 0.12, v - 0.68, 0.66, 0.22))
 
 
-def _zigzag(u, v):
+def _zigzag(u: Tensor, v: Tensor) -> Tensor:
     bars = torch.maximum(_box(u + 0.32, v + 0.66, 0.5, 0.2), _box(u - 0.32, v - 0.66, 0.5, 0.2))
-    return torch.maximum(bars, torch.minimum(0.24 - (u - v * 0.0).abs(), 0.86 - v.abs()))
+    return torch.maximum(bars, torch.minimum(0.24 - u.abs(), 0.86 - v.abs()))
 
 
 _FIELDS = (_disc, _ring, _triangle, _square, _cross, _crescent, _arrow, _flag, _hook, _zigzag)

@@ -20,7 +20,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ..data import ImageData, load_cifar10
 from ..device import set_seed
 from ..models import FastResNet
-from ..recipes import resnet_run
+from ..recipes import AUGMENT, resnet_recipe
 from ..training.fit import evaluate, fit
 from .group import process_group
 from .shard import Shard
@@ -143,10 +143,11 @@ def train_cifar(epochs: int = 14, batch_size: int = 250, num_samples: int | None
         data = data or load_cifar10(device=device, verbose=False)
         set_seed(seed + rank)  # other draws for other images; DDP starts from rank 0's weights
         model = FastResNet().to(device).to(memory_format=torch.channels_last)
-        run = resnet_run(model, data.train, epochs, batch_size=batch_size, num_samples=num_samples)
-        run["train"] = Shard(run["train"], seed=seed)
+        batches = data.train.batches(batch_size, num_samples=num_samples, augment=AUGMENT)
+        train, steps = Shard(batches, seed=seed), epochs * len(batches)
         started = time.perf_counter()
-        history = fit(DistributedDataParallel(model), **run, verbose=rank == 0)
+        history = fit(DistributedDataParallel(model), train, epochs=epochs, verbose=rank == 0,
+                      **resnet_recipe(model, steps))
         seconds = time.perf_counter() - started
         dist.barrier()
         if rank > 0:

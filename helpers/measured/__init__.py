@@ -1,5 +1,4 @@
-"""What was measured, with hardware and date: the results of the benchmarks, and between which
-bounds they moved.
+"""What was measured: the results of the benchmarks, and the bands in which numbers lay.
 
 `expect_band` compares a number with the band that was measured for this profile and these data.
 """
@@ -12,9 +11,8 @@ from ..profiles import profile
 
 
 def read_json(name: str) -> dict:
-    """Read a file of this room: `bands.json`, or the results of a benchmark, such as `lenet.json`.
-    """
-    return json.loads(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    """Read a file of this room: `bands.json`, or a benchmark's results, such as `lenet.json`."""
+    return json.loads(resources.files(__name__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def expect_band(name: str, value: float, source: str) -> None:

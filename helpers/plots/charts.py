@@ -18,10 +18,9 @@ from .style import WRONG, in_course_style
 
 @in_course_style
 def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
-    """Draw loss and accuracy by epoch, training dashed and validation solid, for one run or several
-    named ones.
+    """Draw loss and accuracy by epoch, training dashed and validation solid.
 
-    Returns the two axes.
+    history: one run, or several by name. Returns the two axes.
     """
     runs = {"": history} if isinstance(history, History) else history
     _, axes = plt.subplots(1, 2, figsize=(8, 3.2))
@@ -52,11 +51,11 @@ def _say_stand_in(ax: Axes, source: str) -> None:
 
 @in_course_style
 def plot_lines(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel: str, ylabel: str,
-               *,
-               log: str = "", markers: bool = False) -> Axes:
-    """Draw named lines over common `x`.
+               *, log: str = "", markers: bool = False) -> Axes:
+    """Draw lines, by name, over common `x`.
 
-    `log` names the logarithmic axes: "", "x", "y" or "xy". Returns the axes.
+    log: which axes are logarithmic: "", "x", "y" or "xy".
+    markers: whether to mark the points. Returns the axes.
     """
     _, ax = plt.subplots()
     for name, values in lines.items():
@@ -69,8 +68,11 @@ def plot_lines(x: Sequence[float], lines: Mapping[str, Sequence[float]], xlabel:
 
 
 def confusion_matrix(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Return counts (K, K): row = true class, column = predicted class, for preds (N,) and labels
-    (N,).
+    """Return counts (K, K), row = true class, column = predicted, of preds (N,) and labels (N,).
+
+    >>> confusion_matrix(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), classes=2)
+    tensor([[1, 1],
+            [0, 1]])
     """
     preds, labels = preds.cpu(), labels.cpu()
     if len(preds) != len(labels):
@@ -80,8 +82,10 @@ def confusion_matrix(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 
 def class_accuracy(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Return for each class (K,) the fraction of its images that `preds` gets right; nan for a
-    class without images.
+    """Return for each class (K,) the fraction of its images that is right; nan where it has none.
+
+    >>> class_accuracy(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), classes=2)
+    tensor([0.5000, 1.0000])
     """
     counts = confusion_matrix(preds, labels, classes)
     return counts.diag() / counts.sum(1)
@@ -91,7 +95,7 @@ def class_accuracy(preds: Tensor, labels: Tensor, classes: int) -> Tensor:
 def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source: str = "") -> Axes:
     """Draw the confusion matrix, in percent of each true class (rows sum to 100).
 
-    Returns the axes.
+    source: where the images came from, which is said where they are drawn. Returns the axes.
     """
     counts = confusion_matrix(preds, labels, len(classes)).double()
     percent = 100 * counts / counts.sum(1, keepdim=True).clamp_min(1)
@@ -111,7 +115,7 @@ def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source
 
 @in_course_style
 def plot_class_accuracy(accuracy: Mapping[str, Tensor], classes: Sequence[str]) -> Axes:
-    """Draw bars of accuracy by class, one colour for each named model; values are fractions (K,).
+    """Draw bars of accuracy by class, fractions (K,), one colour for each model by name.
 
     Returns the axes.
     """

@@ -1,6 +1,4 @@
-"""Pictures: images, maps of numbers, and what a model takes images for. Every function returns the
-axes it drew on.
-"""
+"""Pictures: images, maps of numbers, what a model takes images for. Each returns its axes."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -27,10 +25,9 @@ def _to_array(image: Tensor) -> np.ndarray:
     return image.detach().cpu().numpy()
 
 
-def _axes(pictures: Tensor, columns: int, inches: float, titles) -> np.ndarray:
-    """Return the axes for pictures (N, …, H, W), `inches` wide each, photographs as large as the
-    page allows.
-    """
+def _axes(pictures: Tensor, columns: int, inches: float,
+          titles: Sequence[str] | None) -> np.ndarray:
+    """Return axes for pictures (N, …, H, W), `inches` wide each; photographs fill the page."""
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     height, width = pictures.shape[-2:]
@@ -48,7 +45,7 @@ def show_images(images: Tensor, titles: Sequence[str] | None = None, *, columns:
                 colors: Sequence[str] | None = None) -> np.ndarray:
     """Show images (N, C, H, W), uint8 or float in [0, 1], in rows of `columns`, with their titles.
 
-    Returns the axes.
+    colors: those of the titles. Returns the axes.
     """
     if images.ndim != 4:
         raise ValueError("show_images wants a batch (N, C, H, W), but this is "
@@ -66,13 +63,13 @@ def show_images(images: Tensor, titles: Sequence[str] | None = None, *, columns:
 
 @in_course_style
 def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int = 4,
-              numbers: bool = False,
-              same_scale: bool = False) -> np.ndarray:
-    """Show maps (N, H, W) of any values, such as kernels and what they answer. Returns the axes.
+              numbers: bool = False, same_scale: bool = False) -> np.ndarray:
+    """Show maps (N, H, W) of any values, such as kernels and what they answer.
 
-    Zero is white, positive values are red, negative ones blue; the scale is each map's own, or one
-    for all with `same_scale`. `numbers` writes the values into the cells, for maps of up to 16 x
-    16.
+    numbers: whether to write the values into the cells, of maps of up to 16 × 16.
+    same_scale: whether all maps share one scale, instead of each having its own.
+
+    Zero is white, positive values are red, negative ones blue. Returns the axes.
     """
     if maps.ndim != 3:
         raise ValueError(f"show_maps wants (N, H, W), but this is {tuple(maps.shape)}. "
@@ -90,8 +87,7 @@ def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int
             for (row, column), value in np.ndenumerate(values.numpy()):
                 dark = abs(value) > 0.6 * limit
                 ax.text(column, row, f"{round(float(value), 6) + 0:.3g}", ha="center", va="center",
-                        fontsize=8,
-                        color="white" if dark else "black")
+                        fontsize=8, color="white" if dark else "black")
     return axes
 
 
@@ -116,10 +112,9 @@ def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *,
     return show_images(data.images, titles, columns=columns, colors=colors)
 
 
-def show_screenshot(name: str):
-    """Return a picture of a program's window that the course ships, for a notebook to show:
-    `"tensorboard"`.
-    """
+def show_screenshot(name: str) -> object:
+    """Return a picture of a program's window, for a notebook to show: `"tensorboard"`."""
     from IPython.display import Image  # here: only notebooks have it
 
-    return Image(resources.files(__package__).joinpath(f"{name}.png").read_bytes(), format="png")
+    picture = resources.files("helpers.plots") / f"{name}.png"
+    return Image(picture.read_bytes(), format="png")

@@ -1,21 +1,23 @@
 """The look of all figures, in one place."""
 
+from collections.abc import Callable
 from functools import wraps
 from importlib import resources
+from typing import ParamSpec, TypeVar
 
 import matplotlib
 import matplotlib.pyplot as plt
 
-_STYLE = str(resources.files(__package__) / "course.mplstyle")
+_STYLE = str(resources.files("helpers.plots") / "course.mplstyle")
 RIGHT, WRONG = "#00694a", "#a33b00"
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def in_course_style(draw):
-    """Decorate a function that draws: it does so in the course's style, and leaves matplotlib as it
-    was.
-    """
+def in_course_style(draw: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that draws: in the course's style, leaving matplotlib as it was."""
     @wraps(draw)
-    def styled(*args, **kwargs):
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         with plt.style.context(_STYLE):
             result = draw(*args, **kwargs)
             interactive = plt.isinteractive()

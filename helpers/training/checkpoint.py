@@ -1,25 +1,27 @@
-"""Training that goes on where it stopped, bit for bit: chapter 9 builds it by hand."""
+"""Training that goes on where it stopped, bit for bit."""
 
 import os
 import pickle
 import random
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+
+from .history import History
 
 _PARTS = ("model", "optimizer", "scheduler", "batch_scheduler")
 
 
 def random_states() -> dict:
-    """Return the states of the generators that training draws from: Python's, NumPy's, PyTorch's on
-    each device.
-    """
+    """Return the states of the generators that training draws from, on each device."""
     version, numbers, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     # lists and tensors, not NumPy arrays: torch.load then needs to trust no code
-    return {"python": [version, list(numbers), gauss], "numpy": [kind, keys.tolist(), *rest],
+    return {"python": [version, list(numbers), gauss],
+            "numpy": [kind, np.asarray(keys).tolist(), *rest],
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
 
@@ -42,11 +44,13 @@ class BadCheckpoint(ValueError):
 class Checkpoint:
     """A file that holds a whole training run: `fit(…, checkpoint=Checkpoint("run.pt", every=100))`.
 
-    It is written after each epoch and every `every` batches in between. If it is there when `fit`
-    begins, training goes on from it and ends, on the CPU, with exactly the numbers of a run that
-    was never stopped: model, optimizer, schedulers, curves, the states of the random generators,
-    and the position in the data are all in it. On a GPU some operations add in an order that
-    changes, see `set_seed(deterministic=True)`.
+    path: the file. It is written after each epoch, and in between.
+    every: the number of batches between two writes.
+
+    If the file is there when `fit` begins, training goes on from it and ends, on the CPU, with
+    exactly the numbers of a run that was never stopped: model, optimizer, schedulers, curves, the
+    states of the random generators, and the position in the data are all in it. On a GPU some
+    operations add in an order that changes, see `set_seed(deterministic=True)`.
     """
 
     def __init__(self, path: str | os.PathLike, every: int = 100):
@@ -54,11 +58,10 @@ class Checkpoint:
             raise ValueError(f"every must be a number of batches, from 1, not {every!r}.")
         self.path, self.every = Path(path), every
 
-    def attach(self, history, **parts) -> None:
-        """Keep `parts`, the model and what trains it, and bring them back from the file if there is
-        one.
-        """
-        self.history, self.parts = history, {name: parts.get(name) for name in _PARTS}
+    def attach(self, history: History, **parts: Any) -> None:
+        """Keep `parts`, the model and what trains it, or bring them back from the file."""
+        self.history = history
+        self.parts = {name: part for name, part in parts.items() if part is not None}
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the one after them
         self.meter: dict = {}
         # random states at the start of the epoch, from which its order is drawn
@@ -68,9 +71,7 @@ class Checkpoint:
             self._load()
 
     def begin_epoch(self) -> int:
-        """Set the generators as they were when this epoch began; return how many of its batches are
-        done.
-        """
+        """Set the generators as they were when this epoch began; return its finished batches."""
         if self._at_start:
             set_random_states(self._at_start)
         else:
@@ -78,23 +79,17 @@ class Checkpoint:
         return self.batch
 
     def catch_up(self) -> None:
-        """Set the generators as they were at the save, once the finished batches have been passed
-        over.
-        """
+        """Set the generators as they were at the save: the finished batches are passed over."""
         set_random_states(self._now)
         self.batch = 0
 
     def save(self, epoch: int, batch: int, meter: dict) -> None:
-        """Write the file: a new one beside it first, so that a crash at any moment leaves the old
-        or the new.
-        """
+        """Write the file: first beside the old one, so that a crash leaves the old or the new."""
         if batch == 0:
             self._at_start = {}  # the next epoch begins with the states that are there now
         content = {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
-                   "now": random_states(),
-                   "history": asdict(self.history),
-                   **{name: part.state_dict()
-                      for name, part in self.parts.items() if part is not None}}
+                   "now": random_states(), "history": asdict(self.history),
+                   **{name: part.state_dict() for name, part in self.parts.items()}}
         new = self.path.with_name(self.path.name + ".new")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with new.open("wb") as file:
@@ -107,15 +102,14 @@ class Checkpoint:
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             found = {name for name in _PARTS if name in content}
-            history, self._at_start, self._now = content["history"], content["start"], content[
-                "now"]
-            self.epoch, self.batch, self.meter = content["epoch"], content["batch"], content[
-                "meter"]
+            history, self.meter = content["history"], content["meter"]
+            self._at_start, self._now = content["start"], content["now"]
+            self.epoch, self.batch = content["epoch"], content["batch"]
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError,
                 OSError) as problem:
             raise BadCheckpoint(f"{self.path} is not a checkpoint of this course, or is damaged. "
                                 "Move it away, or name another file, to begin anew.") from problem
-        wanted = {name for name, part in self.parts.items() if part is not None}
+        wanted = set(self.parts)
         if found != wanted:
             raise BadCheckpoint(f"{self.path} was saved with {_listed(found)}, but this run has "
                                 f"{_listed(wanted)}. Pass the same to go on, or name another file "
@@ -124,15 +118,14 @@ class Checkpoint:
         if _shapes(content["model"]) != _shapes(self.parts["model"].state_dict()):
             raise BadCheckpoint(f"{self.path} holds another network than yours. Build the same one "
                                 "to go on, or name another file to begin anew.")
-        try:
-            # the model last: the others change nothing
-            for name in sorted(wanted, key=_PARTS.index, reverse=True):
-                # that the next run does not set anew
+        # the model last: what the others change, the next run sets anew
+        for name in sorted(wanted, key=_PARTS.index, reverse=True):
+            try:
                 self.parts[name].load_state_dict(content[name])
-        except (RuntimeError, ValueError, KeyError) as problem:
-            raise BadCheckpoint(f"{self.path} does not fit: its {name} is another one than yours. "
-                                "Build the same to go on, or name another file to begin anew. "
-                                f"({problem})") from problem
+            except (RuntimeError, ValueError, KeyError) as problem:
+                raise BadCheckpoint(f"{self.path} does not fit: its {name} is another one than "
+                                    "yours. Build the same to go on, or name another file to begin "
+                                    f"anew. ({problem})") from problem
         vars(self.history).update(history)
         if not self.batch:
             set_random_states(self._now)

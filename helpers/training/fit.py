@@ -1,48 +1,58 @@
 """The training loop, evaluation and prediction that every chapter after the fifth uses."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..data import ImageSet
 from .checkpoint import Checkpoint
-from .guard import watched
+from .guard import guarded
 from .history import History
 
+Loss = Callable[[Tensor, Tensor], Tensor]
 _EVAL_BATCH = 1000
 
 
 def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = None, *, epochs: int,
-        optimizer: torch.optim.Optimizer, scheduler=None, batch_scheduler=None,
-        loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
-        autocast: torch.dtype | None = None,
-        verbose: bool = True, monitor=None, checkpoint: Checkpoint | None = None) -> History:
-    """Train `model` on `train`, any iterable of `(images, labels)` batches, and return the
-    `History`.
+        optimizer: Optimizer, scheduler: LRScheduler | None = None,
+        batch_scheduler: LRScheduler | None = None, loss_fn: Loss = F.cross_entropy,
+        autocast: torch.dtype | None = None, verbose: bool = True, monitor: Any = None,
+        checkpoint: Checkpoint | None = None) -> History:
+    """Train `model` and return the `History` of the run.
 
-    `val`, if given, is evaluated after each epoch. `scheduler` steps once an epoch (with the
-    validation loss if it is a ReduceLROnPlateau), `batch_scheduler` once a batch. `loss_fn(logits,
-    labels)` returns a mean over the batch. `autocast` is the type in which the model may compute
-    what bears it, such as `half_precision(device)`; weights and loss stay in theirs. A
-    `TrainingMonitor` draws live curves instead of a progress bar and a line for each epoch. With a
-    `Checkpoint`, training goes on from its file if there is one.
+    model: the network, on the device where it is to be trained.
+    train: batches `(images, labels)`, such as `data.train.batches(64)` or a DataLoader; each pass
+        over them is an epoch.
+    val: an `ImageSet`, or batches, to be evaluated after each epoch.
+    epochs: how many passes to make.
+    optimizer: what changes the weights, such as `torch.optim.SGD(model.parameters(), lr=0.05)`.
+    scheduler: steps once an epoch; a ReduceLROnPlateau gets the validation loss.
+    batch_scheduler: steps once a batch.
+    loss_fn: `loss_fn(logits, labels)`, a mean over the batch.
+    autocast: the type in which the model may compute what bears it, such as
+        `half_precision(device)`; weights and loss stay in theirs.
+    verbose: whether to show a progress bar, and a line for each epoch.
+    monitor: a `TrainingMonitor`, which draws live curves instead.
+    checkpoint: a `Checkpoint`; training goes on from its file if there is one.
 
-    Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory, a
-    loader that raises) is a `TrainingStopped` that says what to try and carries `.history`.
+    Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory,
+    a loader that raises) is a `TrainingStopped` that says what to try and carries `.history`.
     """
     device = next(model.parameters()).device
-    history = History(source=_source(train))
+    history = History(source=getattr(_image_set(train), "source", ""))
     compute_loss = _checked(loss_fn, train)
     if checkpoint is not None:
         checkpoint.attach(history, model=model, optimizer=optimizer, scheduler=scheduler,
                           batch_scheduler=batch_scheduler)
-    with watched(history, optimizer, verbose, monitor, epochs, checkpoint) as watch:
-        for epoch in watch.epochs(epochs):
+    with guarded(history, optimizer, verbose, monitor, checkpoint) as guard:
+        for meter in guard.epochs(epochs):
             model.train()
-            for images, labels in watch.batches(train, epoch, epochs):
+            for images, labels in guard.batches(train):
                 images, labels = images.to(device), labels.to(device)
                 logits = _logits(model, images, autocast)
                 loss = compute_loss(logits, labels)
@@ -51,29 +61,30 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
                 optimizer.step()
                 if batch_scheduler is not None:
                     batch_scheduler.step()
-                watch.meter.add(loss, logits, labels)
-            meter = watch.meter.close()
-            lr = optimizer.param_groups[0]["lr"]
-            started = time.perf_counter()
-            validation = evaluate(model, val, loss_fn=loss_fn,
-                                  autocast=autocast) if val is not None else None
-            history.add_epoch(meter, validation, time.perf_counter() - started, lr, model)
-            if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
+                meter.add(loss, logits, labels)
+            meter.close()
+            validation = None
+            if val is not None:
+                validation = evaluate(model, val, loss_fn=loss_fn, autocast=autocast)
+            history.add_epoch(model, meter=meter, validation=validation,
+                              lr=optimizer.param_groups[0]["lr"])
+            if isinstance(scheduler, ReduceLROnPlateau):
                 scheduler.step(validation[0] if validation else meter.loss)
             elif scheduler is not None:
                 scheduler.step()
-            watch.report()
     return history
 
 
-def evaluate(model: nn.Module, data: ImageSet | Iterable, *,
-             loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+def evaluate(model: nn.Module, data: ImageSet | Iterable, *, loss_fn: Loss = F.cross_entropy,
              autocast: torch.dtype | None = None) -> tuple[float, float]:
-    """Return mean loss per image and accuracy (a fraction) of `model` on an `ImageSet` or on
-    batches.
+    """Return mean loss per image and accuracy (a fraction) of `model`.
 
-    The model is put in evaluation mode for this and back as it was after. Raises ValueError where
-    there is no image.
+    model: the network; it is put in evaluation mode for this and back as it was after.
+    data: an `ImageSet`, such as `data.test`, or batches `(images, labels)`.
+    loss_fn: `loss_fn(logits, labels)`, a mean over the batch.
+    autocast: the type in which the model may compute what bears it, as in `fit`.
+
+    Raises ValueError where there is no image.
     """
     total_loss, hits, count = 0.0, 0, 0
     compute_loss = _checked(loss_fn, data)
@@ -96,7 +107,8 @@ def predict(model: nn.Module, data: ImageSet | Iterable, *,
 
 
 @torch.inference_mode()
-def _forward(model, data, autocast):
+def _forward(model: nn.Module, data: ImageSet | Iterable,
+             autocast: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (logits, labels) for each batch, in evaluation mode."""
     device = next(model.parameters()).device
     batches = data.batches(_EVAL_BATCH, shuffle=False) if isinstance(data, ImageSet) else data
@@ -109,27 +121,24 @@ def _forward(model, data, autocast):
         model.train(was_training)
 
 
-def _logits(model, images, autocast):
-    """Return the model's logits, computed in the type `autocast` where that is safe, or as it
-    stands.
-    """
+def _logits(model: nn.Module, images: Tensor, autocast: torch.dtype | None) -> Tensor:
+    """Return the model's logits, computed in the type `autocast` where that is safe."""
     if autocast is None:
         return model(images)
     with torch.autocast(images.device.type, autocast):
         return model(images).float()
 
 
-def _source(data) -> str:
-    """Where the images came from, if `data` knows."""
-    return getattr(data, "source", "") or getattr(getattr(data, "data", None), "source", "")
+def _image_set(data: object) -> ImageSet | None:
+    """Return the images of batches that are ours: `Batches`, `Shard`, `Mixup` have `.data`."""
+    found = getattr(data, "data", data)
+    return found if isinstance(found, ImageSet) else None
 
 
-def _checked(loss_fn, data):
-    """Return `loss_fn` with a look at the shapes before it: the few mistakes that PyTorch reports
-    in riddles.
-    """
-    known = getattr(data, "classes", None) or getattr(getattr(data, "data", None), "classes", None)
-    classes = len(known) if known else None
+def _checked(loss_fn: Loss, data: object) -> Loss:
+    """Return `loss_fn` with a look at the shapes first, where PyTorch's errors are riddles."""
+    images = _image_set(data)
+    classes = len(images.classes) if images is not None else None
 
     def compute(logits: Tensor, labels: Tensor) -> Tensor:
         if logits.ndim != 2 or (classes and logits.shape[1] != classes):

@@ -1,11 +1,11 @@
-"""What watches over a training loop from outside it: the guards, the progress bar, the live curves.
-"""
+"""What watches over a training loop from outside it: guards, progress bar, live curves, saves."""
 
-import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from operator import length_hint
+from typing import Any
 
-import torch
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from .checkpoint import Checkpoint
@@ -13,71 +13,86 @@ from .history import History, TrainingStopped
 from .meter import Meter
 
 _CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
+# What to try, by a text that PyTorch's error contains.
+HINTS = {
+    "out of memory": "the device ran out of memory. Try a smaller batch or a smaller model.",
+    "DefaultCPUAllocator": "the computer ran out of memory. Try a smaller batch or model.",
+    "Expected more than 1 value per channel":
+        "this batch has one image, and batch normalization cannot train on that: a single number "
+        "for each feature has no spread to be divided by. Choose a batch size or num_samples that "
+        "leaves no rest of one, or drop_last=True in a DataLoader.",
+}
 
 
-class Watch:
-    """The guards of a training loop, kept outside it: see `watched`."""
+class Guard:
+    """The guards of a training loop, kept outside it: `with guarded(…) as guard`."""
 
-    def __init__(self, history: History, optimizer, verbose: bool, monitor=None,
-                 checkpoint: Checkpoint | None = None):
-        self.history, self.optimizer, self.verbose, self.monitor = history, optimizer, verbose, monitor
-        self.checkpoint = checkpoint
-        self.epoch = self.batch = self._shown = 0
+    def __init__(self, history: History, optimizer: Optimizer, verbose: bool, monitor: Any,
+                 checkpoint: Checkpoint | None):
+        self.history, self.optimizer, self.verbose = history, optimizer, verbose
+        self.monitor, self.checkpoint = monitor, checkpoint
+        self.epoch = self.batch = 0  # under way, counted from 1
+        self._title, self._shown = "", 0
         self.meter = Meter()
 
-    def epochs(self, count: int) -> range:
-        """Return the epochs that are still to be done."""
-        return range(self.checkpoint.epoch if self.checkpoint else 0, count)
+    def epochs(self, count: int) -> Iterator[Meter]:
+        """Yield an empty meter for each epoch still to be done; show and save each afterwards."""
+        if self.monitor is not None:
+            self.monitor.start(self.history, count)
+        done = self.checkpoint.epoch if self.checkpoint else 0
+        for epoch in range(done + 1, count + 1):
+            self.epoch, self.batch, self._shown = epoch, 0, 0
+            self._title, self.meter = f"epoch {epoch}/{count}", Meter()
+            yield self.meter
+            self._end_epoch()
 
-    def batches(self, train: Iterable, epoch: int, epochs: int) -> Iterator:
-        """Pass the batches of one epoch on, under a progress bar, looking at the loss now and then.
+    def batches(self, train: Iterable) -> Iterator:
+        """Pass the batches of one epoch on, looking at the loss now and then.
+
+        Where the run goes on from a checkpoint, those that were done before are passed over.
         """
-        self.epoch, self.batch, self._shown, self.meter = epoch + 1, 0, 0, Meter()
-        if not hasattr(train, "__iter__"):
-            raise self.stopped(f"a {type(train).__name__} cannot be iterated over. Pass "
-                               "data.train.batches(…) or a DataLoader.")
-        quiet = not self.verbose or self.monitor is not None
-        hidden = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
         done = self.checkpoint.begin_epoch() if self.checkpoint else 0
-        source = iter(tqdm(train, desc=f"epoch {epoch + 1}/{epochs}", leave=False, mininterval=0.5,
-                           **hidden))
-        if done:  # pass over what was done before the stop
-            self.batch = sum(1 for _ in itertools.islice(source, done))
-            self.meter = Meter.from_state(self.checkpoint.meter)
-            self.checkpoint.catch_up()
-        while True:
-            try:
-                batch = next(source)
-            except StopIteration:
-                break
-            except Exception as problem:
-                raise self.stopped(f"the training data raised {type(problem).__name__}: {problem}. "
-                                   "Iterate over it alone, without a model, to find the batch that "
-                                   "does.") from problem
+        for batch in self._read(train):
             self.batch += 1
-            yield batch
-            if self.batch % _CHECK_EVERY == 0:
-                self._check_loss()
-            if self.monitor is not None and self.monitor.is_due():
-                self._show_batch(train)
-            if self.checkpoint and self.batch % self.checkpoint.every == 0:
-                self._check_loss()
-                self.checkpoint.save(epoch, self.batch, self.meter.state())
+            if self.batch > done:
+                yield batch
+                self._end_batch(train)
+            elif self.checkpoint and self.batch == done:
+                self.meter.load_state(self.checkpoint.meter)
+                self.checkpoint.catch_up()
         if not self.batch:
             raise self.stopped("the training data gave no batch. A generator can be used up once "
                                "only: pass data.train.batches(…) or a DataLoader, which start anew "
                                "each epoch.")
         self._check_loss()
 
-    def _show_batch(self, train):
-        new = self.meter.losses_since(self._shown)
-        self._shown += len(new)
-        self.monitor.show_batch(self.epoch, self.batch,
-                                len(train) if hasattr(train, "__len__") else None, new)
+    def _read(self, train: Iterable) -> Iterator:
+        """Yield what `train` gives, under a progress bar; say so where it raises."""
+        if not hasattr(train, "__iter__"):
+            raise self.stopped(f"a {type(train).__name__} cannot be iterated over. Pass "
+                               "data.train.batches(…) or a DataLoader.")
+        quiet = not self.verbose or self.monitor is not None
+        hidden: dict[str, Any] = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
+        try:
+            yield from tqdm(train, desc=self._title, leave=False, mininterval=0.5, **hidden)
+        except Exception as problem:
+            raise self.stopped(f"the training data raised {type(problem).__name__}: {problem}. "
+                               "Iterate over it alone, without a model, to find the batch that "
+                               "does.") from problem
 
-    def report(self) -> None:
-        """Show the epoch that has just been entered in the history, and save it if that is wanted.
-        """
+    def _end_batch(self, train: Iterable) -> None:
+        save = self.checkpoint and self.batch % self.checkpoint.every == 0
+        if save or self.batch % _CHECK_EVERY == 0:
+            self._check_loss()
+        if self.monitor is not None and self.monitor.is_due():
+            new = self.meter.losses_since(self._shown)
+            self._shown += len(new)
+            self.monitor.show_batch(self.epoch, self.batch, length_hint(train) or None,
+                                    new)
+        if self.checkpoint and save:
+            self.checkpoint.save(self.epoch - 1, self.batch, self.meter.state())
+
+    def _end_epoch(self) -> None:
         if self.checkpoint:
             self.checkpoint.save(self.epoch, 0, {})
         if self.monitor is not None:
@@ -86,7 +101,7 @@ class Watch:
         elif self.verbose:
             print(self.history.last_line())
 
-    def _check_loss(self):
+    def _check_loss(self) -> None:
         if not self.meter.last_loss_is_finite():
             lr = self.optimizer.param_groups[0]["lr"]
             raise self.stopped("the loss is no longer a finite number. Most often the learning "
@@ -102,49 +117,29 @@ class Watch:
 
 
 @contextmanager
-def watched(history: History, optimizer, verbose: bool, monitor=None, epochs: int = 0,
-            checkpoint: Checkpoint | None = None) -> Iterator[Watch]:
-    """Give a `Watch`.
-
-    Ctrl-C becomes a quiet end, every other stop a TrainingStopped that says what to try.
-    """
-    watch, problem = Watch(history, optimizer, verbose, monitor, checkpoint), ""
-    if monitor is not None:
-        monitor.start(history, epochs)
+def guarded(history: History, optimizer: Optimizer, verbose: bool, monitor: Any,
+            checkpoint: Checkpoint | None) -> Iterator[Guard]:
+    """Give a `Guard`. Ctrl-C becomes a quiet end, every other stop a TrainingStopped."""
+    guard, why = Guard(history, optimizer, verbose, monitor, checkpoint), ""
     try:
-        with _told(watch):
-            yield watch
+        yield guard
     except KeyboardInterrupt:
-        problem = (
-            f"Interrupted in epoch {watch.epoch}. The {history.epochs} finished epochs are in the "
-            "history.")
-        print(problem)
+        why = (f"Interrupted in epoch {guard.epoch}. The {history.epochs} finished epochs are in "
+               "the history.")
+        print(why)
     except TrainingStopped as stopped:
-        problem = str(stopped)
+        why = str(stopped)
         raise
+    except Exception as problem:
+        stopped = guard.stopped(_hint(problem))
+        why = str(stopped)
+        raise stopped from problem
     finally:
         if monitor is not None:
-            monitor.stop(history, problem)
+            monitor.stop(history, why)
 
 
-@contextmanager
-def _told(watch: Watch) -> Iterator[None]:
-    """Turn whatever ends training into a TrainingStopped with words for a learner."""
-    try:
-        yield
-    except TrainingStopped:
-        raise
-    except torch.OutOfMemoryError as problem:
-        raise watch.stopped(
-            "the device ran out of memory. Try a smaller batch or a smaller model.") from problem
-    except Exception as problem:
-        if "Expected more than 1 value per channel" in str(problem):
-            raise watch.stopped("this batch has one image, and batch normalization cannot train on "
-                                "that: a single number for each feature has no spread to be "
-                                "divided by. Choose a batch size or num_samples that leaves no "
-                                "rest of one, or drop_last=True in a DataLoader."
-                                ) from problem
-        if "can't allocate memory" in str(problem):
-            raise watch.stopped(
-                "the computer ran out of memory. Try a smaller batch or model.") from problem
-        raise watch.stopped(f"{type(problem).__name__}: {problem}".rstrip(".") + ".") from problem
+def _hint(problem: Exception) -> str:
+    """Say what to try where the problem is a known one, else what it says of itself."""
+    said = f"{type(problem).__name__}: {problem}"
+    return next((hint for text, hint in HINTS.items() if text in said), said.rstrip(".") + ".")

@@ -1,19 +1,19 @@
-"""What a training run leaves behind: its curves, its speed, its best weights, and why it stopped.
-"""
+"""What a run of training leaves: its curves, its speed, its best weights, and why it stopped."""
 
 import copy
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
+from .meter import Meter
+
 
 @dataclass
 class History:
     """Curves of a training run, one entry per epoch, and one per batch in `batch_loss`.
 
-    Losses are means per image, accuracies fractions, `seconds` those of training alone (validation
-    is in `val_seconds`), `lr` the learning rate that the epoch ended with. `source` is that of the
-    training data.
+    Losses are means per image, accuracies fractions, `seconds` those of training alone, `lr` the
+    learning rate that the epoch ended with. `source` is that of the training data.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -22,10 +22,9 @@ class History:
     val_accuracy: list[float] = field(default_factory=list)
     lr: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    val_seconds: list[float] = field(default_factory=list)
     images: list[int] = field(default_factory=list)
-    batch_loss: list[float] = field(default_factory=list, repr=False)
-    best_weights: dict[str, Tensor] = field(default_factory=dict, repr=False)
+    batch_loss: list[float] = field(default_factory=list)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -40,15 +39,16 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """Number (from 1) of the epoch with the best validation accuracy, or the lowest training
-        loss without one.
-        """
+        """Number (from 1) of the epoch with the best validation accuracy, else training loss."""
         scores = self.val_accuracy or [-loss for loss in self.train_loss]
         return 1 + max(range(len(scores)), key=scores.__getitem__) if scores else 0
 
-    def add_epoch(self, meter, validation: tuple[float, float] | None, val_seconds: float,
-                  lr: float, model: nn.Module) -> None:
-        """Enter one finished epoch, and keep a copy of the weights if it is the best so far."""
+    def add_epoch(self, model: nn.Module, *, meter: Meter, validation: tuple[float, float] | None,
+                  lr: float) -> None:
+        """Enter one finished epoch, and keep a copy of the weights if it is the best so far.
+
+        A run of hours that breaks must not lose what it had reached: `TrainingStopped` carries it.
+        """
         self.train_loss.append(meter.loss)
         self.train_accuracy.append(meter.accuracy)
         self.images.append(meter.images)
@@ -58,7 +58,6 @@ class History:
         if validation:
             self.val_loss.append(validation[0])
             self.val_accuracy.append(validation[1])
-            self.val_seconds.append(val_seconds)
         if self.best_epoch == self.epochs:
             self.best_weights = copy.deepcopy(model.state_dict())
 

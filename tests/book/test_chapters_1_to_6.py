@@ -52,21 +52,19 @@ def test_loop_by_hand_gives_exactly_the_losses_of_fit(standin):
 
 
 def test_chapter_5_and_the_benchmark_train_alike(standin):
-    """The settings written out at the top of chapter 5 are those of `helpers.lenet_run`."""
+    """The settings written out at the top of chapter 5 are those of `helpers.lenet_recipe`."""
     source = cell("05", "train")
     model = LeNet()
-    names = {"data": standin, "model": model, "SGD": torch.optim.SGD, "budget": lambda smoke, cpu,
-             gpu: cpu,
+    names = {"data": standin, "model": model, "SGD": torch.optim.SGD, "monitor": None,
+             "budget": lambda smoke, cpu, gpu: cpu,
              "OneCycleLR": torch.optim.lr_scheduler.OneCycleLR,
-             "fit": lambda model, train, val, **settings: {"train": train, **settings}}
-    names["monitor"] = None
+             "fit": lambda model, train, val, **settings: settings}
     exec(source, names)
-    assert names["history"].pop("monitor", "none was passed") is None
-    written, ours = names["history"], helpers.lenet_run(model, standin.train, epochs=4)
-    assert written.keys() == ours.keys() and written["epochs"] == ours["epochs"] and written[
-        "train"] == ours["train"]
-    for part in ("optimizer", "batch_scheduler"):
-        a, b = (run[part].state_dict() for run in (written, ours))
+    written, train = names["history"], names["train"]
+    assert written["monitor"] is None, "the one that the cell before shows"
+    assert written["epochs"] == 4 and (train.batch_size, train.num_samples) == (64, 15_000)
+    for name, ours in helpers.lenet_recipe(model, 4 * len(train)).items():
+        a, b = written[name].state_dict(), ours.state_dict()
         a.pop("_anneal_func_type", None), b.pop("_anneal_func_type", None)
         assert a == b
 

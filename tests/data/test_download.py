@@ -94,9 +94,8 @@ def body(monkeypatch):
 def test_downloads_checks_and_unpacks(serve, body, tmp_path):
     found = download(tmp_path / "new" / "folder", (serve(body).url,))
     assert sorted(p.name for p in found.iterdir()) == ["batches.meta", "data_batch_1"]
-    left = {p.name for p in (tmp_path / "new" / "folder").iterdir()} - {official.FOLDER,
-                                                                        ".download.lock"}
-    assert not left, "nothing else stays behind"
+    left = {p.name for p in (tmp_path / "new" / "folder").iterdir()}
+    assert left == {official.FOLDER, ".download.lock"}, "nothing else stays behind"
 
 
 def test_next_mirror_after_an_error_a_wrong_hash_and_nobody(serve, body, tmp_path):
@@ -196,8 +195,8 @@ def test_no_write_permission(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
     monkeypatch.setattr(module.FileLock, "acquire", refuse)  # root could write anywhere
-    with pytest.raises(official.BadData, match="cannot be written to: Permission denied. Name a "
-                                               "folder of your own"):
+    words = "cannot be written to: Permission denied. Name a folder of your own"
+    with pytest.raises(official.BadData, match=words):
         download(tmp_path, ())
 
 

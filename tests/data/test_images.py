@@ -15,6 +15,11 @@ def make(count=10, **changes):
     return ImageSet(**{**fields, **changes})
 
 
+def numbered():
+    """A hundred images, each of one colour: its number."""
+    return make(100, images=torch.arange(100).byte().view(-1, 1, 1, 1).expand(-1, 3, 32, 32))
+
+
 def test_normalisation_equals_torchvisions():
     data = make()
     oracle = v2.Compose([v2.ToDtype(torch.float32, scale=True),
@@ -39,8 +44,7 @@ def test_unshuffled_batches_are_the_data_in_order():
 
 
 def test_shuffled_epoch_holds_every_image_once_with_its_label():
-    data = make(100, images=torch.arange(100).view(-1, 1, 1, 1).expand(-1, 3, 32,
-                                                                       32).to(torch.uint8))
+    data = numbered()
     batches = data.batches(7)
     for _ in range(2):
         images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
@@ -55,8 +59,7 @@ def test_shuffled_epoch_holds_every_image_once_with_its_label():
 
 
 def test_num_samples_draws_that_many_without_repeats():
-    data = make(100, images=torch.arange(100).view(-1, 1, 1, 1).expand(-1, 3, 32,
-                                                                       32).to(torch.uint8))
+    data = numbered()
     batches = data.batches(8, num_samples=20)
     images = torch.cat([images for images, _ in batches])
     assert len(batches) == 3 and len(images) == 20
@@ -106,8 +109,8 @@ def test_channel_statistics_equal_torchs():
     ({"labels": torch.zeros(9, dtype=torch.int64)}, "10 images but 9 labels"),
     ({"images": torch.zeros(10, 3, 32, 32)}, "must be a uint8 tensor"),
     ({"images": torch.zeros(10, 32, 32, dtype=torch.uint8)}, r"\(N, C, H, W\)"),
-    ({"labels": torch.full((10,), 3)}, "Labels run from 3 to 3, but 3 classes have the numbers 0 "
-                                       "to 2"),
+    ({"labels": torch.full((10,), 3)},
+     "Labels run from 3 to 3, but 3 classes have the numbers 0 to 2"),
 ])
 def test_bad_sets_say_what_is_wrong(changes, words):
     with pytest.raises(ValueError, match=words):

@@ -15,9 +15,7 @@ from helpers.data.official import CLASSES, FOLDER, MD5, BadData
 
 
 class Python2Pickler(pickle._Pickler):
-    """Writes what Python 2 and NumPy 1 wrote: protocol 2, every string a byte string, `numpy.core`
-    by its old name.
-    """
+    """Writes as Python 2 and NumPy 1 did: protocol 2, strings as bytes, `numpy.core`."""
 
     dispatch = dict(pickle._Pickler.dispatch)
 
@@ -65,8 +63,8 @@ def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / FOLDER
     folder.mkdir()
     for number, name in enumerate(list(MD5)[:6], start=1):
-        content = python2_pickle(batch(number)) if number == 1 else pickle.dumps(batch(number),
-                                                                                 protocol=4)
+        content = (python2_pickle(batch(number)) if number == 1
+                   else pickle.dumps(batch(number), protocol=4))
         (folder / name).write_bytes(content)
     (folder / "batches.meta").write_bytes(python2_pickle({"label_names": list(CLASSES)}))
     return folder
@@ -97,8 +95,8 @@ def test_both_spellings_give_the_same_layout(whole):
     assert train[::10_000, 0, 0, 0].tolist() == [1, 2, 3, 4, 5]  # the first pixel of the red plane
     assert train[:10, 1, 0, 0].tolist() == labels[:10].tolist() == list(range(10))
     assert train[0, 2, 31, 31] == 255
-    assert test.shape == (10_000, 3, 32, 32) and test[0, 0, 0,
-                                                      0] == 6 and len(test_labels) == 10_000
+    assert test.shape == (10_000, 3, 32, 32) and len(test_labels) == 10_000
+    assert test[0, 0, 0, 0] == 6
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from helpers import LeNet, evaluate, fit, lenet_run, set_seed
+from helpers import LeNet, evaluate, fit, lenet_recipe, set_seed
 from helpers.data import standin
 
 
@@ -41,7 +41,8 @@ def test_some_shapes_are_not_their_mirror_images():
 def _accuracy(data, width, seed, epochs):
     set_seed(seed)
     model = LeNet(width=width)
-    fit(model, verbose=False, **lenet_run(model, data.train, epochs=epochs))
+    train = data.train.batches(64, num_samples=15_000)
+    fit(model, train, epochs=epochs, verbose=False, **lenet_recipe(model, epochs * len(train)))
     return evaluate(model, data.test)[1]
 
 

@@ -28,8 +28,7 @@ def close():
 
 def history(source="CIFAR-10"):
     return History(train_loss=[2, 1], train_accuracy=[0.2, 0.5], val_loss=[2.1, 1.5],
-                   val_accuracy=[0.1, 0.4],
-                   source=source)
+                   val_accuracy=[0.1, 0.4], source=source)
 
 
 def test_confusion_matrix_and_class_accuracy_equal_scikit_learns():
@@ -51,8 +50,8 @@ def test_show_images_lays_out_rows():
     assert axes.shape == (2, 3)
     assert [ax.get_title() for ax in axes.flat] == ["a", "b", "c", "d", "e", ""]
     assert axes[0, 0].get_images()[0].get_array().shape == (8, 8, 3)
-    assert show_images(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))[0, 0].get_images()[
-        0].get_array().shape == (4, 4)
+    gray = show_images(torch.zeros(1, 1, 4, 4, dtype=torch.uint8))[0, 0]
+    assert gray.get_images()[0].get_array().shape == (4, 4)
 
 
 def test_show_images_explains_normalised_and_single_images():
@@ -107,8 +106,8 @@ def test_show_maps_has_zero_in_the_middle_of_its_colours():
     assert axes.shape == (1, 2) and [ax.get_title() for ax in axes.flat] == ["a", "b"]
     assert [ax.images[0].get_clim() for ax in axes.flat] == [(-2, 2), (-8, 8)]
     assert [t.get_text() for t in axes[0, 1].texts] == ["-4", "0", "0", "8"]
-    assert [ax.images[0].get_clim() for ax in show_maps(maps, same_scale=True).flat] == [(-8, 8),
-                                                                                         (-8, 8)]
+    same = show_maps(maps, same_scale=True)
+    assert [ax.images[0].get_clim() for ax in same.flat] == [(-8, 8), (-8, 8)]
     with pytest.raises(ValueError, match="one channel"):
         show_maps(torch.zeros(1, 1, 3, 3))
 

@@ -5,6 +5,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,16 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import BNLeNet, Checkpoint, LeNet, fit, random_flip, resnet_run, set_seed
+from helpers import (
+    BNLeNet,
+    Checkpoint,
+    ImageSet,
+    LeNet,
+    fit,
+    random_flip,
+    resnet_recipe,
+    set_seed,
+)
 from helpers.training.checkpoint import BadCheckpoint, random_states, set_random_states
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,9 +30,7 @@ BATCHES = 8  # of an epoch: 256 images, 32 at a time
 
 
 class Model(nn.Module):
-    """A small network with batch normalization and dropout, so that buffers and draws of its own
-    matter.
-    """
+    """A network with batch normalization and dropout: buffers and draws of its own matter."""
 
     def __init__(self):
         super().__init__()
@@ -50,19 +58,20 @@ class Killing:
 
 
 def train(path: str | None, epochs: int = 3, killed_after: int | None = None, every: int = 3):
-    """Train on a few images of the stand-in, augmented; return the model and its history."""
-    from helpers import load_cifar10
-
-    data = load_cifar10(verbose=False)
+    """Train on a few images of noise, augmented; return the model and its history."""
+    noise = torch.randint(256, (456, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    half = torch.full((3,), 0.5)
+    data = ImageSet(noise.byte(), torch.arange(456) % 10, tuple("abcdefghij"), half, half, "noise")
+    val = replace(data, images=data.images[256:], labels=data.labels[256:])
     set_seed(4)
     model = Model()
-    run = resnet_run(model, data.train.take(256), epochs, batch_size=32, max_lr=0.05,
-                     augment=[random_flip])
-    run["autocast"] = None
+    batches = data.take(256).batches(32, augment=[random_flip])
+    recipe = resnet_recipe(model, epochs * len(batches), max_lr=0.05) | {"autocast": None}
     if killed_after is not None:
-        run["train"] = Killing(run["train"], killed_after)
+        batches = Killing(batches, killed_after)
     checkpoint = Checkpoint(path, every=every) if path else None
-    return model, fit(model, val=data.val.take(200), verbose=False, checkpoint=checkpoint, **run)
+    return model, fit(model, batches, val, epochs=epochs, verbose=False,
+                      checkpoint=checkpoint, **recipe)
 
 
 def same(one, other) -> bool:
@@ -79,7 +88,6 @@ def same(one, other) -> bool:
 
 @pytest.fixture(scope="module")
 def uninterrupted():
-    os.environ.update(COURSE_DATA="stand-in", TQDM_DISABLE="1")
     return train(None)
 
 
@@ -89,9 +97,9 @@ def test_without_a_stop_a_checkpoint_changes_nothing(tmp_path, uninterrupted):
 
 def kill_and_go_on(tmp_path, moment: int):
     path = tmp_path / "run.pt"
-    code = f"from tests.test_checkpoint import train; train({str(path)!r}, killed_after={moment})"
+    code = f"from test_checkpoint import train; train({str(path)!r}, killed_after={moment})"
     done = subprocess.run([sys.executable, "-c", code],
-                          env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"})
+                          env={**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"})
     assert done.returncode == -signal.SIGKILL
     saved = torch.load(path, weights_only=True)
     assert (saved["epoch"], saved["batch"]) == (moment // BATCHES, moment % BATCHES // 3 * 3)
@@ -136,30 +144,25 @@ def test_random_states_come_back():
     states = random_states()
 
     def draw():
-        return random.random(), np.random.rand(), torch.rand(1).item(), random.gauss(
-            0, 1), np.random.randn()
+        return (random.random(), np.random.rand(), torch.rand(1).item(), random.gauss(0, 1),
+                np.random.randn())
 
     first = draw()
     set_random_states(states)
     assert draw() == first
 
 
-def other_optimizer(model):
-    return torch.optim.Adam(model.parameters())
-
-
-@pytest.mark.parametrize("spoil, words", [
-    (lambda path: path.write_bytes(b"not a checkpoint"), "is not a checkpoint of this course"),
-    (lambda path: path.write_bytes(path.read_bytes()[:200]), "is not a checkpoint of this course"),
-    (lambda path: path.write_bytes(b""), "is not a checkpoint of this course"),
-    (lambda path: torch.save({"weights": torch.zeros(1)}, path), "is not a checkpoint of this "
-                                                                 "course")])
-def test_a_damaged_file_is_told_and_left(tmp_path, spoil, words):
+@pytest.mark.parametrize("spoil", [
+    lambda path: path.write_bytes(b"not a checkpoint"),
+    lambda path: path.write_bytes(path.read_bytes()[:200]),
+    lambda path: path.write_bytes(b""),
+    lambda path: torch.save({"weights": torch.zeros(1)}, path)])
+def test_a_damaged_file_is_told_and_left(tmp_path, spoil):
     path = tmp_path / "run.pt"
     train(str(path), epochs=1)
     spoil(path)
     before = path.read_bytes()
-    with pytest.raises(BadCheckpoint, match=words):
+    with pytest.raises(BadCheckpoint, match="is not a checkpoint of this course"):
         train(str(path), epochs=1)
     assert path.read_bytes() == before
 

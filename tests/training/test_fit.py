@@ -59,8 +59,8 @@ def test_epoch_means_weigh_images_not_batches():
                   verbose=False)
     logits = before(images)
     assert history.train_loss[0] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
-    assert history.train_accuracy[0] == pytest.approx((logits.argmax(1) ==
-                                                       labels).float().mean().item())
+    right = (logits.argmax(1) == labels).float().mean().item()
+    assert history.train_accuracy[0] == pytest.approx(right)
     assert history.images == [60] and history.images_per_second > 0
 
 
@@ -92,8 +92,7 @@ def test_schedulers_step_when_they_should():
     by_batch = []
     counter = type("Counter", (), {"step": lambda self: by_batch.append(1)})()
     history = fit(model, loader(), epochs=3, optimizer=optimizer, scheduler=schedule,
-                  batch_scheduler=counter,
-                  verbose=False)
+                  batch_scheduler=counter, verbose=False)
     assert history.lr == pytest.approx([0.1, 0.05, 0.025]) and len(by_batch) == 3 * 4
 
 
@@ -110,8 +109,8 @@ def test_says_what_it_does(capsys, standin):
     model = net()
     history = fit(model, loader(), loader(), epochs=2, optimizer=sgd(model))
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 and lines[1].startswith(
-        "epoch  2 | training loss") and "| validation" in lines[1]
+    assert len(lines) == 2 and lines[1].startswith("epoch  2 | training loss")
+    assert "| validation" in lines[1]
     assert max(map(len, lines)) <= 88, "fits the page"
     assert "2 epochs" in repr(history) and history.source == ""
     lenet = LeNet()
@@ -161,28 +160,17 @@ def test_a_loader_that_raises_keeps_the_finished_epochs():
     assert isinstance(problem.__cause__, OSError)
 
 
-def test_out_of_memory():
-    class Hungry(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.p = nn.Parameter(torch.zeros(1))
+def refused(size):
+    raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes")
 
+
+@pytest.mark.parametrize("allocate, which", [(refused, "device"), (torch.empty, "computer")])
+def test_out_of_memory(allocate, which):
+    class Hungry(nn.Linear):
         def forward(self, x):
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            return allocate(1 << 50)
 
-    assert "Try a smaller batch" in str(stopped(Hungry(), loader()))
-
-
-def test_really_out_of_memory():
-    class Hungry(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.p = nn.Parameter(torch.zeros(1))
-
-        def forward(self, x):
-            return torch.empty(1 << 50)
-
-    assert "smaller batch" in str(stopped(Hungry(), loader()))
+    assert f"the {which} ran out of memory. Try a smaller" in str(stopped(Hungry(1, 1), loader()))
 
 
 def test_wrong_width_is_one_sentence(standin):
@@ -237,7 +225,8 @@ def test_ctrl_c_returns_the_history(tmp_path):
                         time.sleep(30)
                     yield torch.randn(4, 2), torch.tensor([0, 1, 0, 1])
         model = nn.Linear(2, 2)
-        history = fit(model, Slow(), epochs=9, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), verbose=False)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        history = fit(model, Slow(), epochs=9, optimizer=optimizer, verbose=False)
         print("epochs", history.epochs)
     """))
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True,
