@@ -28,14 +28,15 @@ RESULT = Path(__file__).with_suffix(".json")
 LINE = {"offline": False, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8,
         "latency": 40}
 FIGURES = re.compile(rb'<div class="course-figure".*?</p></div></div>|'
-                     rb'<script type="application/json" id="course-figures">.*?</script><script>.*?</script>',
-                     re.DOTALL)
+                     rb'<script type="application/json" id="course-figures">.*?</script>'
+                     rb'<script>.*?</script>', re.DOTALL)
 # When the last figure of the page became alive, in ms after the start.
 WATCH = """
     window.aliveAt = null;
     new MutationObserver(() => {
         const places = [...document.querySelectorAll('[data-course-figure]')];
-        if (places.length && places.every(place => place.dataset.ready)) window.aliveAt ??= performance.now();
+        if (places.length && places.every(place => place.dataset.ready))
+            window.aliveAt ??= performance.now();
     }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-ready']});
 """
 
