@@ -22,12 +22,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
-    """Mark by fixture what `make check` leaves out."""
+    """Mark what `make check` leaves out: by fixture, and all that launches processes."""
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if "site" in fixtures:
             item.add_marker("site")
-        if {"chromium", "real_folder"} & {*fixtures}:
+        if {"chromium", "real_folder", "nothing_is_left"} & {*fixtures}:
             item.add_marker("slow")
 
 

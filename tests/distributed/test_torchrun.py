@@ -12,6 +12,8 @@ from support import ROOT
 from helpers.distributed.__main__ import parsed
 from tools.notebooks import cell
 
+pytestmark = pytest.mark.slow
+
 
 def torchrun(*arguments, prefix=(), cwd=None, **env) -> subprocess.Popen:
     command = [*prefix, sys.executable, "-m", "torch.distributed.run", *arguments]
