@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .case import Case
-from .finding import Finding, Name
+from .finding import Finding
 from .restore import restored_afterwards
 
 LARGEST = 20    # of normalised pixels: CIFAR-10's reach 2.1, and other sets' hardly 10
@@ -17,10 +17,6 @@ _HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
 ONE_CLASS = 32          # labels that are hardly all the same by chance
 _IGNORED = -100         # the label that cross-entropy does not count
-# With such labels no loss can be calculated.
-UNUSABLE: tuple[Name, ...] = (
-    "labels and images differ in number", "one-hot labels of another length",
-    "labels of the wrong shape", "labels of the wrong type", "labels out of range")
 _NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
 
 
@@ -111,31 +107,10 @@ def wrapped(images: Tensor) -> tuple[float, float]:
 
 
 def check_labels(case: Case) -> Iterator[Finding]:
-    """Yield what is wrong with the labels, as far as it is known how many classes there are."""
-    labels, count, classes, shape = case.labels, len(case.images), case.width, case.labels.shape
-    if not case.paired:
-        yield Finding("labels and images differ in number", (
-            f"There are {count} images, but the labels have the shape {tuple(shape)}. Each image "
-            "needs exactly one: look at where the two were cut, filtered or stacked apart."))
-    elif labels.ndim == 2 and classes and shape[1] not in (1, classes):
-        yield Finding("one-hot labels of another length", (
-            f"Each label has {shape[1]} numbers, but there are {classes} classes: one number for "
-            f"each is needed. Give one_hot(labels, {classes}), or just the numbers of the classes, "
-            "(N,)."))
-    elif labels.ndim > 2 or shape[1:] == (1,):
-        yield Finding("labels of the wrong shape", (
-            f"The labels have the shape {tuple(shape)}, where one class number for each image is "
-            f"wanted, ({count},). A dimension of length 1 is taken away by labels.squeeze(1)."))
-    elif not (labels.is_floating_point() if labels.ndim == 2 else labels.dtype in _NUMBERS):
-        yield Finding("labels of the wrong type", (
-            f"The labels are {labels.dtype}, {tuple(shape)}. Cross-entropy takes the numbers of "
-            "the classes as int64, (N,), or shares of the classes as floats, (N, K). Write "
-            "labels.long() for numbers, labels.float() for rows."))
-    elif labels.ndim == 1:
-        yield from _check_numbers(labels, classes)
-
-
-def _check_numbers(labels: Tensor, classes: int | None) -> Iterator[Finding]:
+    """Yield what is wrong with class numbers; what else labels may be, the loss says."""
+    labels, classes = case.labels, case.width
+    if labels.ndim != 1 or labels.dtype not in _NUMBERS:
+        return
     counted = labels[labels != _IGNORED]
     low, high = counted.aminmax() if len(counted) else (0, 0)
     if low < 0 or (classes and high >= classes):

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .batch import UNUSABLE
 from .case import Case
 from .finding import Finding, stopped
 from .raised import explained
@@ -19,27 +18,23 @@ ROUNDING = 1e-2   # by which sums of probabilities may differ from 1, in half pr
 
 def wrong_shape(outputs: Any, count: int, classes: int | None) -> Iterator[Finding]:
     """Yield what is wrong with the shape of what a model gives for `count` images."""
-    if not isinstance(outputs, Tensor):
-        yield Finding("outputs are no tensor", (
-            f"The model returns a {type(outputs).__name__}, where the loss wants one tensor of "
-            "logits, (N, K). Does forward end with return x, and with nothing after the x?"))
-        return
-    shape = tuple(outputs.shape)
-    if outputs.ndim == 2 and shape[0] != count and shape[1] == count:
+    shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else None
+    if shape is None or len(shape) not in (0, 2) and shape[0] == count:
+        given = f"a {type(outputs).__name__}" if shape is None else f"a tensor of shape {shape}"
+        yield Finding("outputs of the wrong shape", (
+            f"The model gives {given}, where the loss wants one tensor with a number for each "
+            f"class, ({count}, {classes or 'K'}). Flatten before the last layer, x.flatten(1), or "
+            "average over what is too much, and end forward with return x, nothing after the x."))
+    elif len(shape) == 2 and shape[0] != count and shape[1] == count:
         yield Finding("wrong axis", (
             f"The outputs have the shape {shape} for {count} images: images lie along the second "
             "axis, classes along the first. The loss reads rows as images. Transpose: return x.T, "
             "or look for the step that swapped them."))
-    elif outputs.ndim == 0 or shape[0] != count:
+    elif not shape or shape[0] != count:
         yield Finding("images mixed", (
             f"{count} images go in, but the outputs have the shape {shape}: a view or reshape in "
             "the model gives part of one image to another. Use x.flatten(1), which keeps the first "
             "axis, instead of x.view(-1, …)."))
-    elif outputs.ndim != 2:
-        yield Finding("outputs of the wrong shape", (
-            f"The outputs have the shape {shape}, where one number for each class is wanted, "
-            f"({count}, {classes or 'K'}). Flatten before the last layer, x.flatten(1), or average "
-            "over what is too much."))
     elif classes and shape[1] != classes:
         yield Finding("wrong number of outputs", (
             f"The model gives {shape[1]} numbers for each image, but there are {classes} classes. "
@@ -50,7 +45,7 @@ def wrong_shape(outputs: Any, count: int, classes: int | None) -> Iterator[Findi
 def check_loss(case: Case) -> Iterator[Finding]:
     """Yield whether the loss is one number, and is given what it wants."""
     outputs, labels = case.outputs, case.few_labels
-    if outputs is None or case.has(*UNUSABLE):
+    if outputs is None or case.has("labels out of range"):
         return
     try:
         loss = case.loss_fn(outputs, labels)
@@ -60,7 +55,10 @@ def check_loss(case: Case) -> Iterator[Finding]:
     except Exception as problem:
         yield stopped("the loss raises", "The loss", problem, (
             f"It was given outputs of shape {tuple(outputs.shape)} and labels "
-            f"{tuple(labels.shape)}, {labels.dtype}."))
+            f"{tuple(labels.shape)}, {labels.dtype}. Cross-entropy takes the numbers of the classes "
+            "as int64, (N,), or shares of the classes as floats, (N, K): labels.long(), "
+            "labels.squeeze(1) or labels.float() make them. Each image needs exactly one: if the "
+            "numbers differ, look for where images and labels were cut or filtered apart."))
         return
     if loss.ndim:
         yield Finding("the loss is not one number", (
