@@ -17,7 +17,7 @@ _HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
 ONE_CLASS = 32          # labels that are hardly all the same by chance
 _IGNORED = -100         # the label that cross-entropy does not count
-_NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
+NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
 
 
 def check_type(case: Case) -> Iterator[Finding]:
@@ -104,7 +104,7 @@ def wrapped(images: Tensor) -> tuple[float, float]:
 def check_labels(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with class numbers; what else labels may be, the loss says."""
     labels, classes = case.labels, case.width
-    if labels.ndim != 1 or labels.dtype not in _NUMBERS:
+    if labels.ndim != 1 or labels.dtype not in NUMBERS:
         return
     counted = labels[labels != _IGNORED]
     low, high = counted.aminmax() if len(counted) else (0, 0)

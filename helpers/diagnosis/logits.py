@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .batch import NUMBERS
 from .case import Case
 from .finding import Finding, stopped
 from .raised import explained
@@ -53,10 +54,7 @@ def check_loss(case: Case) -> Iterator[Finding]:
     except Exception as problem:
         yield stopped("the loss raises", "The loss", problem, "It was given outputs of shape "
             f"{tuple(outputs.shape)} and labels {tuple(labels.shape)}, {labels.dtype}. "
-            "Cross-entropy takes the numbers of the classes as int64, (N,), or shares of the "
-            "classes as floats, (N, K): labels.long(), labels.squeeze(1) or labels.float() make "
-            "them. Each image needs exactly one: if the numbers differ, look for where images and "
-            "labels were cut or filtered apart.")
+            + _way_out(case, outputs.shape[1]))
         return
     if loss.ndim:
         yield Finding("the loss is not one number", (
@@ -66,6 +64,24 @@ def check_loss(case: Case) -> Iterator[Finding]:
     case.ready = True
     if case.softmax and (found := wrong_numbers(outputs) or wrong_last_layer(case, outputs)):
         yield found
+
+
+def _way_out(case: Case, classes: int) -> str:
+    """Return what labels must be for the loss, as far as these are something else."""
+    labels, shape = case.labels, tuple(case.labels.shape)
+    hints = (
+        (not case.paired, f"There are {len(case.images)} images, but the labels have the shape "
+         f"{shape}. Each image needs exactly one: look at where the two were cut, filtered or "
+         "stacked apart."),
+        (len(shape) == 2 and shape[1] not in (1, classes), "One-hot labels need one number for "
+         f"each of the {classes} classes: give one_hot(labels, {classes}).float(), or just the "
+         "numbers of the classes, (N,)."),
+        (len(shape) > 2 or shape[1:] == (1,), "One class number for each image is wanted, (N,). A "
+         "dimension of length 1 is taken away by labels.squeeze(1)."),
+        (not (labels.is_floating_point() if len(shape) == 2 else labels.dtype in NUMBERS),
+         "Cross-entropy takes the numbers of the classes as int64, (N,), or shares of the classes "
+         "as floats, (N, K). Write labels.long() for numbers, labels.float() for rows."))
+    return next((hint for wrong, hint in hints if wrong), "")
 
 
 def wrong_numbers(logits: Tensor) -> Finding | None:
