@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .case import Case
-from .finding import Finding, Name
+from .finding import Finding
 from .restore import restored_afterwards
 
 LARGEST = 20    # of normalised pixels: CIFAR-10's reach 2.1, and other sets' hardly 10
@@ -17,30 +17,25 @@ _HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
 ONE_CLASS = 32          # labels that are hardly all the same by chance
 _IGNORED = -100         # the label that cross-entropy does not count
-# With such labels no loss can be calculated.
-UNUSABLE: tuple[Name, ...] = (
-    "labels and images differ in number", "one-hot labels of another length",
-    "labels of the wrong shape", "labels of the wrong type", "labels out of range")
-_NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
+NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
 
 
 def check_type(case: Case) -> Iterator[Finding]:
     """Yield whether images are whole numbers, with which the model's layers cannot calculate."""
     images = case.images
     if not images.is_floating_point() and not _takes(case, images[:2].to(case.device)):
-        yield from case.of_model_alone(Finding("uint8 images", (
-            f"The images are {images.dtype}, but layers calculate with float32. Convert, then "
-            "scale: images.float() / 255, then subtract the mean and divide by the standard "
-            "deviation. In this order: uint8 has no negative numbers, and 100 - 128 becomes 228.")))
+        yield from case.of_model_alone(Finding("uint8 images", f"The images are {images.dtype}, "
+            "but layers calculate with float32. Convert, then scale: images.float() / 255, then "
+            "subtract the mean and divide by the standard deviation. In this order: uint8 has no "
+            "negative numbers, and 100 - 128 becomes 228."))
 
 
 def _takes(case: Case, images: Tensor) -> bool:
-    """Return whether the model computes something from these images."""
-    with restored_afterwards(case.model), torch.no_grad():
-        try:
+    try:
+        with restored_afterwards(case.model), torch.no_grad():
             case.model.eval()(images.clone())
-        except Exception:
-            return False
+    except Exception:
+        return False
     return True
 
 
@@ -50,32 +45,28 @@ def check_images(case: Case) -> Iterator[Finding]:
     broken = (~torch.isfinite(images)).flatten(1).any(1).sum().item()
     if broken:
         case.hopeless = True
-        yield Finding("nan in images", (
-            f"{broken} of the {len(images)} images contain nan or inf, and one is enough: "
-            "everything computed from it is nan too, the loss and all weights after the next step. "
-            "Look for a division by 0 (a standard deviation of 0?) or a log of 0 where the images "
-            "are made."))
+        yield Finding("nan in images", f"{broken} of the {len(images)} images contain nan or inf, "
+            "and one is enough: everything computed from it is nan too, the loss and all weights "
+            "after the next step. Look for a division by 0 (a standard deviation of 0?) or a log "
+            "of 0 where the images are made.")
         return
     low, high, std = images.min().item(), images.max().item(), images.std().item()
     if max(-low, high) > LARGEST:
-        yield Finding("images not normalised", (
-            f"The images run from {low:.0f} to {high:.0f}. Weights are drawn for numbers around 0 "
-            "with standard deviation 1: with these, the first layer's outputs and gradients are "
-            "dozens of times too large. Divide by 255, subtract the mean, and divide by the "
-            "standard deviation, for each channel."))
+        yield Finding("images not normalised", f"The images run from {low:.0f} to {high:.0f}. "
+            "Weights are drawn for numbers around 0 with standard deviation 1: with these, the "
+            "first layer's outputs and gradients are dozens of times too large. Divide by 255, "
+            "subtract the mean, and divide by the standard deviation, for each channel.")
     elif std < SMALLEST:
-        yield Finding("images not normalised", (
-            f"All pixels are nearly the same: their standard deviation is {std:.4f}, where 1 is "
-            "usual. The network hardly sees a difference between the images. Were they divided by "
-            "255 twice, or made of zeros?"))
+        yield Finding("images not normalised", "All pixels are nearly the same: their standard "
+            f"deviation is {std:.4f}, where 1 is usual. The network hardly sees a difference "
+            "between the images. Were they divided by 255 twice, or made of zeros?")
     jumps, peak = wrapped(images)
     if jumps > JUMPS and peak > PEAK:
-        yield Finding("wrapped uint8", (
-            f"{100 * jumps:.1f} % of neighbouring pixels differ by more than nine tenths of the "
-            f"whole range, from {low:.2f} to {high:.2f}; photographs have hardly any such pair. "
-            "Arithmetic on uint8 does this: it has only the numbers 0 to 255 and starts anew "
-            "beyond, so that 100 - 128 is 228, and dark becomes bright. Write images.float() "
-            "first, and calculate then."))
+        yield Finding("wrapped uint8", f"{100 * jumps:.1f} % of neighbouring pixels differ by more "
+            f"than nine tenths of the whole range, from {low:.2f} to {high:.2f}; photographs have "
+            "hardly any such pair. Arithmetic on uint8 does this: it has only the numbers 0 to 255 "
+            "and starts anew beyond, so that 100 - 128 is 228, and dark becomes bright. Write "
+            "images.float() first, and calculate then.")
 
 
 def wrapped(images: Tensor) -> tuple[float, float]:
@@ -111,41 +102,18 @@ def wrapped(images: Tensor) -> tuple[float, float]:
 
 
 def check_labels(case: Case) -> Iterator[Finding]:
-    """Yield what is wrong with the labels, as far as it is known how many classes there are."""
-    labels, count, classes, shape = case.labels, len(case.images), case.width, case.labels.shape
-    if not case.paired:
-        yield Finding("labels and images differ in number", (
-            f"There are {count} images, but the labels have the shape {tuple(shape)}. Each image "
-            "needs exactly one: look at where the two were cut, filtered or stacked apart."))
-    elif labels.ndim == 2 and classes and shape[1] not in (1, classes):
-        yield Finding("one-hot labels of another length", (
-            f"Each label has {shape[1]} numbers, but there are {classes} classes: one number for "
-            f"each is needed. Give one_hot(labels, {classes}), or just the numbers of the classes, "
-            "(N,)."))
-    elif labels.ndim > 2 or shape[1:] == (1,):
-        yield Finding("labels of the wrong shape", (
-            f"The labels have the shape {tuple(shape)}, where one class number for each image is "
-            f"wanted, ({count},). A dimension of length 1 is taken away by labels.squeeze(1)."))
-    elif not (labels.is_floating_point() if labels.ndim == 2 else labels.dtype in _NUMBERS):
-        yield Finding("labels of the wrong type", (
-            f"The labels are {labels.dtype}, {tuple(shape)}. Cross-entropy takes the numbers of "
-            "the classes as int64, (N,), or shares of the classes as floats, (N, K). Write "
-            "labels.long() for numbers, labels.float() for rows."))
-    elif labels.ndim == 1:
-        yield from _check_numbers(labels, classes)
-
-
-def _check_numbers(labels: Tensor, classes: int | None) -> Iterator[Finding]:
+    """Yield what is wrong with class numbers; what else labels may be, the loss says."""
+    labels, classes = case.labels, case.width
+    if labels.ndim != 1 or labels.dtype not in NUMBERS:
+        return
     counted = labels[labels != _IGNORED]
     low, high = counted.aminmax() if len(counted) else (0, 0)
     if low < 0 or (classes and high >= classes):
         numbers = f"0 to {classes - 1}" if classes else "from 0 on"
-        yield Finding("labels out of range", (
-            f"The labels run from {low} to {high}, but {classes or 'the'} classes have the numbers "
-            f"{numbers}. Do yours begin with 1? Subtract it. Else the last layer needs more "
-            "outputs."))
+        yield Finding("labels out of range", f"The labels run from {low} to {high}, but "
+            f"{classes or 'the'} classes have the numbers {numbers}. Do yours begin with 1? "
+            "Subtract it. Else the last layer needs more outputs.")
     elif len(labels) >= ONE_CLASS and low == high:
-        yield Finding("only one class", (
-            f"All {len(labels)} labels of this batch are {low}. A network fed one class at a time "
-            "learns to say that class, then forgets it for the next one: shuffle the images "
-            "and labels together, once an epoch."))
+        yield Finding("only one class", f"All {len(labels)} labels of this batch are {low}. A "
+            "network fed one class at a time learns to say that class, then forgets it for the "
+            "next one: shuffle the images and labels together, once an epoch.")

@@ -16,24 +16,9 @@ SHOWN = 256  # images that the model is shown: enough to see, and quick
 
 @dataclass
 class Case:
-    """What each check is given; it adds what it has learned for the checks that come after it.
+    """What each check is given; it adds what it has learned for the checks that come after it."""
 
-    Passed by the learner; `diagnose` describes each:
-        model, step, optimizer, evaluate, loss_fn, classes; images and labels: its `batch`
-    Learned:
-        findings: what was found so far, causes first
-        consequences: findings that follow from another fault, told last; a learning rate cannot be
-            tried on such a model as it stands
-        held_back: findings about model and images without the loop, told if the step stops too
-        unseen: what could not be looked at, and what to pass for that
-        hopeless: nothing further can be said, since every number is nan
-        width: how many classes there are, as far as is known
-        outputs: those of the model in evaluation mode (N, K), None if they are of no use
-        softmax: the loss takes a softmax of what it is given
-        ready: there is a loss to train with
-        optimizers: those passed or, if none was, those that moved in the step
-    """
-
+    # Passed by the learner; `diagnose` describes each, images and labels are its `batch`.
     model: nn.Module
     images: Tensor
     labels: Tensor
@@ -42,19 +27,23 @@ class Case:
     evaluate: Callable | None
     loss_fn: Callable[[Tensor, Tensor], Tensor]
     classes: int | None
+    # What was found so far, causes first.
     findings: list[Finding] = field(init=False, default_factory=list)
+    # Findings that follow from another fault, told last; such a model shows nothing of a rate.
     consequences: list[Finding] = field(init=False, default_factory=list)
+    # Findings about model and images without the loop, told if the step stops too.
     held_back: list[Finding] = field(init=False, default_factory=list)
+    # What could not be looked at, and what to pass for that.
     unseen: list[str] = field(init=False, default_factory=list)
-    hopeless: bool = field(init=False, default=False)
-    width: int | None = field(init=False)
+    hopeless = False  # every number is nan, so that nothing further can be said
+    softmax = False   # the loss takes a softmax of what it is given
+    ready = False     # there is a loss to train with
+    # Those of the model in evaluation mode (N, K), None if they are of no use.
     outputs: Tensor | None = field(init=False, default=None)
-    softmax: bool = field(init=False, default=False)
-    ready: bool = field(init=False, default=False)
-    optimizers: list[Optimizer] = field(init=False)
 
     def __post_init__(self):
-        self.width = self.classes
+        self.width = self.classes  # how many there are, as far as is known
+        # those passed or, if none was, those that moved in the step
         self.optimizers = [] if self.optimizer is None else [self.optimizer]
 
     def has(self, *names: Name) -> bool:
@@ -62,10 +51,7 @@ class Case:
         return any(finding.name in names for finding in self.findings)
 
     def of_model_alone(self, finding: Finding) -> list[Finding]:
-        """Return what is to be told now of a model that cannot take these images.
-
-        A step may prepare its images in its own way: then the finding is held back.
-        """
+        """Return what to tell of a model at once: nothing if a step may prepare its images."""
         if self.step is None:
             return [finding]
         self.held_back.append(finding)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 
 from ..data import ImageData
@@ -35,13 +36,9 @@ def plot_patients(runs: Mapping[str, History], chance: float) -> list[Axes]:
     _, axes = plt.subplots(-(-len(runs) // columns), columns, figsize=(8, 4), sharex=True,
                            sharey=True, squeeze=False)
     for ax, (name, run) in zip(axes.flat, runs.items(), strict=False):
-        ax.plot([min(loss, 3 * chance) if loss == loss else 3 * chance for loss in run.batch_loss],
-                linewidth=1)
+        ax.plot(np.fmin(run.batch_loss, 3 * chance), linewidth=1)  # fmin: nan is cut off, too
         ax.axhline(chance, color="gray", linestyle="--", linewidth=1)
-        ax.set_title(f"{name}: {100 * run.val_accuracy[-1]:.0f} %")
-        ax.set_ylim(0, 3.1 * chance)
-    for ax in axes[-1]:
-        ax.set_xlabel("batch")
-    for row in axes:
-        row[0].set_ylabel("training loss")
+        ax.set(title=f"{name}: {100 * run.val_accuracy[-1]:.0f} %", ylim=(0, 3.1 * chance))
+    plt.setp(axes[-1], xlabel="batch")
+    plt.setp(axes[:, 0], ylabel="training loss")
     return list(axes.flat)

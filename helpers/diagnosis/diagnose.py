@@ -57,11 +57,18 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
         What the loss is given is positive and adds up to 1 for each image: ...
     [Finding(name='softmax before cross-entropy')]
     """
-    images, labels = _pair(batch)
+    if not (isinstance(batch, tuple | list) and len(batch) == 2
+            and all(isinstance(part, Tensor) for part in batch)):
+        raise TypeError("diagnose wants a batch of two tensors, (images, labels): what your loop "
+                        "gets in one turn, next(iter(batches)).")
+    images, labels = batch
+    if images.ndim < 2 or not len(images):
+        raise ValueError("diagnose wants a batch of images, (N, C, H, W), but this is "
+                         f"{tuple(images.shape)}.")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer is a {type(optimizer).__name__}, and only those of torch.optim "
-                        "can be tried out. Leave it out and pass step=…: what your own one does is "
-                        "seen there.")
+        raise TypeError(
+            f"optimizer is a {type(optimizer).__name__}, and only those of torch.optim can be "
+            "tried out. Leave it out and pass step=…: what your own one does is seen there.")
     case = Case(model, images, labels, step, optimizer, evaluate, loss_fn, classes)
     with torch.enable_grad():
         _examine(case)
@@ -81,15 +88,3 @@ def _examine(case: Case) -> None:
                 print(f"{finding.name}\n{textwrap.indent(textwrap.fill(finding.text, 84), '    ')}")
         if case.hopeless:
             break
-
-
-def _pair(batch) -> tuple[Tensor, Tensor]:
-    """Return images and labels of a batch, or say what a batch is."""
-    if not (isinstance(batch, tuple | list) and len(batch) == 2
-            and all(isinstance(part, Tensor) for part in batch)):
-        raise TypeError("diagnose wants a batch of two tensors, (images, labels): what your loop "
-                        "gets in one turn, next(iter(batches)).")
-    if batch[0].ndim < 2 or not len(batch[0]):
-        raise ValueError("diagnose wants a batch of images, (N, C, H, W), but this is "
-                         f"{tuple(batch[0].shape)}.")
-    return batch[0], batch[1]

@@ -17,40 +17,32 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
     if case.evaluate is None:
         case.unseen.append("the evaluation: pass evaluate=…, a function without arguments")
         return
-    with restored_afterwards(case.model, None, case.evaluate) as undo, \
-            Recorder(case.model, undo) as seen, contextlib.redirect_stdout(io.StringIO()):
-        case.model.train()
-        try:
+    try:
+        with restored_afterwards(case.model, None, case.evaluate) as undo, \
+                Recorder(case.model, undo) as seen, contextlib.redirect_stdout(io.StringIO()):
+            case.model.train()
             case.evaluate()
-            problem = None
-        except Exception as raised:
-            problem = raised
-    if problem is not None:
+    except Exception as problem:
         yield stopped("the evaluation raises", "Your evaluation", problem)
-    elif not seen.calls:
-        yield Finding("another model in the evaluation", (
-            "Your evaluation does not use this model at all, but another one. Run the cells that "
-            "make the model and the evaluation once more, in this order."))
-    else:
-        yield from _only_looks(case, seen)
-
-
-def _only_looks(case: Case, seen: Recorder) -> Iterator[Finding]:
-    """Yield what an evaluation does that should only look at the model."""
+        return
+    if not seen.calls:
+        yield Finding("another model in the evaluation", "Your evaluation does not use this model "
+            "at all, but another one. Run the cells that make the model and the evaluation once "
+            "more, in this order.")
+        return
     if seen.steps:
-        yield Finding("training in the evaluation", (
-            f"During evaluation the optimizer moved {len(seen.steps)} times: the network learns "
-            "the images on which it is judged. Evaluation only looks: no backward, no step."))
+        yield Finding("training in the evaluation", "During evaluation the optimizer moved "
+            f"{len(seen.steps)} times: the network learns the images on which it is judged. "
+            "Evaluation only looks: no backward, no step.")
     if any(seen.modes) and case.mode_matters:
-        yield Finding("not in evaluation mode", (
-            "During your evaluation the model is in training mode, so "
-            f"{what_changes(case.model, True)}. Call model.eval() before it, and model.train() "
-            "before training goes on. (If your loop calls eval just before, that will do.)"))
+        yield Finding("not in evaluation mode", "During your evaluation the model is in training "
+            f"mode, so {what_changes(case.model, True)}. Call model.eval() before it, and "
+            "model.train() before training goes on. (If your loop calls eval just before, that "
+            "will do.)")
     if seen.graphs == seen.calls:
-        yield Finding("gradients in the evaluation", (
-            "Evaluation keeps the graph for gradients that nobody asks for. The numbers are right, "
-            "but it takes time and much memory: put it under with torch.no_grad(), or "
-            "torch.inference_mode()."))
+        yield Finding("gradients in the evaluation", "Evaluation keeps the graph for gradients "
+            "that nobody asks for. The numbers are right, but it takes time and much memory: put "
+            "it under with torch.no_grad(), or torch.inference_mode().")
 
 
 def what_changes(model: nn.Module, training: bool) -> str:

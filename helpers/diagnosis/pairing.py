@@ -28,12 +28,11 @@ def check_pairing(case: Case) -> Iterator[Finding]:
         return
     share, limit, count = judged
     if share > limit:
-        yield Finding("labels unrelated to images", (
-            f"Put into random orders, the labels fit these {count} images as well as now "
-            f"{100 * share:.1f} % of the time; right labels of photographs leave less than 1 %. "
-            "Images and labels have probably been shuffled or sorted apart, and then there is "
-            "nothing to learn. Give both the same order: order = torch.randperm(N), and "
-            "images[order], labels[order]."))
+        yield Finding("labels unrelated to images", "Put into random orders, the labels fit these "
+            f"{count} images as well as now {100 * share:.1f} % of the time; right labels of "
+            "photographs leave less than 1 %. Images and labels have probably been shuffled or "
+            "sorted apart, and then there is nothing to learn. Give both the same order: order = "
+            "torch.randperm(N), and images[order], labels[order].")
 
 
 def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None:

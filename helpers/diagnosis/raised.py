@@ -27,9 +27,9 @@ def _raised(case: Case, problem: Exception) -> Finding:
     said, shape = str(problem).split("\n")[0].rstrip("."), tuple(case.few.shape)
     last = len(shape) == 4 and shape[1] > 4 >= shape[3]
     product = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", said)
-    return Finding("wrong axis" if last and not product else "the model raises", (
-        f"On images of shape {shape}, {case.few.dtype}, the model stops with "
-        f"{type(problem).__name__}: {said}. {_way_out(case, said, product, last)}"))
+    return Finding("wrong axis" if last and not product else "the model raises", "On images of "
+        f"shape {shape}, {case.few.dtype}, the model stops with {type(problem).__name__}: {said}. "
+        f"{_way_out(case, said, product, last)}")
 
 
 def _way_out(case: Case, said: str, product: re.Match | None, channels_last: bool) -> str:

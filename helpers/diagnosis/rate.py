@@ -32,15 +32,15 @@ def check_optimizer(case: Case) -> Iterator[Finding]:
         held = _trained_by(case.model, optimizer)
         missing = [name for name in wanted if name not in held]
         if len(missing) == len(wanted) > 0:
-            yield Finding("parameters not in the optimizer", (
-                "None of the model's parameters is in the optimizer, and what is not there is "
-                "never changed. Was the model made anew after the optimizer? Make the optimizer "
-                "last, from model.parameters() of this model."))
+            yield Finding("parameters not in the optimizer", "None of the model's parameters is in "
+                "the optimizer, and what is not there is never changed. Was the model made anew "
+                "after the optimizer? Make the optimizer last, from model.parameters() of this "
+                "model.")
         elif missing:
-            yield Finding("parameters not in the optimizer", (
-                f"{len(missing)} of the model's {len(wanted)} parameters, {missing[0]} for one, "
-                "are not in the optimizer, and what is not there is never changed. Give it "
-                "model.parameters(), all of them, unless those are to stay as they are."))
+            yield Finding("parameters not in the optimizer", f"{len(missing)} of the model's "
+                f"{len(wanted)} parameters, {missing[0]} for one, are not in the optimizer, and "
+                "what is not there is never changed. Give it model.parameters(), all of them, "
+                "unless those are to stay as they are.")
 
 
 def _trained_by(model: nn.Module, optimizer: Optimizer) -> set[str]:
@@ -59,8 +59,8 @@ def check_rate(case: Case) -> Iterator[Finding]:
         try:
             found = wrong_rate(case, optimizer)
         except Exception as problem:
-            yield stopped("the optimizer raises", "A step of the optimizer", problem, (
-                "Is it one of PyTorch's, made for this model, with step(closure=None)?"))
+            yield stopped("the optimizer raises", "A step of the optimizer", problem, "Is it one "
+                "of PyTorch's, made for this model, with step(closure=None)?")
             continue
         # Little change has other reasons, too, if anything else is wrong.
         if found and (found.name == "learning rate too high" or not case.findings):
@@ -68,7 +68,7 @@ def check_rate(case: Case) -> Iterator[Finding]:
 
 
 def wrong_rate(case: Case, optimizer: Optimizer) -> Finding | None:
-    """Return whether the learning rate is far too high or low, from a few steps on one batch.
+    """Return what is wrong with the learning rate.
 
     A model of which `consequences` are known, whose outputs are nan or all the same, cannot show
     it: such a one starts anew.
@@ -93,17 +93,15 @@ def wrong_rate(case: Case, optimizer: Optimizer) -> Finding | None:
     leaps = (change > LARGE_CHANGE and rise > LARGE_RISE) or (
         change > LEAPING_CHANGE and losses[-1] > LEAPING_FALL * losses[0])
     if not rise < RISE or (leaps and count >= TRIED):  # a rise of nan is not below it, either
-        return Finding("learning rate too high", (
-            f"{start} {losses[0]:.2f} to {height:.3g}, where it should fall. One step changes the "
-            f"weights by up to {100 * change:.3g} %; 0.1 to 1 % is usual. Each step leaps over the "
-            "valley: try a tenth of it, and again. (Warm-up, a schedule that begins low, lets a "
-            "network bear more.)"))
+        return Finding("learning rate too high", f"{start} {losses[0]:.2f} to {height:.3g}, where "
+            f"it should fall. One step changes the weights by up to {100 * change:.3g} %; 0.1 to 1 "
+            "% is usual. Each step leaps over the valley: try a tenth of it, and again. (Warm-up, "
+            "a schedule that begins low, lets a network bear more.)")
     if not anew and changes and change < SMALL_CHANGE and losses[0] > SMALL_LOSS * chance:
-        return Finding("learning rate too low", (
-            f"{start} {losses[0]:.4f} to {losses[-1]:.4f}. One step changes the weights by "
-            f"{100 * change:.1g} %, where 0.1 to 1 % is usual: nothing is broken, but it would "
-            "take for ever. Try ten times as much, and again. (At the end of a schedule that is as "
-            "it should be.)"))
+        return Finding("learning rate too low", f"{start} {losses[0]:.4f} to {losses[-1]:.4f}. One "
+            f"step changes the weights by {100 * change:.1g} %, where 0.1 to 1 % is usual: nothing "
+            "is broken, but it would take for ever. Try ten times as much, and again. (At the end "
+            "of a schedule that is as it should be.)")
     return None
 
 
@@ -126,7 +124,7 @@ def _tried(case: Case, optimizer: Optimizer) -> tuple[list[float], list[float]]:
         losses.append(loss.item())
         steps = [w.detach() - old for w, old in zip(weights, before, strict=True)]
         changes.append(_length(steps) / max(_length(before), 1e-12))
-        if not math.isfinite(losses[-1]) or not math.isfinite(changes[-1]):
+        if not math.isfinite(losses[-1] + changes[-1]):
             break
     return losses, changes
 

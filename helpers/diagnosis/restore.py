@@ -100,21 +100,18 @@ def draw_weights(model: nn.Module) -> None:
 
 def _used_by(function: Callable | None, visited: set[int]) -> Iterator:
     """Yield what has a `state_dict` and is used by `function`, or by functions that it calls."""
-    if function is None or id(function) in visited:
-        return
-    visited.add(id(function))
     for value in _named_in(function):
-        own = inspect.isfunction(value) and not (value.__module__ or "").startswith(
-            ("torch", "numpy"))
-        if own:
-            yield from _used_by(value, visited)
-        elif hasattr(value, "load_state_dict") and not inspect.isclass(value) \
-                and id(value) not in visited:
-            visited.add(id(value))
+        if id(value) in visited:
+            continue
+        visited.add(id(value))
+        if inspect.isfunction(value):
+            if not (value.__module__ or "").startswith(("torch", "numpy")):
+                yield from _used_by(value, visited)
+        elif hasattr(value, "load_state_dict") and not inspect.isclass(value):
             yield value
 
 
-def _named_in(function: Callable) -> list:
+def _named_in(function: Callable | None) -> list:
     """Return the values that a function refers to by name, or has been given beforehand."""
     values = []
     if isinstance(function, functools.partial):

@@ -27,10 +27,9 @@ def consequences(case: Case, logits: Tensor, loss: float, dead: list[float]) -> 
         if case.softmax:
             yield from _far_from_chance(case, loss, logits)
     elif case.finite:
-        yield Finding("nan in outputs", (
-            "Images and weights are finite, but the loss is not. Look for a log of 0, a division "
-            "by 0 or an exp of something large in the model and the loss: print x.isfinite().all() "
-            "after each line of forward."))
+        yield Finding("nan in outputs", "Images and weights are finite, but the loss is not. Look "
+            "for a log of 0, a division by 0 or an exp of something large in the model and the "
+            "loss: print x.isfinite().all() after each line of forward.")
 
 
 def _stuck(case: Case, logits: Tensor) -> Iterator[Finding]:
@@ -45,12 +44,12 @@ def _stuck(case: Case, logits: Tensor) -> Iterator[Finding]:
         return
     normed = any(isinstance(module, SENSITIVE[1]) for module in case.model.modules())
     if (not normed or _spread(logits) < SAME) and _stays(case):
-        yield Finding("all outputs the same", (
-            f"The model says the same of all {len(images)} images: no output differs by more "
-            f"than {100 * _spread(outputs):.1g} % of the largest. Nothing of the image arrives "
-            "at the end, and a step does not change that. Weights that all start at 0 do this, "
-            "and ReLUs that have died of too large steps. Make the model anew, with PyTorch's "
-            "own initial weights, and take a tenth of the rate."))
+        yield Finding("all outputs the same", f"The model says the same of all {len(images)} "
+            f"images: no output differs by more than {100 * _spread(outputs):.1g} % of the "
+            "largest. Nothing of the image arrives at the end, and a step does not change that. "
+            "Weights that all start at 0 do this, and ReLUs that have died of too large steps. "
+            "Make the model anew, with PyTorch's own initial weights, and take a tenth of the "
+            "rate.")
 
 
 def _spread(values: Tensor) -> float:
@@ -73,26 +72,23 @@ def _stays(case: Case) -> bool:
 
 def _dead(case: Case, dead: list[float]) -> Iterator[Finding]:
     if dead and max(dead) > DEAD:
-        yield Finding("dead ReLU", (
-            f"In ReLU number {dead.index(max(dead)) + 1} of {len(dead)}, {100 * max(dead):.0f} % "
-            f"of the units are 0 for all {len(case.few)} images. Such a unit has no gradient and "
-            "does not come back. Too large steps cause it, or far too large images or weights: "
-            "make the model anew, and take a tenth of the rate."))
+        yield Finding("dead ReLU", f"In ReLU number {dead.index(max(dead)) + 1} of {len(dead)}, "
+            f"{100 * max(dead):.0f} % of the units are 0 for all {len(case.few)} images. Such a "
+            "unit has no gradient and does not come back. Too large steps cause it, or far too "
+            "large images or weights: make the model anew, and take a tenth of the rate.")
 
 
 def _far_from_chance(case: Case, loss: float, logits: Tensor) -> Iterator[Finding]:
-    """Yield whether a loss is far worse than that of guessing."""
     labels, classes = case.few_labels, logits.shape[1]
     chance = math.log(classes)
     right = labels if labels.ndim == 1 else labels.argmax(1)
     accuracy = (logits.argmax(1) == right).float().mean().item()
     if loss > FAR * chance and accuracy < 2 / classes:
-        yield Finding("loss far from chance", (
-            f"The loss is {loss:.3g}, where a network that knows nothing has "
-            f"log({classes}) = {chance:.2f}: with outputs of up to "
+        yield Finding("loss far from chance", f"The loss is {loss:.3g}, where a network that knows "
+            f"nothing has log({classes}) = {chance:.2f}: with outputs of up to "
             f"{logits.abs().max().item():.2g}, it is sure of what is wrong. Initial weights or "
             "images are too large, or too large a step was taken: take PyTorch's weights, and "
-            "normalise images."))
+            "normalise images.")
 
 
 def check_consequences(case: Case) -> Iterator[Finding]:

@@ -24,18 +24,13 @@ Gradients = dict[nn.Parameter, Tensor]
 
 @dataclass
 class _Trace:
-    """What a few calls of a step have shown.
-
-    moved: some weight has changed, or an optimizer has made a step
-    gradients: those of the model's parameters before the first step of an optimizer
-    alike, left: the cosine of a mark and the later gradients, and what part of it was in them
-    """
+    """What a few calls of a step have shown."""
 
     seen: Recorder
-    moved: bool = False
-    gradients: list[Tensor | None] | None = None
-    alike: float = 0.0
-    left: float = 0.0
+    moved: bool = False   # some weight has changed, or an optimizer has made a step
+    gradients: list[Tensor | None] | None = None  # the model's before an optimizer's first step
+    alike: float = 0.0    # the cosine of a mark and the later gradients
+    left: float = 0.0     # what part of the mark was in them
 
 
 def check_step(case: Case) -> Iterator[Finding]:
@@ -47,25 +42,22 @@ def check_step(case: Case) -> Iterator[Finding]:
         trace = _run(case)
     except Exception as problem:
         yield from case.held_back
-        yield stopped("the step raises", "Your step", problem, (
-            "Run it alone on one batch, and print the shapes, types and devices of what goes into "
-            "the line that fails."))
+        yield stopped("the step raises", "Your step", problem, "Run it alone on one batch, and "
+            "print the shapes, types and devices of what goes into the line that fails.")
         return
     seen = trace.seen
     case.optimizers = case.optimizers or seen.optimizers
     if not seen.calls:
-        yield Finding("another model in the step", (
-            "Your step does not use this model at all, it trains another one. Was the model made "
-            "anew in a later cell? Run the cells that make model, optimizer and step once more, in "
-            "this order."))
+        yield Finding("another model in the step", "Your step does not use this model at all, it "
+            "trains another one. Was the model made anew in a later cell? Run the cells that make "
+            "model, optimizer and step once more, in this order.")
         return
     yield from _order(trace)
     if seen.modes and not any(seen.modes) and case.mode_matters:
-        yield Finding("not in training mode", (
-            "During your step the model is in evaluation mode, so "
-            f"{what_changes(case.model, False)}. Evaluation has left it so: call model.train() at "
-            "the start of each epoch. (If your loop does that before this step, do it before "
-            "diagnose too.)"))
+        yield Finding("not in training mode", "During your step the model is in evaluation mode, "
+            f"so {what_changes(case.model, False)}. Evaluation has left it so: call model.train() "
+            "at the start of each epoch. (If your loop does that before this step, do it before "
+            "diagnose too.)")
     if seen.losses and (wrong := wrong_numbers(seen.losses[0][0])):
         yield wrong
 
@@ -95,8 +87,7 @@ def _run(case: Case) -> _Trace:
         if mark:
             seen.steps.clear()
             for p, old in zip(seen.parameters, before, strict=True):
-                # a step may have been so large that nothing can be computed after it
-                p.data.copy_(old)
+                p.data.copy_(old)  # after a very large step nothing could be computed
             case.step(images.clone(), labels.clone())
             now = seen.steps[0] if seen.steps else [p.grad for p in seen.parameters]
             trace.alike, trace.left = _compared(zip(seen.parameters, now, strict=True), mark)
@@ -104,30 +95,27 @@ def _run(case: Case) -> _Trace:
 
 
 def _order(trace: _Trace) -> Iterator[Finding]:
-    """Yield which of zero_grad, backward and step is missing, or at the wrong place."""
     if not trace.moved:
-        yield Finding("no optimizer step", (
-            f"In {CALLS} calls of your step backward ran {trace.seen.backwards} times, but no "
-            "weight has changed. Each step takes loss.backward() and then optimizer.step(). "
-            f"(Gathering gradients over more than {CALLS} batches looks the same from outside.)"))
+        yield Finding("no optimizer step", f"In {CALLS} calls of your step backward ran "
+            f"{trace.seen.backwards} times, but no weight has changed. Each step takes "
+            "loss.backward() and then optimizer.step(). (Gathering gradients over more than "
+            f"{CALLS} batches looks the same from outside.)")
     elif trace.gradients and not any(g is not None and g.any() for g in trace.gradients):
         if trace.seen.backwards:
-            yield Finding("gradients wiped before the step", (
-                "When the optimizer moves, all gradients of this model are gone: zero_grad comes "
-                "between backward and step, or they belong to another model. The order is "
-                "zero_grad, backward, step."))
+            yield Finding("gradients wiped before the step", "When the optimizer moves, all "
+                "gradients of this model are gone: zero_grad comes between backward and step, or "
+                "they belong to another model. The order is zero_grad, backward, step.")
         else:
-            yield Finding("no backward", (
-                "The optimizer moves, but backward was never called, so it has no gradients to "
-                "follow. Call loss.backward() before optimizer.step()."))
+            yield Finding("no backward", "The optimizer moves, but backward was never called, so "
+                "it has no gradients to follow. Call loss.backward() before optimizer.step().")
     if trace.alike > ALIKE:
-        still = f"{100 * trace.left:.0f} % of it was still there" if trace.left > UNSCALED else (
-            "it was still there, scaled down")
-        yield Finding("no zero_grad", (
-            f"We put a mark into the gradients before your step, and afterwards {still}: nothing "
-            "sets them to zero, and backward adds. So each step follows the sum of all gradients "
-            "since the beginning. Call optimizer.zero_grad() before backward. (To gather several "
-            "batches on purpose, call it after each step of the optimizer.)"))
+        still = (f"{100 * trace.left:.0f} % of it was still there" if trace.left > UNSCALED else
+                 "it was still there, scaled down")
+        yield Finding("no zero_grad", "We put a mark into the gradients before your step, and "
+            f"afterwards {still}: nothing sets them to zero, and backward adds. So each step "
+            "follows the sum of all gradients since the beginning. Call optimizer.zero_grad() "
+            "before backward. (To gather several batches on purpose, call it after each step of "
+            "the optimizer.)")
 
 
 def _marked(model: nn.Module, optimizers: list[Optimizer]) -> Gradients:

@@ -4,192 +4,94 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from programs import BATCH, IMAGES, LABELS, Registry, flat, healthy, lenet, sgd, without_zero_grad
+from programs import BATCH, IMAGES, fault, flat, lenet, loop, sgd
 from torch import nn
 
 from helpers.models import BNLeNet
 
-LOOPS = broken = Registry()
+RELU = partial(flat, nn.Linear(3072, 40), nn.ReLU(), nn.Linear(40, 10))
 
 
-@broken("no zero_grad", says="100 % of it was still there")
-def missing():
-    model = lenet()
-    return model, BATCH, {"step": without_zero_grad(model, sgd(model))}
+def steps(parts="train loss zero backward step", lr=0.001, **loss_fn):
+    return lambda model: loop(model, sgd(model, lr), parts, **loss_fn)
 
 
-@broken("no zero_grad", says="scaled down")
-def missing_with_the_gradient_clipped():
-    model = lenet()
-    return model, BATCH, {"step": without_zero_grad(model, sgd(model), clip=0.01)}
+def of_another(make_part):
+    """Return what makes a step, an optimizer or an evaluation for a model that was made anew."""
+    return lambda _: make_part(flat())
 
 
-@broken("no zero_grad")
-def missing_before_an_update_by_hand():
-    model = lenet()
-
+def by_hand(model):
     def step(images, labels):
         F.cross_entropy(model(images), labels).backward()
         with torch.no_grad():
             for p in model.parameters():
                 p -= 0.1 * p.grad
-    return model, BATCH, {"step": step}
+    return step
 
 
-@broken("softmax before cross-entropy")
-def in_the_loop():
+def looking(model):
+    return lambda: torch.no_grad()(model)(IMAGES)
+
+
+class Odd(torch.optim.SGD):
+    def step(self):
+        pass
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = flat()
+
+    def forward(self, x):
+        return self.net(F.dropout(x, 0.2, self.training))
+
+
+def broken_lenet():
     model = lenet()
-    optimizer = sgd(model)
-    loss_fn = nn.CrossEntropyLoss()
-    return model, BATCH, {
-        "step": healthy(model, optimizer, lambda x, y: loss_fn(x.softmax(1), y))}
+    nn.init.constant_(model.conv1.weight, float("nan"))
+    return model
 
 
-@broken("wrong axis")
-def log_softmax_over_the_batch():
-    model = lenet()
-    return model, BATCH, {"step": healthy(
-        model, sgd(model), lambda x, y: F.cross_entropy(x.log_softmax(0), y))}
-
-
-@broken("not in training mode")
-def left_by_the_evaluation():
-    model = BNLeNet()
-    optimizer = sgd(model)
-    evaluation_mode = model.eval()
-
-    def step(images, labels):
-        optimizer.zero_grad()
-        F.cross_entropy(evaluation_mode(images), labels).backward()
-        optimizer.step()
-    return model, BATCH, {"step": step}
-
-
-@broken("the step raises")
-def of_a_missing_name():
-    return flat(), BATCH, {"step": lambda images, labels: missing_name}  # noqa: F821
-
-
-@broken("another model in the step", {"parameters not in the optimizer"})
-def made_anew():
-    other = flat()
-    return flat(), BATCH, {"step": healthy(other, sgd(other))}
-
-
-@broken("no optimizer step")
-def forgotten():
-    model = flat()
-    return model, BATCH, {"step": lambda x, y: F.cross_entropy(model(x), y).backward()}
-
-
-@broken("gradients wiped before the step")
-def zero_grad_in_between():
-    model = flat()
-    optimizer = sgd(model, 0.001)
-
-    def step(images, labels):
-        F.cross_entropy(model(images), labels).backward()
-        optimizer.zero_grad()
-        optimizer.step()
-    return model, BATCH, {"step": step}
-
-
-@broken("no backward")
-def also_forgotten():
-    model = flat()
-    optimizer = sgd(model, 0.001)
-
-    def step(images, labels):
-        F.cross_entropy(model(images), labels)
-        optimizer.step()
-    return model, BATCH, {"step": step}
-
-
-@broken("parameters not in the optimizer")
-def of_another_model():
-    return flat(), BATCH, {"optimizer": sgd(flat())}
-
-
-@broken("parameters not in the optimizer")
-def all_but_the_last_layer():
-    model = flat(nn.Linear(3072, 40), nn.ReLU(), nn.Linear(40, 10))
-    return model, BATCH, {"optimizer": torch.optim.Adam(model[1].parameters(), lr=1e-3)}
-
-
-@broken("the optimizer raises")
-def its_own_kind():
-    class Odd(torch.optim.SGD):
-        def step(self):
-            pass
-    model = flat()
-    return model, BATCH, {"optimizer": Odd(model.parameters(), lr=0.01)}
-
-
-@broken("learning rate too high", says="lr = 10 ")
-def ten_of_sgd():
-    model = lenet()
-    return model, BATCH, {"optimizer": sgd(model, 10.0)}
-
-
-@broken("learning rate too high")
-def half_of_adam_found_in_the_step():
-    model = BNLeNet()
-    return model, BATCH, {"step": healthy(model, torch.optim.Adam(model.parameters(), lr=0.5))}
-
-
-@broken("learning rate too high", {"nan in weights"})
-def after_the_disaster():
-    model = lenet()
-    optimizer = sgd(model, 10.0)
-    with torch.no_grad():
-        model.conv1.weight.fill_(float("nan"))
-    return model, BATCH, {"optimizer": optimizer}
-
-
-@broken("learning rate too low")
-def a_millionth():
-    model = lenet()
-    return model, BATCH, {"optimizer": sgd(model, 1e-6)}
-
-
-@broken("not in evaluation mode")
-def with_batch_norm():
-    model = BNLeNet()
-    return model, BATCH, {
-        "evaluate": lambda: torch.no_grad()(model)(IMAGES).argmax(1).eq(LABELS).float().mean()}
-
-
-@broken("not in evaluation mode")
-def with_dropout_of_another_name():
-    class Noisy(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = flat()
-
-        def forward(self, x):
-            return self.net(F.dropout(x, 0.2, self.training))
-    model = Noisy()
-    return model, BATCH, {"evaluate": lambda: torch.no_grad()(model)(IMAGES)}
-
-
-@broken("the evaluation raises")
-def of_a_division():
-    return flat(), BATCH, {"evaluate": lambda: 1 / 0}
-
-
-@broken("another model in the evaluation")
-def evaluated():
-    other = flat()
-    return flat(), BATCH, {"evaluate": lambda: torch.no_grad()(other)(IMAGES)}
-
-
-@broken("training in the evaluation", {"gradients in the evaluation"})
-def step_copied():
-    model = flat()
-    return model, BATCH, {"evaluate": partial(healthy(model, sgd(model)), *BATCH)}
-
-
-@broken("gradients in the evaluation")
-def no_no_grad():
-    model = lenet()
-    return model, BATCH, {"evaluate": lambda: model.eval()(IMAGES)}
+LOOPS = [
+    fault("no zero_grad", "missing", lenet, step=steps("loss backward step", 0.05),
+          says="100 % of it was still there"),
+    fault("no zero_grad", "missing with the gradient clipped", lenet,
+          step=steps("loss backward clip step", 0.05), says="scaled down"),
+    fault("no zero_grad", "missing before an update by hand", lenet, step=by_hand),
+    fault("softmax before cross-entropy", "in the loop", lenet,
+          step=steps(lr=0.05, loss_fn=lambda x, y: nn.CrossEntropyLoss()(x.softmax(1), y))),
+    fault("wrong axis", "log softmax over the batch", lenet,
+          step=steps(lr=0.05, loss_fn=lambda x, y: F.cross_entropy(x.log_softmax(0), y))),
+    fault("not in training mode", "left by the evaluation", BNLeNet,
+          step=steps("eval zero loss backward step", 0.05)),
+    fault("the step raises", "of a missing name",
+          step=lambda _: lambda images, labels: missing_name),  # noqa: F821
+    fault("another model in the step", "made anew", step=of_another(steps()),
+          also={"parameters not in the optimizer"}),
+    fault("no optimizer step", "forgotten", step=steps("loss backward")),
+    fault("gradients wiped before the step", "zero_grad in between",
+          step=steps("loss backward zero step")),
+    fault("no backward", "also forgotten", step=steps("loss step")),
+    fault("parameters not in the optimizer", "of another model", optimizer=of_another(sgd)),
+    fault("parameters not in the optimizer", "all but the last layer", RELU,
+          optimizer=lambda model: torch.optim.Adam(model[1].parameters(), lr=1e-3)),
+    fault("the optimizer raises", "its own kind",
+          optimizer=lambda model: Odd(model.parameters(), lr=0.01)),
+    fault("learning rate too high", "ten of SGD", lenet, optimizer=partial(sgd, lr=10.0),
+          says="lr = 10 "),
+    fault("learning rate too high", "half of Adam found in the step", BNLeNet,
+          step=lambda model: loop(model, torch.optim.Adam(model.parameters(), lr=0.5))),
+    fault("learning rate too high", "after the disaster", broken_lenet,
+          optimizer=partial(sgd, lr=10.0), also={"nan in weights"}),
+    fault("learning rate too low", "a millionth", lenet, optimizer=partial(sgd, lr=1e-6)),
+    fault("not in evaluation mode", "with batch norm", BNLeNet, evaluate=looking),
+    fault("not in evaluation mode", "with dropout of another name", Noisy, evaluate=looking),
+    fault("the evaluation raises", "of a division", evaluate=lambda _: lambda: 1 / 0),
+    fault("another model in the evaluation", "evaluated", evaluate=of_another(looking)),
+    fault("training in the evaluation", "step copied", also={"gradients in the evaluation"},
+          evaluate=lambda model: partial(loop(model, sgd(model)), *BATCH)),
+    fault("gradients in the evaluation", "no no_grad", lenet,
+          evaluate=lambda model: lambda: model.eval()(IMAGES)),
+]

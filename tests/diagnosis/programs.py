@@ -2,8 +2,11 @@
 
 import copy
 import random
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -14,17 +17,11 @@ from helpers.device import set_seed
 from helpers.diagnosis.diagnose import diagnose
 from helpers.models import LeNet
 
-
-def small_standin() -> ImageSet:
-    """2000 drawn images: all 60,000 would take longer than these tests."""
-    images, labels, _, _ = standin.draw(2000, 8, seed=3)
-    return ImageSet(images, labels, standin.CLASSES, *channel_statistics(images), "stand-in")
-
-
-DATA = small_standin()
+# 2000 drawn images: all 60,000 would take longer than these tests
+_images, _labels, _, _ = standin.draw(2000, 8, seed=3)
+DATA = ImageSet(_images, _labels, standin.CLASSES, *channel_statistics(_images), "stand-in")
 STORED = DATA.images[:256]  # uint8
-IMAGES, LABELS = DATA.normalize(STORED), DATA.labels[:256]
-BATCH = IMAGES, LABELS
+BATCH = IMAGES, LABELS = DATA.normalize(STORED), DATA.labels[:256]
 
 
 def names(*args, **kwargs) -> list[str]:
@@ -35,22 +32,17 @@ def sgd(model, lr=0.05):
     return torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
 
 
-def healthy(model, optimizer, loss_fn=F.cross_entropy):
+def loop(model, optimizer, parts="train loss zero backward step", loss_fn=F.cross_entropy):
+    """Return a step of a loop that does these parts, in this order."""
     def step(images, labels):
-        model.train()
-        loss = loss_fn(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return step
-
-
-def without_zero_grad(model, optimizer, clip=None):
-    def step(images, labels):
-        F.cross_entropy(model(images), labels).backward()
-        if clip:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
+        do = {"train": model.train, "eval": model.eval, "zero": optimizer.zero_grad,
+              "zeros": partial(model.zero_grad, set_to_none=False), "step": optimizer.step,
+              "clip": partial(nn.utils.clip_grad_norm_, model.parameters(), 1e-3)}
+        for part in parts.split():
+            if part == "loss":
+                do["backward"] = loss_fn(model(images), labels).backward
+            else:
+                do[part]()
     return step
 
 
@@ -76,48 +68,29 @@ class Changed(nn.Module):
         return self.after(self.net(self.before(x)))
 
 
-class Registry(dict):
-    """Broken programs: functions that return (model, batch, what else `diagnose` gets).
+def fault(name, what, make=flat, batch=BATCH, also=(), says="", **passed):
+    """Return a case: `make` a model, and pass `diagnose` what functions of it give.
 
-    With each, the `name` by which it must be found, what else may be found, the consequences
-    (`also`), and what the finding's text must contain (`says`).
+    It must be found by this name, consequences by those in `also`; the text `says` this.
     """
-
-    def __call__(self, name, also=(), says=""):
-        def register(function):
-            self.add(name, function.__name__.replace("_", " "), function, also, says)
-            return function
-        return register
-
-    def add(self, name, what, function, also=(), says=""):
-        self[f"{name}: {what}"] = function, name, {*also}, says
+    return pytest.param(make, batch, passed, name, {*also}, says, id=f"{name}: {what}")
 
 
-def snapshot(model, optimizer=None) -> list:
-    """All that must be the same afterwards: values, and which objects others hold by name."""
-    state = [random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()]
-    for module in model.modules():
-        state += [module.training, len(module._forward_pre_hooks)]
-    for p in model.parameters():
-        state += [id(p), p.detach().clone(), p.requires_grad, id(p.grad),
-                  None if p.grad is None else p.grad.clone()]
-    for name, buffer in model.named_buffers():
-        state += [name, id(buffer), buffer.clone()]
-    if optimizer is not None:
-        state += [copy.deepcopy(optimizer.state_dict()), id(optimizer.param_groups[0]),
-                  sorted(vars(optimizer))]
-    return [*state, len(_global_optimizer_pre_hooks)]
-
-
-def assert_same(before, after):
-    if isinstance(before, torch.Tensor):
-        torch.testing.assert_close(after, before, rtol=0, atol=0, equal_nan=True)
-    elif isinstance(before, dict):
-        assert before.keys() == after.keys()
-        assert_same(list(before.values()), list(after.values()))
-    elif isinstance(before, list | tuple):
-        assert len(before) == len(after)
-        for a, b in zip(before, after, strict=True):
-            assert_same(a, b)
-    else:
-        assert before == after
+@contextmanager
+def unchanged(model, optimizer=None):
+    """Hold that all is the same afterwards: values, and which objects others hold by name."""
+    def snapshot():
+        state = [random.getstate(), np.random.get_state()[1], torch.get_rng_state(),
+                 len(_global_optimizer_pre_hooks)]
+        for module in model.modules():
+            state += [module.training, len(module._forward_pre_hooks)]
+        for p in model.parameters():
+            state += [id(p), p.detach(), p.requires_grad, id(p.grad), p.grad]
+        state += [{name: [id(buffer), buffer] for name, buffer in model.named_buffers()}]
+        if optimizer is not None:
+            state += [optimizer.state_dict(), id(optimizer.param_groups[0]),
+                      dict.fromkeys(vars(optimizer), 0)]
+        return copy.deepcopy(state)
+    before = snapshot()
+    yield
+    torch.testing.assert_close(snapshot(), before, rtol=0, atol=0, equal_nan=True)

@@ -5,33 +5,21 @@ from functools import partial
 import pytest
 import torch
 import torch.nn.functional as F
-from programs import (
-    BATCH,
-    DATA,
-    IMAGES,
-    LABELS,
-    STORED,
-    Changed,
-    assert_same,
-    flat,
-    healthy,
-    lenet,
-    names,
-    sgd,
-    snapshot,
-)
+from programs import BATCH, DATA, STORED, Changed, flat, lenet, loop, names, sgd, unchanged
 from torch import nn
 
 from helpers.device import set_seed
 from helpers.models import BNLeNet, FastResNet, LeNet, ResNet
 from helpers.training.fit import evaluate, fit
 
+IMAGES, LABELS = BATCH
+
 
 def healthy_findings(make, optimizer, seed, batch=BATCH, data=DATA):
     set_seed(seed)
     model = make()
     optimizer = optimizer(model.parameters())
-    return names(model, batch, step=healthy(model, optimizer), optimizer=optimizer,
+    return names(model, batch, step=loop(model, optimizer), optimizer=optimizer,
                  evaluate=lambda: evaluate(model, data.take(64)))
 
 
@@ -58,8 +46,8 @@ def test_false_alarms_over_seeds_and_rates():
     for make, seeds in ((LeNet, 5), (BNLeNet, 5), (FastResNet, 1), (partial(ResNet, 1), 2)):
         for optimizer in RATES:
             for seed in range(seeds):
-                picked = torch.randperm(len(DATA),
-                                        generator=torch.Generator().manual_seed(seed))[:256]
+                generator = torch.Generator().manual_seed(seed)
+                picked = torch.randperm(len(DATA), generator=generator)[:256]
                 batch = DATA.normalize(DATA.images[picked]), DATA.labels[picked]
                 assert healthy_findings(make, optimizer, seed, batch) == [], (make, optimizer, seed)
 
@@ -68,27 +56,9 @@ def test_a_trained_network_is_left_in_peace():
     model = lenet()
     optimizer = sgd(model, 0.02)
     fit(model, DATA.batches(50), epochs=3, optimizer=optimizer, verbose=False)
-    before = snapshot(model, optimizer)
-    assert names(model, BATCH, step=healthy(model, optimizer), optimizer=optimizer,
-                 evaluate=lambda: evaluate(model, DATA.take(100))) == []
-    assert_same(before, snapshot(model, optimizer))
-
-
-def zero_at_the_end(model, optimizer):
-    def step(images, labels):
-        F.cross_entropy(model(images), labels).backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    return step
-
-
-def zero_to_zeros(model, optimizer):
-    def step(images, labels):
-        model.zero_grad(set_to_none=False)
-        F.cross_entropy(model(images), labels).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
-        optimizer.step()
-    return step
+    with unchanged(model, optimizer):
+        assert names(model, BATCH, step=loop(model, optimizer), optimizer=optimizer,
+                     evaluate=lambda: evaluate(model, DATA.take(100))) == []
 
 
 def gathering(model, optimizer, zero_first):
@@ -107,12 +77,13 @@ def gathering(model, optimizer, zero_first):
     return step
 
 
-@pytest.mark.parametrize("loop", [zero_at_the_end, zero_to_zeros,
-                                  partial(gathering, zero_first=True),
-                                  partial(gathering, zero_first=False)])
-def test_zero_grad_in_other_places_is_fine(loop):
+@pytest.mark.parametrize("make_step", [
+    partial(loop, parts="loss backward step zero"),
+    partial(loop, parts="zeros loss backward clip step"),
+    partial(gathering, zero_first=True), partial(gathering, zero_first=False)])
+def test_zero_grad_in_other_places_is_fine(make_step):
     model = flat()
-    assert names(model, BATCH, step=loop(model, sgd(model, 0.005))) == []
+    assert names(model, BATCH, step=make_step(model, sgd(model, 0.005))) == []
 
 
 def test_an_update_by_hand_is_fine():
@@ -139,28 +110,26 @@ def test_probabilities_before_a_loss_that_wants_them():
 
 def test_modes_do_not_matter_where_nothing_depends_on_them():
     model = lenet().eval()
-    assert names(model, BATCH, step=zero_at_the_end(model, sgd(model)),
+    assert names(model, BATCH, step=loop(model, sgd(model), "loss backward step zero"),
                  evaluate=lambda: torch.no_grad()(model.train())(IMAGES)) == []
 
 
 def test_batch_norm_may_stand_still_on_purpose():
     set_seed(0)
     model = BNLeNet()
-    optimizer = sgd(model)
+    after = loop(model, sgd(model), "zero loss backward step")
 
     def step(images, labels):
         model.train()
         model.bn1.eval()
-        optimizer.zero_grad()
-        F.cross_entropy(model(images), labels).backward()
-        optimizer.step()
+        after(images, labels)
     assert names(model, BATCH, step=step) == []
 
 
 def test_a_last_layer_of_zeros_is_a_fine_start():
     model = lenet()
-    nn.init.zeros_(model.fc3.weight)
-    nn.init.zeros_(model.fc3.bias)
+    for p in model.fc3.parameters():
+        nn.init.zeros_(p)
     assert names(model, BATCH) == []
 
 
@@ -173,12 +142,12 @@ def test_a_deep_plain_network_is_not_called_stuck():
 def test_a_loop_may_prepare_images_in_its_own_way(capsys):
     """The model alone cannot take these images: it is said that it was not looked at."""
     model = lenet()
-    after = healthy(model, sgd(model))
+    after = loop(model, sgd(model))
     assert names(model, (STORED, LABELS), step=lambda x, y: after(DATA.normalize(x), y)) == []
     for images, prepare in ((IMAGES, lambda x: x.flatten(1)),
                             (IMAGES.permute(0, 2, 3, 1), lambda x: x.reshape(-1, 3072))):
         model = nn.Linear(3072, 10)
-        after = healthy(model, sgd(model, 0.001))
+        after = loop(model, sgd(model, 0.001))
         assert names(model, (images, LABELS), step=lambda x, y, after=after, prepare=prepare:
                      after(prepare(x), y)) == []
         assert "the model: it does not take these images" in capsys.readouterr().out
@@ -193,4 +162,4 @@ def test_soft_labels_and_small_batches_are_fine():
     assert names(flat(), (IMAGES, F.one_hot(LABELS, 10).float())) == []
     for count in (1, 2, 7):
         model = lenet()
-        assert names(model, (IMAGES[:count], LABELS[:count]), step=healthy(model, sgd(model))) == []
+        assert names(model, (IMAGES[:count], LABELS[:count]), step=loop(model, sgd(model))) == []

@@ -6,17 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from programs import (
-    BATCH,
-    IMAGES,
-    LABELS,
-    assert_same,
-    flat,
-    healthy,
-    lenet,
-    sgd,
-    snapshot,
-)
+from programs import BATCH, IMAGES, LABELS, flat, lenet, loop, sgd, unchanged
 
 from helpers.device import set_seed
 from helpers.diagnosis.diagnose import diagnose
@@ -30,7 +20,7 @@ def with_a_past():
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.002, total_steps=10)
     for _ in range(2):
-        healthy(model, optimizer)(IMAGES[:64], LABELS[:64])
+        loop(model, optimizer)(IMAGES[:64], LABELS[:64])
         scheduler.step()
     model.bn2.eval()
     return model, optimizer, scheduler
@@ -44,38 +34,35 @@ def test_a_whole_diagnosis_changes_nothing():
         images.mul_(2)
         random.random()
         np.random.rand()
-        healthy(model, optimizer)(images, labels)
+        loop(model, optimizer)(images, labels)
         scheduler.step()
         other.param_groups[0]["lr"] = 7.0
 
-    before, batch = snapshot(model, optimizer), IMAGES.clone()
-    schedule = copy.deepcopy(scheduler.state_dict())
-    diagnose(model, BATCH, step=everything, optimizer=optimizer,
-             evaluate=lambda: everything(batch.clone(), LABELS))
-    diagnose(model, BATCH, step=everything)
-    assert_same(before, snapshot(model, optimizer))
+    batch, schedule = IMAGES.clone(), copy.deepcopy(scheduler.state_dict())
+    with unchanged(model, optimizer):
+        diagnose(model, BATCH, step=everything, optimizer=optimizer,
+                 evaluate=lambda: everything(batch.clone(), LABELS))
+        diagnose(model, BATCH, step=everything)
     assert schedule == scheduler.state_dict() and other.param_groups[0]["lr"] == 0.05
     assert batch.equal(IMAGES)
-    healthy(model, optimizer)(*BATCH)  # and training goes on
+    loop(model, optimizer)(*BATCH)  # and training goes on
 
 
-@pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt])
-def test_a_loop_that_stops_halfway_changes_nothing(problem):
+def test_a_loop_that_stops_halfway_changes_nothing():
     model, optimizer, _ = with_a_past()
 
     def step(images=IMAGES, labels=LABELS):
-        healthy(model, optimizer)(images, labels)
+        loop(model, optimizer)(images, labels)
         raise problem("stop here")
 
-    before = snapshot(model, optimizer)
-    if problem is KeyboardInterrupt:
-        with pytest.raises(KeyboardInterrupt):
-            diagnose(model, BATCH, step=step)
-    else:
+    problem = RuntimeError
+    with unchanged(model, optimizer):
         findings = diagnose(model, BATCH, step=step, evaluate=step)
-        assert [f.name for f in findings] == ["the step raises", "the evaluation raises"]
-        assert all("RuntimeError: stop here." in f.text for f in findings)
-    assert_same(before, snapshot(model, optimizer))
+    assert [f.name for f in findings] == ["the step raises", "the evaluation raises"]
+    assert all("RuntimeError: stop here." in f.text for f in findings)
+    problem = KeyboardInterrupt
+    with unchanged(model, optimizer), pytest.raises(KeyboardInterrupt):
+        diagnose(model, BATCH, step=step)
 
 
 def test_it_says_the_same_each_time_and_without_gradients_around():

@@ -5,7 +5,7 @@ The words of single findings are held by the registry of broken programs (`says`
 
 import pytest
 import torch
-from programs import BATCH, DATA, IMAGES, LABELS, flat, healthy, lenet, sgd
+from programs import BATCH, DATA, IMAGES, LABELS, flat, lenet, loop, sgd
 from torch import nn
 
 from helpers.diagnosis.diagnose import diagnose
@@ -24,19 +24,16 @@ def test_findings_are_printed_and_returned(capsys):
 def test_what_was_not_looked_at_is_said(capsys):
     model = flat()
     optimizer = sgd(model, 0.005)
-    arguments = {"step": healthy(model, optimizer), "optimizer": optimizer,
+    arguments = {"step": loop(model, optimizer), "optimizer": optimizer,
                  "evaluate": lambda: evaluate(model, DATA.take(64))}
     assert diagnose(model, (IMAGES[:64], LABELS[:64])) == []
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("Nothing wrong was seen") and len(lines) == 6
     assert diagnose(model, BATCH, **arguments) == []
     assert len(capsys.readouterr().out.splitlines()) == 1
-    for missing in arguments:
-        diagnose(model, BATCH,
-                 **{name: value for name, value in arguments.items() if name != missing})
-        printed = capsys.readouterr().out
-        assert (f"pass {missing}=" in printed) == (
-            missing != "optimizer"), "the step shows the optimizer"
+    for missing in arguments:  # the step shows the optimizer
+        diagnose(model, BATCH, **{name: arguments[name] for name in arguments if name != missing})
+        assert (f"pass {missing}=" in capsys.readouterr().out) == (missing != "optimizer")
 
 
 @pytest.mark.parametrize("batch, words", [
