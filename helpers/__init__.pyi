@@ -5,9 +5,9 @@ from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, diabetes, load_cifar10
 from .data.photos import load_photo
 from .device import get_device, half_precision, set_seed
-from .diagnosis.curves import plot_patients, train_patient
+from .diagnosis.curves import plot_patients
 from .diagnosis.diagnose import diagnose
-from .diagnosis.patients import PATIENTS
+from .diagnosis.patients import PATIENTS, train_patient
 from .distributed import collectives, scaling, workers
 from .distributed.failure import LaunchError
 from .distributed.group import process_group

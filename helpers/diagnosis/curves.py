@@ -1,29 +1,13 @@
-"""What the clinic of chapter 9 does with its patients: train them, and look at their curves."""
+"""The chart of the patients: the loss of each batch of each of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..data import ImageData
-from ..device import set_seed
 from ..plots.style import in_course_style
 from ..training.history import History
-from .patients import Patient
-
-
-def train_patient(make: Callable[[ImageData, int], Patient], data: ImageData, *, epochs: int,
-                  images: int) -> History:
-    """Train a patient on `images` images for `epochs`; return its curves, those of batches too."""
-    set_seed(0)
-    patient, history = make(data, images), History(source=data.source)
-    for _ in range(epochs):
-        losses = [patient.step(images, labels).item() for images, labels in patient.batches]
-        history.batch_loss += losses
-        history.train_loss.append(sum(losses) / len(losses))
-        history.val_accuracy.append(patient.test())
-    return history
 
 
 @in_course_style

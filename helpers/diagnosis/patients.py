@@ -5,7 +5,7 @@
 Look at their curves before you read on: the faults are in plain sight here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 import torch
@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data import ImageData
+from ..device import set_seed
 from ..models import BNLeNet, LeNet
 from ..training.fit import evaluate
+from ..training.history import History
 
 BATCH = 100
 
@@ -141,3 +143,16 @@ class PatientH(Patient):
 
 PATIENTS = {"A": PatientA, "B": PatientB, "C": PatientC, "D": PatientD,
             "E": PatientE, "F": PatientF, "G": PatientG, "H": PatientH}
+
+
+def train_patient(make: Callable[[ImageData, int], Patient], data: ImageData, *, epochs: int,
+                  images: int) -> History:
+    """Train a patient on `images` images for `epochs`; return its curves, those of batches too."""
+    set_seed(0)
+    patient, history = make(data, images), History(source=data.source)
+    for _ in range(epochs):
+        losses = [patient.step(images, labels).item() for images, labels in patient.batches]
+        history.batch_loss += losses
+        history.train_loss.append(sum(losses) / len(losses))
+        history.val_accuracy.append(patient.test())
+    return history

@@ -15,9 +15,16 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import helpers
-from helpers import BNLeNet, Checkpoint, diagnose, fit, set_seed
-from helpers.diagnosis.curves import plot_patients, train_patient
-from helpers.diagnosis.patients import PATIENTS
+from helpers import (
+    PATIENTS,
+    BNLeNet,
+    Checkpoint,
+    diagnose,
+    fit,
+    plot_patients,
+    set_seed,
+    train_patient,
+)
 
 FAULTS = {"A": "softmax before cross-entropy", "B": "no zero_grad", "C": "not in evaluation mode",
           "D": "wrapped uint8", "F": "wrong axis", "G": "labels unrelated to images",
