@@ -183,7 +183,7 @@ def test_the_textbook_network_keeps_the_size_of_small_images():
 
 def test_merged_is_training_then_validation(standin):
     both = merged(standin)
-    assert len(both) == 50_000
-    assert both.images[:45_000].equal(standin.train.images)
-    assert both.labels[45_000:].equal(standin.val.labels)
+    assert len(both) == len(standin.train) + len(standin.val)
+    assert both.images[:len(standin.train)].equal(standin.train.images)
+    assert both.labels[len(standin.train):].equal(standin.val.labels)
     assert both.mean.equal(standin.mean)
