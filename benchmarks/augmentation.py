@@ -1,5 +1,4 @@
-"""Chapter 8's smaller experiments for several seeds: few images, changed validation images, strong
-changes.
+"""Chapter 8's smaller experiments for several seeds: few images, changed ones, strong changes.
 
     make bench, or: python benchmarks/augmentation.py [--seeds 3]
 
@@ -24,5 +23,6 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "08", ["set-up", "photographs"], ["few", "speeds", "accuracy-under",
-            "by-change", "flip-average", "by-strength"], collect, "augmentation.json")
+    measure(__doc__, "08", ["set-up", "photographs"],
+            ["few", "speeds", "accuracy-under", "by-change", "flip-average", "by-strength"],
+            collect, "augmentation.json")

@@ -25,6 +25,6 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "06", ["set-up", "sigmoid-lenet", "bn-lenet"], ["sigmoids", "late", "walk",
-            "walks", "rates", "race"], collect, "batch_norm.json", changes={"evaluate(model, val)":
-            "(0, 0)"})  # it prints only
+    measure(__doc__, "06", ["set-up", "sigmoid-lenet", "bn-lenet"],
+            ["sigmoids", "late", "walk", "walks", "rates", "race"], collect, "batch_norm.json",
+            changes={"evaluate(model, val)": "(0, 0)"})  # it prints only

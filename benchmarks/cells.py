@@ -1,9 +1,9 @@
 """A chapter's own cells, run for several seeds: what its tables cite. See `measure`."""
 
-import argparse
 import json
 import os
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,17 +25,15 @@ def ranges(runs: list):
 
 
 def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
-            collect: Callable[[dict], dict],
-            result: str, changes: dict[str, str] | None = None) -> None:
-    """Run cells of a chapter on the real CIFAR-10 in the `cpu` profile, and write the ranges to
-    helpers/measured/`result`.
+            collect: Callable[[dict], dict], result: str,
+            changes: dict[str, str] | None = None) -> None:
+    """Run cells of a chapter, found by their ids, and write ranges to helpers/measured/`result`.
 
-    Cells are named by their ids: those of `first` run once, those of `then` again for every seed.
-    `collect(names)` returns the numbers of one seed, from the names that the cells have defined;
-    `changes` are made to the text of the repeated cells.
+    On the real CIFAR-10, in the `cpu` profile; those of `first` once, those of `then` for every
+    seed. `collect(names)` returns the numbers of one seed, from the names that the cells have
+    defined; `changes` are made to the text of the repeated cells.
     """
-    parser = argparse.ArgumentParser(description=about,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=about, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = parser.parse_args().seeds
     os.environ["COURSE_PROFILE"] = "cpu"
@@ -57,7 +55,6 @@ def measure(about: str, chapter: str, first: Sequence[str], then: Sequence[str],
             exec(source, names)
         runs.append(collect(names))
         print(seed, runs[-1], flush=True)
-    (ROOT / "helpers" / "measured" / result).write_text(json.dumps({
-        **measured_on(), "source": names["data"].source, "seeds": seeds,
-        "lowest and highest": ranges(runs),
-    }, indent=1) + "\n", encoding="utf-8")
+    record = {**measured_on(), "source": names["data"].source, "seeds": seeds,
+              "lowest and highest": ranges(runs)}
+    (ROOT / "helpers" / "measured" / result).write_text(json.dumps(record, indent=1) + "\n")

@@ -18,6 +18,5 @@ def processor() -> str:
 
 def measured_on() -> dict:
     """Return date, hardware and PyTorch version, to be written with every measurement."""
-    return {"measured": str(date.today()), "hardware": f"{processor()}, {torch.get_num_threads()} "
-                                                       "threads",
-            "torch": torch.__version__.split("+")[0]}
+    return {"measured": str(date.today()), "torch": torch.__version__.split("+")[0],
+            "hardware": f"{processor()}, {torch.get_num_threads()} threads"}

@@ -8,8 +8,8 @@ Writes helpers/measured/pooling.json, whose ranges the chapter cites.
 from cells import measure
 
 COLUMNS = {"accuracy": ("accuracy", 0), "moved by 1": ("accuracy", 1),
-           "moved by 6": ("accuracy", 6),
-           "same, 1 px": ("consistency", 1), "same, 6 px": ("consistency", 6)}
+           "moved by 6": ("accuracy", 6), "same, 1 px": ("consistency", 1),
+           "same, 6 px": ("consistency", 6)}
 
 
 def collect(names: dict) -> dict:

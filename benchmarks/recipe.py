@@ -26,5 +26,6 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "09", ["set-up", "warmup-cosine"], ["schedules-set-up", "schedules", "warm-up",
-            "recipe", "bought"], collect, "recipe.json")
+    measure(__doc__, "09", ["set-up", "warmup-cosine"],
+            ["schedules-set-up", "schedules", "warm-up", "recipe", "bought"], collect,
+            "recipe.json")

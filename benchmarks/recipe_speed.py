@@ -1,5 +1,4 @@
-"""Chapter 9's speeds: half precision, channels_last and torch.compile, on three networks, three
-times over.
+"""Chapter 9's speeds: half precision, channels_last and torch.compile, on three networks.
 
     make bench, or: python benchmarks/recipe_speed.py [--seeds 3]
 

@@ -1,5 +1,4 @@
-"""Chapter 7's experiments for several seeds: plain and residual networks by depth, and blocks taken
-out.
+"""Chapter 7's experiments for several seeds: networks by depth, and with blocks taken out.
 
     make bench, or: python benchmarks/resnet.py [--seeds 3]
 
@@ -22,5 +21,5 @@ def collect(names: dict) -> dict:
 
 
 if __name__ == "__main__":
-    measure(__doc__, "07", ["set-up", "residual-block"], ["stack", "depths", "residual-depths",
-            "without", "one-pass"], collect, "resnet.json")
+    measure(__doc__, "07", ["set-up", "residual-block"],
+            ["stack", "depths", "residual-depths", "without", "one-pass"], collect, "resnet.json")

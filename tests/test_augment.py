@@ -8,17 +8,8 @@ import torch.nn.functional as F
 from scipy.stats import chi2_contingency, chisquare, ks_2samp
 from torchvision.transforms import v2
 
-from helpers import (
-    ImageSet,
-    Mixup,
-    color_jitter,
-    cutout,
-    fit,
-    random_crop,
-    random_flip,
-    random_resized_crop,
-    set_seed,
-)
+from helpers import ImageSet, Mixup, fit, set_seed
+from helpers.augment import color_jitter, cutout, random_crop, random_flip, random_resized_crop
 
 COUNTS = [pytest.param(2_000, id="sample"), pytest.param(40_000, id="full", marks=pytest.mark.long)]
 ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout,

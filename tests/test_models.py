@@ -8,25 +8,9 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from helpers import (
-    BNLeNet,
-    FastResNet,
-    FlipAverage,
-    ImageSet,
-    LeNet,
-    ResidualBlock,
-    ResNet,
-    TrainingStopped,
-    evaluate,
-    fit,
-    half_precision,
-    lenet_recipe,
-    merged,
-    predict,
-    resnet_recipe,
-    set_seed,
-    textbook_resnet18,
-)
+from helpers import ImageSet, TrainingStopped, evaluate, fit, half_precision, predict, set_seed
+from helpers.models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet
+from helpers.recipes import lenet_recipe, merged, resnet_recipe, textbook_resnet18
 
 
 def photographs(count=60, size=32, channels=3):

@@ -9,10 +9,10 @@ both runs agree; every other cell is stored as never run. `pytest --nbval` then 
 stored, strictly, and runs the rest.
 """
 
-import argparse
 import os
 import re
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from copy import deepcopy
 from pathlib import Path
 
@@ -138,8 +138,7 @@ def check(paths: list[Path]) -> int:
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("refresh", "check"))
     parser.add_argument("notebooks", nargs="*", type=Path)
     arguments = parser.parse_args()

@@ -5,10 +5,10 @@
     python tools/test.py --chapters  only the chapters, for other versions of packages
 """
 
-import argparse
 import os
 import shutil
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 from check import ALONE, PYTEST, QUICK, ROOT, report, together
 
@@ -39,8 +39,7 @@ def steps(long: bool) -> list[dict]:
 
 def main() -> int:
     """Run every step, even after one fails, and return how many failed."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="the full counts of the long checks")
     parser.add_argument("--chapters", action="store_true",
                         help="run the chapters and compare, and nothing else")

@@ -3,20 +3,9 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix as oracle
 
-from helpers import (
-    History,
-    LeNet,
-    class_accuracy,
-    confusion_matrix,
-    plot_class_accuracy,
-    plot_confusion,
-    plot_history,
-    plot_lines,
-    predict,
-    show_images,
-    show_maps,
-    show_predictions,
-)
+from helpers import History, LeNet, class_accuracy, confusion_matrix, plot_lines, predict
+from helpers.plots.charts import plot_class_accuracy, plot_confusion, plot_history
+from helpers.plots.images import show_images, show_maps, show_predictions
 
 
 @pytest.fixture(autouse=True)
