@@ -1,17 +1,15 @@
 """Every test runs on the stand-in and in the smoke profile unless it says otherwise."""
 
-import functools
-import http.server
 import os
 import signal
-import subprocess
-import sys
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from support import REAL_DATA, ROOT
+from support import REAL_DATA, SMOKE, build_site
 
 from helpers import load_cifar10
 from helpers.data import cifar10
@@ -36,10 +34,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def smoke(monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "smoke")
-    monkeypatch.setenv("COURSE_DATA", "stand-in")
-    monkeypatch.setenv("COURSE_OFFLINE", "1")
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+    for name, value in {**SMOKE, "COURSE_OFFLINE": "1", "TQDM_DISABLE": "1"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("COURSE_DEVICE", raising=False)
 
 
@@ -86,25 +82,21 @@ def site(tmp_path_factory):
             f"No site in {ready}: its build failed, or was not run.")
         return ready
     output = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
-                   "NO_COLOR": "1"}
-    build = subprocess.run([sys.executable, "tools/book.py", "--output", str(output)], cwd=ROOT,
-                           env=environment, capture_output=True, text=True, check=False)
+    build = build_site(output)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     return output / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
 def server(site):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
+    class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                                  functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=http_server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http_server.server_port}/"
-    http_server.shutdown()
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{pages.server_port}/"
+    pages.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,13 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from support import noise
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from helpers import ImageSet, TrainingStopped, evaluate, fit, half_precision, predict, set_seed
+from helpers import TrainingStopped, evaluate, fit, half_precision, predict, set_seed
 from helpers.models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet
 from helpers.recipes import lenet_recipe, merged, resnet_recipe, textbook_resnet18
-
-
-def photographs(count=60, size=32, channels=3):
-    g = torch.Generator().manual_seed(0)
-    labels = torch.arange(count) % 10
-    images = torch.randint(256, (count, channels, size, size), dtype=torch.uint8, generator=g)
-    images += labels.to(torch.uint8).view(-1, 1, 1, 1)
-    classes, half = tuple("abcdefghij"), torch.full((channels,), 0.5)
-    return ImageSet(images, labels, classes, half, half / 2, "test")
 
 
 @pytest.mark.parametrize("channels, stride, size", [(6, 1, 9), (12, 1, 8), (12, 2, 9), (6, 2, 8)])
@@ -84,7 +76,7 @@ def test_odd_sizes_go_through_and_one_image_alone():
 @pytest.mark.parametrize("network", [BNLeNet, LeNet])
 def test_a_last_batch_of_one_is_explained(network):
     model = network()
-    train, optimizer = photographs(9).batches(4), torch.optim.SGD(model.parameters(), lr=0.01)
+    train, optimizer = noise(9).batches(4), torch.optim.SGD(model.parameters(), lr=0.01)
     if network is LeNet:
         assert fit(model, train, epochs=1, optimizer=optimizer, verbose=False).epochs == 1
         return
@@ -122,7 +114,7 @@ def test_the_schedule_goes_up_for_a_fifth_and_down_to_nothing():
 @pytest.mark.parametrize("images, batch_size, epochs",
                          [(1, 4, 1), (4, 4, 1), (9, 4, 1), (60, 20, 2)])
 def test_runs_of_few_steps_train_too(images, batch_size, epochs):
-    train = photographs(images).batches(batch_size)
+    train = noise(images).batches(batch_size)
     for network, recipe in ((FastResNet, resnet_recipe), (LeNet, lenet_recipe)):
         model = network()
         history = fit(model, train, epochs=epochs, verbose=False,
@@ -131,7 +123,7 @@ def test_runs_of_few_steps_train_too(images, batch_size, epochs):
 
 
 def test_autocast_computes_in_half_precision_and_keeps_the_rest():
-    data = photographs(40)
+    data = noise(40)
     set_seed(0)
     model = FastResNet()
     seen = []

@@ -1,5 +1,4 @@
-"""Take chapter 9's picture of TensorBoard: its seven runs on the real CIFAR-10, logged and opened
-as the chapter says.
+"""Take chapter 9's picture of TensorBoard: its runs on CIFAR-10, logged and opened as it says.
 
     COURSE_DATA=… .venv/bin/python tools/tensorboard_picture.py
 """
@@ -17,8 +16,7 @@ CELLS = ("set-up", "schedules-set-up", "warmup-cosine", "schedules", "tensorboar
 
 
 def main() -> int:
-    """Run the cells that log, start TensorBoard on the folder, and save what Chromium shows of it.
-    """
+    """Run the cells that log, and save what Chromium shows of TensorBoard on their folder."""
     import tensorboard.program
 
     from tools import browser

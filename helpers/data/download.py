@@ -94,8 +94,7 @@ def _fetch(url: str, partial: Path, minimum_rate: float) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as problem:
-        # nothing is left to send: the file is whole, or longer than it should be
-        if problem.code == 416:
+        if problem.code == 416:  # nothing is left to send: the file is whole, or too long
             return
         raise
     with response:

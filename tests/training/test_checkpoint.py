@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import ROOT
+from support import ROOT, noise
 from torch import nn
 
-from helpers import BNLeNet, ImageSet, LeNet, fit, random_flip, resnet_recipe, set_seed
+from helpers import BNLeNet, LeNet, fit, random_flip, resnet_recipe, set_seed
 from helpers.training.checkpoint import BadCheckpoint, Checkpoint, random_states, set_random_states
 
 BATCHES = 8  # of an epoch: 256 images, 32 at a time
@@ -50,9 +50,7 @@ class Killing:
 
 def train(path: Path | str | None, epochs: int = 3, killed_after: int | None = None):
     """Train on a few images of noise, augmented; return the model and its history."""
-    noise = torch.randint(256, (456, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-    half = torch.full((3,), 0.5)
-    data = ImageSet(noise.byte(), torch.arange(456) % 10, tuple("abcdefghij"), half, half, "noise")
+    data = noise(456)
     val = replace(data, images=data.images[256:], labels=data.labels[256:])
     set_seed(4)
     model = Model()
