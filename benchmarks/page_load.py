@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from machine import measured_on
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import TimeoutError
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks into benchmarks/ only
@@ -121,8 +121,7 @@ def main() -> None:
                                              partial(Site, directory=str(options.site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     result, site = {}, f"http://127.0.0.1:{server.server_port}"
-    with sync_playwright() as playwright, playwright.chromium.launch(
-            executable_path=browser.path(), args=browser.FLAGS) as chromium:
+    with browser.chromium() as chromium:
         visit(chromium, f"{site}/{pages[0]}")  # the browser's own start
         for page in pages:
             address = f"{site}/{page}"

@@ -103,11 +103,8 @@ def server(site):
 def chromium():
     if browser.path() is None:
         pytest.skip("no Chromium here: install the system's package `chromium` for these tests")
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
+    with browser.chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
