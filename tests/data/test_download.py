@@ -12,6 +12,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -171,38 +172,26 @@ def test_a_file_where_the_folder_should_be(tmp_path):
         download(tmp_path / "file", ())
 
 
-def test_no_write_permission(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(13, "Permission denied")
-    monkeypatch.setattr(module.FileLock, "acquire", refuse)  # root could write anywhere
-    words = "cannot be written to: Permission denied. Name a folder of your own"
+@pytest.mark.parametrize("place, problem, words", [
+    ("FileLock.acquire", PermissionError(13, "Permission denied"),  # root could write anywhere
+     "cannot be written to: Permission denied. Name a folder of your own"),
+    ("_unpack", OSError(28, "No space left on device"),
+     "No space left on device. Free some space")])
+def test_no_permission_and_disk_full(serve, body, tmp_path, monkeypatch, place, problem, words):
+    owner, _, name = place.rpartition(".")
+    monkeypatch.setattr(getattr(module, owner, module), name, Mock(side_effect=problem))
     with pytest.raises(official.BadData, match=words):
-        download(tmp_path, ())
-
-
-def test_disk_full_while_downloading(serve, body, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-    monkeypatch.setattr(module, "_unpack", full)
-    with pytest.raises(official.BadData, match="No space left on device. Free some space"):
         download(tmp_path, (serve(body).url,))
 
 
-def test_without_network_the_stand_in_is_announced(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    monkeypatch.delenv("COURSE_OFFLINE")
-
-    def fail(folder):
-        raise NoDownload("example.org: no route")
+@pytest.mark.parametrize("offline, asked, said", [
+    ("", 1, "example.org: no route"), ("1", 0, "COURSE_OFFLINE is set")])
+def test_without_network_the_stand_in_is_announced(tmp_path, monkeypatch, capsys, offline, asked,
+                                                   said):
+    fail = Mock(side_effect=NoDownload("example.org: no route"))
     monkeypatch.setattr(helpers.data.cifar10, "download", fail)
-    data = load_cifar10()
-    out = capsys.readouterr().out
-    assert data.source == STAND_IN and STAND_IN in out and "example.org: no route" in out
-
-
-def test_offline_is_announced_and_asks_nobody(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "none"))
-    monkeypatch.setattr(helpers.data.cifar10, "download",
-                        lambda folder: pytest.fail("the network was used"))
-    assert load_cifar10().source == STAND_IN
-    assert "COURSE_OFFLINE is set" in capsys.readouterr().out
+    monkeypatch.setenv("COURSE_OFFLINE", offline)
+    assert load_cifar10().source == STAND_IN and fail.call_count == asked
+    out = capsys.readouterr().out
+    assert STAND_IN in out and said in out
