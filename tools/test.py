@@ -46,8 +46,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.chapters:
         return report(together({"chapters, strict nbval": [(NBVAL, CHAPTERS)]}))
-    # or pages that are no longer in it would stay
-    shutil.rmtree(HTML, ignore_errors=True)
+    shutil.rmtree(HTML, ignore_errors=True)  # or pages that are no longer in it would stay
     return report([name for side_by_side in steps(asked.long) for name in together(side_by_side)])
 
 

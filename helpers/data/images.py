@@ -97,8 +97,7 @@ class Batches:
 
     def __post_init__(self):
         if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ValueError("A batch needs at least one image; batch_size is "
-                             f"{self.batch_size!r}.")
+            raise ValueError(f"A batch needs at least one image; batch_size is {self.batch_size}.")
         if self.num_samples is not None and not 1 <= self.num_samples <= len(self.data):
             raise ValueError(f"An epoch of {self.num_samples:,} images cannot be drawn without "
                              f"repeats from {len(self.data):,}. Leave num_samples out to use all.")

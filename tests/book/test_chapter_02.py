@@ -17,7 +17,6 @@ def test_corr2d_by_hand(shape, kernel):
 
 
 def test_kernels_written_out_are_those_of_helpers():
-    names = define("02", "kernels", torch=torch,
-                   vertical=torch.tensor(helpers.KERNELS["vertical"]))
+    names = define("02", "kernels", torch=torch, vertical=torch.tensor(helpers.KERNELS["vertical"]))
     for name in ("horizontal", "sobel", "scharr", "laplacian"):
         assert names[name].tolist() == helpers.KERNELS[name]

@@ -39,7 +39,7 @@ def test_some_shapes_are_not_their_mirror_images():
     assert all(not a.equal(b) for i, a in enumerate(shapes) for b in shapes[:i])
 
 
-def _accuracy(data, width, seed, epochs):
+def accuracy(data, width, seed, epochs):
     set_seed(seed)
     model = LeNet(width=width)
     train = data.train.batches(64, num_samples=15_000)
@@ -49,11 +49,11 @@ def _accuracy(data, width, seed, epochs):
 
 def test_it_can_be_learnt(whole_standin):
     # guessing: 0.10; measured over four seeds: 0.36 to 0.41
-    assert _accuracy(whole_standin, 1, 0, 4) > 0.25
+    assert accuracy(whole_standin, 1, 0, 4) > 0.25
 
 
 @pytest.mark.long
 def test_a_wider_network_learns_more(whole_standin):
-    narrow, wide = ([_accuracy(whole_standin, width, seed, 8) for seed in range(3)]
+    narrow, wide = ([accuracy(whole_standin, width, seed, 8) for seed in range(3)]
                     for width in (1, 2))
     assert min(wide) > max(narrow) + 0.02, (narrow, wide)

@@ -37,9 +37,6 @@ class Killing:
     def __init__(self, batches, after: int):
         self.batches, self.left, self.data = batches, after, batches.data
 
-    def __len__(self):
-        return len(self.batches)
-
     def __iter__(self):
         for batch in self.batches:
             if self.left == 0:
