@@ -153,9 +153,8 @@ def test_two_programs_at_once_fetch_it_once(serve, body, tmp_path):
     server = serve(body, delay=0.01)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    workers = [context.Process(target=_fetch_in_a_process,
-                               args=(tmp_path, server.url, module.SHA256, results))
-               for _ in range(2)]
+    settings = tmp_path, server.url, module.SHA256, results
+    workers = [context.Process(target=_fetch_in_a_process, args=settings) for _ in range(2)]
     for worker in workers:
         worker.start()
     found = {results.get(timeout=60) for _ in workers}
