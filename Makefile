@@ -58,7 +58,7 @@ refresh: $(VENV)/dev.stamp
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)
 
 bench: $(VENV)/dev.stamp
-	@for script in $(filter-out %/machine.py %/cells.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done
+	@for script in $(filter-out %/machine.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done
 
 clean:
 	rm -rf _build $(VENV) $(VENV)-colab .pytest_cache .ruff_cache

@@ -14,13 +14,13 @@ rows. `--stand-in` does four rungs on the drawn images, 20 epochs on the first 5
 they are easier than photographs, and writes ladder_standin.json.
 """
 
-import argparse
 import dataclasses
 import json
 import os
 import statistics
 import sys
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -32,27 +32,10 @@ import torch.nn.functional as F
 from machine import measured_on
 from torch import nn
 
-from helpers import (
-    AUGMENT,
-    BNLeNet,
-    FastResNet,
-    FlipAverage,
-    History,
-    ImageSet,
-    LeNet,
-    count_parameters,
-    evaluate,
-    fit,
-    lenet_recipe,
-    load_cifar10,
-    merged,
-    random_flip,
-    resnet_recipe,
-    set_seed,
-    textbook_resnet18,
-)
+from helpers import History, ImageSet, evaluate, fit, load_cifar10, random_flip, recipes, set_seed
 from helpers.data import STAND_IN
-from helpers.recipes import FINAL_EPOCHS
+from helpers.models import BNLeNet, FastResNet, FlipAverage, LeNet, count_parameters
+from helpers.recipes import AUGMENT, FINAL_EPOCHS, lenet_recipe, merged, resnet_recipe
 
 FOLDER = Path(__file__).parent.parent / "helpers" / "measured"
 EPOCHS = 10
@@ -93,8 +76,8 @@ def fresh(rung: Rung, seed: int) -> nn.Module:
     """Return the rung's network with the first weights of this seed."""
     set_seed(seed)
     model = rung.network()
-    return model if rung.network in (LeNet, BNLeNet) else model.to(
-        memory_format=torch.channels_last)
+    kept = rung.network in (LeNet, BNLeNet)
+    return model if kept else model.to(memory_format=torch.channels_last)
 
 
 def speeds(data) -> dict[str, float]:
@@ -102,8 +85,7 @@ def speeds(data) -> dict[str, float]:
     found = {name: [] for name in LADDER}
     for _ in range(5):
         for name, rung in LADDER.items():
-            model = fresh(rung, 0)
-            history = rung.train(model, data.train.take(6_000), 1)
+            history = rung.train(fresh(rung, 0), data.train.take(6_000), 1)
             found[name].append(history.images_per_second)
     return {name: max(values) for name, values in found.items()}
 
@@ -158,7 +140,7 @@ def final(data, seeds: int) -> dict:
 def textbook(data, seconds: float) -> dict:
     """Train ResNet-18 by the textbook, in float32, for `seconds`; what it has learned by then."""
     set_seed(0)
-    model = textbook_resnet18()
+    model = recipes.textbook_resnet18()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     started, images_seen = time.perf_counter(), 0
     batches = merged(data).batches(256, augment=[random_flip])
@@ -179,8 +161,7 @@ def textbook(data, seconds: float) -> dict:
 
 def main() -> None:
     """Run the parts, print, and write the result after each."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--parts", nargs="+", default=["speed", "rungs", "final", "textbook"])
     parser.add_argument("--stand-in", action="store_true")

@@ -14,10 +14,10 @@
 Writes helpers/measured/lenet.json, which the chapters cite.
 """
 
-import argparse
 import json
 import statistics
 import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from functools import partial
 from pathlib import Path
 
@@ -28,17 +28,8 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from helpers import (
-    LeNet,
-    class_accuracy,
-    evaluate,
-    fit,
-    lenet_recipe,
-    load_cifar10,
-    predict,
-    set_seed,
-)
-from helpers.data import STAND_IN
+from helpers import LeNet, class_accuracy, fit, lenet_recipe, predict, set_seed
+from helpers.data import STAND_IN, load_cifar10
 
 RESULT = Path(__file__).parent.parent / "helpers" / "measured" / "lenet.json"
 
@@ -59,6 +50,13 @@ class ClassicDataset(Dataset):
         return self.transform(Image.fromarray(self.images[index])), self.labels[index]
 
 
+def marks(model, test, labels) -> dict:
+    """Return the accuracy on the images `test`, whole and by class."""
+    preds = predict(model, test).argmax(1)
+    return {"accuracy": int((preds == labels).sum()) / len(labels),
+            "per_class": class_accuracy(preds, labels, 10).tolist()}
+
+
 def classic(data, seed: int, workers: int = 2) -> dict:
     """Train as the classic tutorial does; time the training alone."""
     set_seed(seed)
@@ -77,9 +75,7 @@ def classic(data, seed: int, workers: int = 2) -> dict:
             running += loss.item()
     seconds = time.perf_counter() - started
     test = DataLoader(ClassicDataset(data.test), batch_size=1000)
-    labels = data.test.labels
-    return {"seconds": seconds, "images": 100_000, "accuracy": evaluate(model, test)[1],
-            "per_class": class_accuracy(predict(model, test).argmax(1), labels, 10).tolist()}
+    return {"seconds": seconds, "images": 100_000, **marks(model, test, data.test.labels)}
 
 
 def ours(data, seed: int) -> dict:
@@ -90,16 +86,13 @@ def ours(data, seed: int) -> dict:
     started = time.perf_counter()
     fit(model, train, data.val, epochs=4, verbose=False, **lenet_recipe(model, 4 * len(train)))
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "images": 60_000, "accuracy": evaluate(model, data.test)[1],
-            "per_class": class_accuracy(predict(model, data.test).argmax(1), data.test.labels,
-                                        10).tolist()}
+    return {"seconds": seconds, "images": 60_000, **marks(model, data.test, data.test.labels)}
 
 
 def overhead(data, seed: int, pairs: int = 12) -> float:
     """Return the time of an epoch by `fit` (without validation) over that of the bare loop.
 
-    The median over pairs of one epoch each, run one right after the other: the machine's own drift
-    cancels.
+    The median over pairs, one right after the other: the machine's own drift cancels.
     """
     def epoch(kind: str) -> float:
         set_seed(seed)
@@ -122,15 +115,23 @@ def overhead(data, seed: int, pairs: int = 12) -> float:
     ratios = []
     for pair in range(pairs):
         kinds = ("fit", "bare") if pair % 2 else ("bare", "fit")
-        times = {kind: epoch(kind) for kind in kinds}
+        times = {kind: epoch(kind) for kind in kinds}  # in this order
         ratios.append(times["fit"] / times["bare"])
     return statistics.median(ratios)
 
 
+def averaged(runs: list[dict]) -> dict:
+    """Return the means of one contestant's runs over the seeds, and the spread of accuracy."""
+    by_class = zip(*(run["per_class"] for run in runs), strict=True)
+    return {"seconds": statistics.mean(run["seconds"] for run in runs),
+            "accuracy": statistics.mean(run["accuracy"] for run in runs),
+            "accuracy_spread": statistics.pstdev(run["accuracy"] for run in runs),
+            "images": runs[0]["images"], "per_class": list(map(statistics.mean, by_class))}
+
+
 def main() -> None:
     """Run all, print, and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     data = load_cifar10()
@@ -142,35 +143,20 @@ def main() -> None:
             optimizer=torch.optim.SGD(warm.parameters(), lr=0.001, fused=True))
     for seed in seeds:
         for name, train in contestants.items():
-            runs[name].append(train(data, seed))
-            newest = runs[name][-1]
-            print(f"seed {seed}  {name:16} {newest['seconds']:6.1f} s   {newest['accuracy']:.2%}",
+            runs[name].append(run := train(data, seed))
+            print(f"seed {seed}  {name:16} {run['seconds']:6.1f} s   {run['accuracy']:.2%}",
                   flush=True)
     costs = [overhead(data, seed) for seed in seeds]
 
-    def mean(name, key):
-        return statistics.mean(r[key] for r in runs[name])
-
-    result = {
-        **measured_on(), "source": data.source, "seeds": len(seeds),
-        "ratio": mean("classic", "seconds") / mean("ours", "seconds"),
-        "fit_over_bare": statistics.median(costs),
-        **{name: {"seconds": mean(name, "seconds"), "accuracy": mean(name, "accuracy"),
-                  "accuracy_spread": statistics.pstdev(r["accuracy"] for r in runs[name]),
-                  "images": runs[name][0]["images"],
-                  "per_class": [statistics.mean(c)
-                                for c in zip(*(r["per_class"] for r in runs[name]), strict=True)]}
-           for name in runs},
-    }
-    print(f"classic {result['classic']['accuracy']:.2%} in {result['classic']['seconds']:.1f} s; "
-          f"ours {result['ours']['accuracy']:.2%} in {result['ours']['seconds']:.1f} s: "
-          f"1/{result['ratio']:.1f} of the time")
-    print("fit over the bare loop: " + ", ".join(f"{c:.3f}" for c in costs))
+    means = {name: averaged(found) for name, found in runs.items()}
+    ratio = means["classic"]["seconds"] / means["ours"]["seconds"]
+    result = {**measured_on(), "source": data.source, "seeds": len(seeds), "ratio": ratio,
+              "fit_over_bare": statistics.median(costs), **means}
+    print(f"ours in 1/{ratio:.1f} of the time of classic; fit over the bare loop: {costs}")
     if data.source == STAND_IN:
         print("Not stored: this was the stand-in.")
-        return
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"Stored in {RESULT.name}.")
+    else:
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Where and when a benchmark ran: the first lines of each result."""
 
 import platform
+import re
 from datetime import date
 from pathlib import Path
 
@@ -9,15 +10,12 @@ import torch
 
 def processor() -> str:
     """Name the processor, as well as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
+    return named[1] if named else platform.processor() or platform.machine()
 
 
 def measured_on() -> dict:
     """Return date, hardware and PyTorch version, to be written with every measurement."""
-    return {"measured": str(date.today()), "hardware": f"{processor()}, {torch.get_num_threads()} "
-                                                       "threads",
-            "torch": torch.__version__.split("+")[0]}
+    return {"measured": str(date.today()), "torch": torch.__version__.split("+")[0],
+            "hardware": f"{processor()}, {torch.get_num_threads()} threads"}

@@ -1,5 +1,4 @@
-"""What the figures cost a reader: bytes transferred and time until a figure is alive, on a slow
-line.
+"""What the figures cost a reader on a slow line: bytes, and time until a figure is alive.
 
     make bench, or: python benchmarks/page_load.py [--site _build/html] [--rounds 5]
 
@@ -9,7 +8,6 @@ its figures cut out by the server. The difference is what figures cost. Writes
 benchmarks/page_load.json.
 """
 
-import argparse
 import gzip
 import http.server
 import json
@@ -17,10 +15,12 @@ import re
 import statistics
 import sys
 import threading
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from functools import partial
 from pathlib import Path
 
 from machine import measured_on
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import TimeoutError
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks into benchmarks/ only
@@ -67,43 +67,44 @@ class Site(http.server.SimpleHTTPRequestHandler):
         """Stay quiet."""
 
 
-def visit(browser, address: str) -> dict:
+def visit(browser, address: str, tries: int = 3) -> dict:
     """Open one page with an empty cache on the slow line; start again where it gets stuck."""
-    for _ in range(3):
+    received = []
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        tab = context.new_page()
+        devtools = context.new_cdp_session(tab)
+        devtools.send("Network.enable")
+        devtools.send("Network.emulateNetworkConditions", LINE)
+        devtools.on("Network.loadingFinished",
+                    lambda event: received.append(event["encodedDataLength"]))
+        tab.add_init_script(WATCH)
         try:
-            return visit_once(browser, address)
+            tab.goto(address, wait_until="load", timeout=15_000)
+            tab.wait_for_timeout(1500)
+            paint = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+            return {"kilobytes": sum(received) / 1000, "first paint": tab.evaluate(paint),
+                    "figure alive": tab.evaluate("window.aliveAt")}
         except TimeoutError as stuck:
             print(f"once more, {address}: {str(stuck).splitlines()[0]}", flush=True)
-    raise RuntimeError(f"{address} could not be loaded three times in a row.")
+    if tries == 1:
+        raise RuntimeError(f"{address} could not be loaded three times in a row.")
+    return visit(browser, address, tries - 1)
 
 
-def visit_once(browser, address: str) -> dict:
-    """Open one page with an empty cache on the slow line."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    devtools = context.new_cdp_session(tab)
-    devtools.send("Network.enable")
-    devtools.send("Network.emulateNetworkConditions", LINE)
-    received = []
-    devtools.on("Network.loadingFinished",
-                lambda event: received.append(event["encodedDataLength"]))
-    tab.add_init_script(WATCH)
-    try:
-        tab.goto(address, wait_until="load", timeout=15_000)
-    except TimeoutError:
-        context.close()
-        raise
-    tab.wait_for_timeout(1500)
-    paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    alive = tab.evaluate("window.aliveAt")
-    context.close()
-    return {"kilobytes": sum(received) / 1000, "first paint": paint, "figure alive": alive}
+def summary(visits: list[tuple[dict, dict]]) -> dict[str, float]:
+    """Return the medians over pairs of visits, to a page as it is and without its figures."""
+    pairs = [(a["kilobytes"], a["kilobytes"] - b["kilobytes"], a["first paint"], b["first paint"],
+              a["figure alive"] - a["first paint"]) for a, b in visits]
+    size, extra, paint, bare, wait = map(statistics.median, zip(*pairs, strict=True))
+    return {"kilobytes": round(size, 1), "of them for figures": round(extra, 1),
+            "first paint, ms": round(paint), "first paint without figures, ms": round(bare),
+            "figures alive after first paint, ms": round(wait),
+            "slowest, ms": round(max(pair[4] for pair in pairs))}
 
 
 def main() -> None:
     """Measure all pages that have figures."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -115,33 +116,19 @@ def main() -> None:
              if b'id="course-figures"' in p.read_bytes()]
     if browser.path() is None or not pages:
         sys.exit("This benchmark needs Chromium, and the site: run make book first.")
-    # a browser opens many connections at once
-    http.server.ThreadingHTTPServer.request_queue_size = 64
+    http.server.ThreadingHTTPServer.request_queue_size = 64  # a browser opens many at once
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                             lambda *a: Site(*a, directory=str(options.site)))
+                                             partial(Site, directory=str(options.site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    result = {}
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
-        # the browser's own start
-        visit(chromium, f"http://127.0.0.1:{server.server_port}/{pages[0]}")
+    result, site = {}, f"http://127.0.0.1:{server.server_port}"
+    with browser.chromium() as chromium:
+        visit(chromium, f"{site}/{pages[0]}")  # the browser's own start
         for page in pages:
-            address = f"http://127.0.0.1:{server.server_port}/{page}"
+            address = f"{site}/{page}"
             visits = [(visit(chromium, address), visit(chromium, address + "?bare"))
                       for _ in range(options.rounds)]
-            with_figures, bare = zip(*visits, strict=True)
-            extra = [a["kilobytes"] - b["kilobytes"] for a, b in visits]
-            wait = [v["figure alive"] - v["first paint"] for v in with_figures]
-            result[Path(page).stem] = {
-                "kilobytes": round(statistics.median(v["kilobytes"] for v in with_figures), 1),
-                "of them for figures": round(statistics.median(extra), 1),
-                "first paint, ms": round(statistics.median(v["first paint"] for v in with_figures)),
-                "first paint without figures, ms": round(statistics.median(v["first paint"]
-                                                                           for v in bare)),
-                "figures alive after first paint, ms": round(statistics.median(wait)),
-                "slowest, ms": round(max(wait))}
+            result[Path(page).stem] = summary(visits)
             print(page, result[Path(page).stem], flush=True)
-        chromium.close()
     record = {**measured_on(), "line": "10 Mbit/s, 40 ms", "rounds": options.rounds,
               "pages": result}
     RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

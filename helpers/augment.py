@@ -2,9 +2,8 @@
 
 Each takes images (N, C, H, W), uint8 or floats in [0, 1], and returns new ones of the same shape
 and type: every image gets a draw of its own. They go into `batches(…, augment=[random_crop,
-random_flip])`, and settings are fixed with `functools.partial(random_crop, padding=2)`. The draws
-come from PyTorch's global generator on the CPU, so that one seed gives the same changes on every
-device.
+random_flip])`; `functools.partial(random_crop, padding=2)` fixes settings. The CPU's global
+generator draws, so that one seed gives the same changes on every device.
 """
 
 from collections.abc import Iterator
@@ -31,8 +30,7 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
     """Surround each image with `padding` pixels and cut a random window of the old size out of it.
 
     That moves it by up to `padding` pixels. `mode` is that of `F.pad`: "constant" is black,
-    "reflect" mirrors the image at its edge. Raises ValueError where there is not enough image to
-    mirror.
+    "reflect" mirrors the image at its edge, and raises ValueError where that is too small.
     """
     _check(images, "random_crop")
     height, width = images.shape[2:]
@@ -85,14 +83,11 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
     count, (height, width) = len(images), images.shape[2:]
     area = torch.empty(count).uniform_(*scale)
     stretch = torch.empty(count).uniform_(*torch.tensor(ratio).log().tolist()).exp()
-    # sides as fractions of the image's
-    high = (area / stretch * width / height).sqrt().clamp(max=1)
+    high = (area / stretch * width / height).sqrt().clamp(max=1)  # fractions of the image's sides
     wide = (area * stretch * height / width).sqrt().clamp(max=1)
-    # the centre, in -1 to 1
-    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])
+    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])  # the centre
     zero = torch.zeros(count)
-    corners = torch.stack([torch.stack([wide, zero, right], 1), torch.stack([zero, high, down], 1)],
-                          1)
+    corners = torch.stack([wide, zero, right, zero, high, down], 1).view(-1, 2, 3)
     floats = images if images.is_floating_point() else images.float()
     grid = F.affine_grid(corners.to(floats), list(images.shape), align_corners=False)
     cut = F.grid_sample(floats, grid, mode="bilinear", padding_mode="border", align_corners=False)

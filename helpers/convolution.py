@@ -34,10 +34,7 @@ def conv_out_size(size: int, kernel: int, stride: int = 1, padding: int = 0,
     >>> conv_out_size(224, 7, stride=2, padding=3)
     112
     """
-    if min(size, kernel, stride, dilation) < 1 or padding < 0:
-        raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
-                         f"{size}, {kernel}, {stride}, {dilation} and {padding}.")
-    span = dilation * (kernel - 1) + 1
+    span = _span(size, kernel, stride, padding, dilation)
     if span > size + 2 * padding:
         raise ValueError(f"The kernel spans {span} pixels, but the padded input has only "
                          f"{size + 2 * padding}: it fits nowhere. Make the kernel or the dilation "
@@ -56,13 +53,10 @@ def pool_out_size(size: int, kernel: int, stride: int, padding: int = 0, dilatio
     >>> pool_out_size(5, 2, 2), pool_out_size(5, 2, 2, ceil_mode=True)
     (2, 3)
     """
-    if min(size, kernel, stride, dilation) < 1 or padding < 0:
-        raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
-                         f"{size}, {kernel}, {stride}, {dilation} and {padding}.")
+    span = _span(size, kernel, stride, padding, dilation)
     if 2 * padding > kernel:
         raise ValueError(f"The padding may be at most half the window, here {kernel // 2}, and is "
                          f"{padding}: else a window could hold nothing but padding.")
-    span = dilation * (kernel - 1) + 1
     free = size + 2 * padding - span
     count = (-(-free // stride) if ceil_mode else free // stride) + 1
     if ceil_mode and (count - 1) * stride >= size + padding:
@@ -71,6 +65,14 @@ def pool_out_size(size: int, kernel: int, stride: int, padding: int = 0, dilatio
         raise ValueError(f"The window spans {span} pixels, but the padded input has only "
                          f"{size + 2 * padding}: it fits nowhere.")
     return count
+
+
+def _span(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Return how many pixels a kernel spans, or refuse settings that are none."""
+    if min(size, kernel, stride, dilation) < 1 or padding < 0:
+        raise ValueError("size, kernel, stride and dilation start at 1, padding at 0; got "
+                         f"{size}, {kernel}, {stride}, {dilation} and {padding}.")
+    return dilation * (kernel - 1) + 1
 
 
 class Field(NamedTuple):

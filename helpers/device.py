@@ -57,16 +57,13 @@ def half_precision(device: torch.device | str = "cpu") -> torch.dtype | None:
     """Return torch.bfloat16 where `device` multiplies such numbers faster than float32, else None.
 
     On the CPU that takes the instructions AVX512-BF16 or AMX (server processors since about 2020,
-    AMD's Zen 4), on CUDA a GPU of 2020 or later (Ampere). `fit(…, autocast=None)` trains in
-    float32.
+    AMD's Zen 4), on CUDA a GPU of 2020 or later (Ampere).
     """
     kind = torch.device(device).type
     if kind == "cuda":
         return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else None
-    # not every version has both
-    able = kind == "cpu" and any(getattr(torch.cpu, name, lambda: False)()
-                                 for name in ("_is_avx512_bf16_supported",
-                                              "_is_amx_tile_supported"))
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not in every version
+    able = kind == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in names)
     return torch.bfloat16 if able else None
 
 

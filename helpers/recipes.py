@@ -42,9 +42,8 @@ def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,
     """
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.SGD([{"params": weights, "weight_decay": weight_decay},
-                                 {"params": others}],
-                                lr=max_lr, momentum=0.9, nesterov=True, fused=True)
+    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others}]
+    optimizer = torch.optim.SGD(groups, lr=max_lr, momentum=0.9, nesterov=True, fused=True)
     up = max(1, steps // 5)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: max(0.0, min((step + 1) / up, (steps - step) / (steps - up + 1))))

@@ -1,23 +1,24 @@
 """Every test runs on the stand-in and in the smoke profile unless it says otherwise."""
 
-import functools
-import http.server
 import os
 import signal
-import subprocess
-import sys
 import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from support import REAL_DATA, ROOT
+from support import REAL_DATA, SMOKE, build_site
 
 from helpers import load_cifar10
+from helpers.data import cifar10
+from helpers.data import standin as standin_images
 from tools import browser
 
-# A shell starts its background jobs with Ctrl-C ignored, and so would be what the tests start from
-# there.
+WHOLE = standin_images.draw.__defaults__
+
+# A shell starts its background jobs with Ctrl-C ignored, and so would be what tests start there.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -27,31 +28,41 @@ def pytest_collection_modifyitems(items):
         fixtures = getattr(item, "fixturenames", ())
         if "site" in fixtures:
             item.add_marker("site")
-        if {"chromium", "real_folder", "nothing_is_left"} & {*fixtures}:
+        if {"chromium", "real_folder", "nothing_is_left", "whole_standin"} & {*fixtures}:
             item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)
 def smoke(monkeypatch):
-    monkeypatch.setenv("COURSE_PROFILE", "smoke")
-    monkeypatch.setenv("COURSE_DATA", "stand-in")
-    monkeypatch.setenv("COURSE_OFFLINE", "1")
-    monkeypatch.setenv("TQDM_DISABLE", "1")
+    for name, value in {**SMOKE, "COURSE_OFFLINE": "1", "TQDM_DISABLE": "1"}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.delenv("COURSE_DEVICE", raising=False)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_images():
+    """Whatever loads the stand-in in this process gets a small one: it takes half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standin_images.draw, "__defaults__", (6_000, 1_000, 0))
+        yield
+
+
 @pytest.fixture(scope="session")
-def standin():
-    """The whole stand-in, drawn once."""
-    before = os.environ.get("COURSE_DATA")
-    os.environ["COURSE_DATA"] = "stand-in"
-    try:
+def standin(few_images):
+    """A small stand-in: 5,000 training, 1,000 validation, 1,000 test images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cifar10, "VALIDATION", 1_000)
+        patch.setenv("COURSE_DATA", "stand-in")
         return load_cifar10(verbose=False)
-    finally:
-        if before is None:
-            del os.environ["COURSE_DATA"]
-        else:
-            os.environ["COURSE_DATA"] = before
+
+
+@pytest.fixture(scope="session")
+def whole_standin():
+    """The whole stand-in, drawn once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_DATA", "stand-in")
+        patch.setattr(standin_images.draw, "__defaults__", WHOLE)
+        return load_cifar10(verbose=False)
 
 
 @pytest.fixture(scope="session")
@@ -64,48 +75,36 @@ def real_folder() -> str:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """Return the folder of the site in the smoke profile on the stand-in.
-
-    COURSE_SITE names a ready one.
-    """
+    """The folder of the smoke site on the stand-in; COURSE_SITE names one that is ready."""
     if "COURSE_SITE" in os.environ:  # as in `make test`, where several workers share it
         ready = Path(os.environ["COURSE_SITE"])
         assert (ready / "objects.inv").exists(), (
             f"No site in {ready}: its build failed, or was not run.")
         return ready
     output = tmp_path_factory.mktemp("site")
-    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
-                   "NO_COLOR": "1"}
-    build = subprocess.run([sys.executable, str(ROOT / "tools" / "book.py"), "--output",
-                            str(output)],
-                           env=environment, capture_output=True, text=True, check=False)
+    build = build_site(output)
     assert build.returncode == 0, build.stdout[-3000:] + build.stderr[-3000:]
     return output / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
 def server(site):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
+    class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    http_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                                  functools.partial(Quiet, directory=str(site)))
-    threading.Thread(target=http_server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{http_server.server_port}/"
-    http_server.shutdown()
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{pages.server_port}/"
+    pages.shutdown()
 
 
 @pytest.fixture(scope="session")
 def chromium():
     if browser.path() is None:
-        pytest.skip("no Chromium here: install the system's package `chromium` to run the browser "
-                    "tests")
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser.path(), args=browser.FLAGS)
+        pytest.skip("no Chromium here: install the system's package `chromium` for these tests")
+    with browser.chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

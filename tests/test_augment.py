@@ -6,19 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy.stats import chi2_contingency, chisquare, ks_2samp
+from support import noise
 from torchvision.transforms import v2
 
-from helpers import (
-    ImageSet,
-    Mixup,
-    color_jitter,
-    cutout,
-    fit,
-    random_crop,
-    random_flip,
-    random_resized_crop,
-    set_seed,
-)
+from helpers import Mixup, fit, set_seed
+from helpers.augment import color_jitter, cutout, random_crop, random_flip, random_resized_crop
 
 COUNTS = [pytest.param(2_000, id="sample"), pytest.param(40_000, id="full", marks=pytest.mark.long)]
 ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout,
@@ -77,14 +69,14 @@ def test_cutout_draws_as_torchvisions_erasing_on_an_image_with_a_border(count, s
     area = size ** 2 / bordered[0].numel()
     erasing = v2.RandomErasing(p=1, scale=(area, area), ratio=(1, 1))
 
-    def counted(images):  # where the hidden part begins and ends, as one number
-        return torch.bincount(torch.tensor([place_of(one) for one in images]), minlength=7 * 7)
-
-    def place_of(one):
+    def place_of(one):  # where the hidden part begins and ends, as one number
         spans = ((one[0] == 0).any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         top, left = (before + (s[0] if len(s) == size or s[0] > 0 else s[-1] + 1 - size)
                      for s in spans)
         return top * 7 + left
+
+    def counted(images):
+        return torch.bincount(torch.tensor([place_of(one) for one in images]), minlength=7 * 7)
 
     mine = counted(cutout(image.expand(count, -1, -1, -1), size))
     alike(mine, counted(erasing(bordered)[:, before:before + 7, before:before + 7]
@@ -101,10 +93,8 @@ def test_resized_crop_cuts_areas_as_torchvisions(count):
     image = torch.stack([y, x])[None]
 
     def sides(crops):  # how much of the height and width is in the crop, read off its middle
-        high, wide = ((crops[:, axis].select(2 - axis, 32)[:, 48] -
-                       crops[:, axis].select(2 - axis, 32)[:, 16]) * 2
-                      for axis in (0, 1))
-        return high, wide
+        middles = (crops[:, axis].select(2 - axis, 32) for axis in (0, 1))
+        return [(line[:, 48] - line[:, 16]) * 2 for line in middles]
 
     theirs = v2.RandomResizedCrop((64, 64), antialias=False, **settings)
     mine = sides(random_resized_crop(image.expand(count, -1, -1, -1), **settings))
@@ -161,11 +151,10 @@ def test_what_is_no_batch_of_images_is_refused_in_words(change, images, words):
 
 
 @pytest.mark.parametrize("call", [
-    lambda x: random_crop(x, padding=-1), lambda x: random_crop(x, padding=8, mode="reflect"),
-    lambda x: cutout(x, size=-2), lambda x: random_resized_crop(x, scale=(0, 1)),
-    lambda x: random_resized_crop(x, scale=(0.8, 0.3)),
-    lambda x: random_resized_crop(x, ratio=(2, 1)),
-    lambda x: color_jitter(x, brightness=2), lambda x: color_jitter(x, saturation=-0.1)])
+    partial(random_crop, padding=-1), partial(random_crop, padding=8, mode="reflect"),
+    partial(cutout, size=-2), partial(random_resized_crop, scale=(0, 1)),
+    partial(random_resized_crop, scale=(0.8, 0.3)), partial(random_resized_crop, ratio=(2, 1)),
+    partial(color_jitter, brightness=2), partial(color_jitter, saturation=-0.1)])
 def test_settings_out_of_range_are_refused(call):
     with pytest.raises(ValueError):
         call(torch.rand(2, 3, 8, 8))
@@ -180,15 +169,8 @@ def test_nothing_is_changed_by_settings_of_nothing():
     torch.testing.assert_close(whole, images, rtol=1e-5, atol=1e-5)
 
 
-def small_set():
-    images = torch.randint(256, (60, 3, 8, 8), dtype=torch.uint8,
-                           generator=torch.Generator().manual_seed(0))
-    mean, std = torch.full((3,), 0.5), torch.full((3,), 0.25)
-    return ImageSet(images, torch.arange(60) % 3, ("a", "b", "c"), mean, std, "test")
-
-
 def test_augmented_batches_are_normalised_afterwards_and_differ_from_epoch_to_epoch():
-    data = small_set()
+    data = noise(60, size=8)
     batches = data.batches(60, shuffle=False, augment=[random_crop, random_flip])
     (first, labels), = batches
     (second, _), = batches
@@ -202,10 +184,10 @@ def test_augmented_batches_are_normalised_afterwards_and_differ_from_epoch_to_ep
 def test_mixup_shares_labels_and_trains():
     """Chapter 8 proves images and labels equal to its own."""
     set_seed(0)
-    data = small_set()
+    data = noise(60, size=8)
     _, targets = next(iter(Mixup(data.batches(60))))
     torch.testing.assert_close(targets.sum(1), torch.ones(60))
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 3))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 10))
     history = fit(model, Mixup(data.batches(20)), data, epochs=2, verbose=False,
                   optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     assert history.epochs == 2 and 0 <= history.train_accuracy[-1] <= 1

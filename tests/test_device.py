@@ -21,25 +21,14 @@ def test_environment_overrides(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:first", "tpu", "cuda0"])
-def test_unknown_device_is_one_sentence(monkeypatch, name):
+@pytest.mark.parametrize("name, gpus, words", [
+    *((name, 0, "not a device. Use cpu") for name in ("gpu", "cuda:first", "tpu", "cuda0")),
+    ("cuda", 0, "finds no such device here"), ("cuda:1", 1, "only 1 CUDA devices")])
+def test_what_is_no_device_here_is_one_sentence(monkeypatch, name, gpus, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setenv("COURSE_DEVICE", name)
-    with pytest.raises(ValueError, match="which is not a device. Use cpu"):
-        get_device()
-
-
-def test_absent_device(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setenv("COURSE_DEVICE", "cuda")
-    with pytest.raises(ValueError, match="finds no such device here"):
-        get_device()
-
-
-def test_absent_second_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setenv("COURSE_DEVICE", "cuda:1")
-    with pytest.raises(ValueError, match="only 1 CUDA devices"):
+    with pytest.raises(ValueError, match=words):
         get_device()
 
 

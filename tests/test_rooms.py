@@ -8,15 +8,14 @@ import pytest
 from support import ROOT
 
 HELPERS = ROOT / "helpers"
-# A file imports from its own room, or from a lower floor.
 FLOORS = (
     {"convolution", "data", "device", "models", "profiles", "timing"},
-    {"augment", "measured", "training"},
-    {"plots", "recipes"},
-    {"diagnosis", "distributed", "widgets"},
-)
+    {"augment", "measured", "training"}, {"plots", "recipes"},
+    {"diagnosis", "distributed", "widgets"})
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(HELPERS.rglob("*.py"))
+each_module = pytest.mark.parametrize("path", MODULES,
+                                      ids=lambda p: p.relative_to(HELPERS).as_posix())
 
 
 def room(path: Path) -> str:
@@ -44,9 +43,13 @@ def test_every_room_has_a_floor_and_there_are_few():
     assert there == set(FLOOR) and len(there) <= 14
 
 
-@pytest.mark.parametrize("path", [p for p in MODULES if p != HELPERS / "__init__.py"],
-                         ids=lambda p: p.relative_to(HELPERS).as_posix())
-def test_imports_run_downwards(path):
+@each_module
+def test_modules_can_be_read_in_one_sitting(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@each_module
+def test_a_file_imports_from_its_own_room_or_a_lower_floor(path):
     mine = room(path)
     for name in imported(path):
         theirs = name.partition(".")[0]
@@ -71,11 +74,6 @@ def test_no_module_that_nobody_imports():
         dotted = ".".join(path.relative_to(HELPERS).with_suffix("").parts)
         if path.stem != "__init__":
             assert dotted in names or re.search(rf"helpers\.{dotted}\b", elsewhere), dotted
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(HELPERS).as_posix())
-def test_modules_can_be_read_in_one_sitting(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_tests_stand_in_rooms_of_the_same_names():

@@ -3,10 +3,10 @@
     python tools/book.py [--output FOLDER]
 """
 
-import argparse
 import os
 import subprocess
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -25,8 +25,7 @@ def build(output: Path, environment: dict[str, str]) -> int:
 
 def main() -> int:
     """Fetch the data once, build, and say where the site is."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT, help="the site is written to "
                                                                   "FOLDER/_build/html")
     output = parser.parse_args().output.resolve()

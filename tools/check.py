@@ -12,8 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# Work runs side by side, so each process gets one thread: two that fight for the same cores are
-# slower than one.
+# Work runs side by side, and two threads that fight for the same core are slower than one.
 ALONE = {"OMP_NUM_THREADS": "1"}
 PYTEST = ["-m", "pytest", "tests", "-q", "--dist", "worksteal"]
 SPELLED = ("helpers", "tests", "tools", "benchmarks", "book", "README.md", "CONTRIBUTING.md")

@@ -1,7 +1,4 @@
-"""Open the chapters in JupyterLab as copies in `work/`: nothing you type is ever overwritten.
-
-`make lab` calls this.
-"""
+"""Open the chapters in JupyterLab as copies in `work/`, never overwritten. `make lab` calls it."""
 
 import filecmp
 import os

@@ -9,10 +9,10 @@ both runs agree; every other cell is stored as never run. `pytest --nbval` then 
 stored, strictly, and runs the rest.
 """
 
-import argparse
 import os
 import re
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from copy import deepcopy
 from pathlib import Path
 
@@ -47,11 +47,10 @@ def run(notebook, folder: Path, settings: dict):
 def cell(chapter: str, name: str) -> str:
     """Return the source of the code cell of a chapter ("05") whose id is `name`."""
     (path,) = BOOK.glob(f"{chapter}_*.ipynb")
-    found = [c.source for c in nbformat.read(path, 4).cells
-             if c.cell_type == "code" and c.id == name]
-    if not found:
-        raise KeyError(f"Chapter {chapter} has no code cell with the id {name!r}.")
-    return found[0]
+    for one in nbformat.read(path, 4).cells:
+        if one.cell_type == "code" and one.id == name:
+            return one.source
+    raise KeyError(f"Chapter {chapter} has no code cell with the id {name!r}.")
 
 
 def text_outputs(cell) -> list | None:
@@ -68,10 +67,8 @@ def text_outputs(cell) -> list | None:
         else:
             return None
     text = "".join(o.get("text") or o.data["text/plain"] for o in kept)
-    if not kept or len(text) > LIMIT or VOLATILE_OUTPUT.search(text) or VOLATILE_SOURCE.search(
-        cell.source):
-        return None
-    return kept
+    stable = not VOLATILE_OUTPUT.search(text) and not VOLATILE_SOURCE.search(cell.source)
+    return kept if kept and len(text) <= LIMIT and stable else None
 
 
 def stored_form(notebook, other=None):
@@ -87,17 +84,14 @@ def stored_form(notebook, other=None):
         if cell.cell_type != "code":
             continue
         outputs = text_outputs(cell)
-        if other is not None and outputs != text_outputs(other.cells[index]):
-            outputs = None
-        if outputs is None:
+        if outputs is None or (other and outputs != text_outputs(other.cells[index])):
             cell.outputs, cell.execution_count = [], None
             continue
         count += 1
-        cell.execution_count = count
+        cell.outputs, cell.execution_count = outputs, count
         for output in outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
-        cell.outputs = outputs
     return stored
 
 
@@ -138,8 +132,7 @@ def check(paths: list[Path]) -> int:
 
 def main() -> int:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("refresh", "check"))
     parser.add_argument("notebooks", nargs="*", type=Path)
     arguments = parser.parse_args()

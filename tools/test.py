@@ -5,10 +5,10 @@
     python tools/test.py --chapters  only the chapters, for other versions of packages
 """
 
-import argparse
 import os
 import shutil
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
 from check import ALONE, PYTEST, QUICK, ROOT, report, together
 
@@ -39,16 +39,14 @@ def steps(long: bool) -> list[dict]:
 
 def main() -> int:
     """Run every step, even after one fails, and return how many failed."""
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="the full counts of the long checks")
     parser.add_argument("--chapters", action="store_true",
                         help="run the chapters and compare, and nothing else")
     asked = parser.parse_args()
     if asked.chapters:
         return report(together({"chapters, strict nbval": [(NBVAL, CHAPTERS)]}))
-    # or pages that are no longer in it would stay
-    shutil.rmtree(HTML, ignore_errors=True)
+    shutil.rmtree(HTML, ignore_errors=True)  # or pages that are no longer in it would stay
     return report([name for side_by_side in steps(asked.long) for name in together(side_by_side)])
 
 

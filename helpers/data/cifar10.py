@@ -1,7 +1,6 @@
 """CIFAR-10 in memory: from a folder, from a mirror, or as an announced synthetic stand-in."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,21 +21,19 @@ VALIDATION = 5000  # the last images of the training files
 
 def find_files() -> Path | None:
     """Return the folder that holds CIFAR-10's files now, None when there is none."""
-    return None if _stand_in_wanted() else official.find(data_folder())
+    folder = data_folder()
+    return folder and official.find(folder)
 
 
-def data_folder() -> Path:
-    """Return the folder to look in and download to: COURSE_DATA, else one in the user's cache."""
-    named = _wish()
+def data_folder() -> Path | None:
+    """Return the folder to look in and download to: COURSE_DATA, else one in the user's cache.
+
+    None where COURSE_DATA=stand-in asks for the drawn images.
+    """
+    named = os.environ.get("COURSE_DATA", "").strip()
+    if named == "stand-in":
+        return None
     return Path(named).expanduser() if named else user_cache_path("from-tensors-to-resnets")
-
-
-def _wish() -> str:
-    return os.environ.get("COURSE_DATA", "").strip()
-
-
-def _stand_in_wanted() -> bool:
-    return _wish() == "stand-in"
 
 
 def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) -> ImageData:
@@ -60,16 +57,15 @@ def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) ->
     else:
         data = _assemble(standin.draw(), standin.CLASSES, STAND_IN, device)
     if verbose:
-        print(data if found is not None else announcement(reason))
-        sys.stdout.flush()
+        print(data if found is not None else announcement(reason), flush=True)
     return data
 
 
 def _files_or_reason() -> tuple[Path | None, str]:
     """Return the folder with the files, downloaded if need be, or None and why there are none."""
-    if _stand_in_wanted():
-        return None, "COURSE_DATA=stand-in asks for it"
     folder = data_folder()
+    if folder is None:
+        return None, "COURSE_DATA=stand-in asks for it"
     if folder.is_file():
         raise BadData(f"{folder} is a file, not a folder. Name the folder that holds (or shall "
                       f"hold) {official.FOLDER} in COURSE_DATA.")
@@ -98,12 +94,11 @@ def _assemble(tensors: Sequence[Tensor], classes: Sequence[str], source: str,
     cut = len(train_images) - VALIDATION
     mean, std = channel_statistics(train_images[:cut])
 
-    def images_set(images: Tensor, labels: Tensor) -> ImageSet:
+    def split(images: Tensor, labels: Tensor) -> ImageSet:
         # convolutions on the CPU and on recent GPUs are faster on channels_last; indexing keeps it
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         return ImageSet(images, labels.to(device), tuple(classes), mean.to(device), std.to(device),
                         source)
 
-    return ImageData(train=images_set(train_images[:cut], train_labels[:cut]),
-                     val=images_set(train_images[cut:], train_labels[cut:]),
-                     test=images_set(test_images, test_labels))
+    return ImageData(split(train_images[:cut], train_labels[:cut]),
+                     split(train_images[cut:], train_labels[cut:]), split(test_images, test_labels))

@@ -42,8 +42,7 @@ def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".download.lock")
-        lock.acquire()
+        locked = FileLock(folder / ".download.lock").acquire()
     except (FileExistsError, NotADirectoryError) as problem:
         raise official.BadData(f"{folder} is a file, not a folder. Move it, or name a folder in "
                                "COURSE_DATA.") from problem
@@ -51,20 +50,18 @@ def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
         raise official.BadData(f"{folder} cannot be written to: {problem.strerror}. Name a folder "
                                "of your own in COURSE_DATA.") from problem
     try:
-        found = official.find(folder)
-        if found:
-            return found
-        partial = folder / f"{ARCHIVE}.part"
-        _fetch_from_any(mirrors, partial)
-        _unpack(partial, folder)
-        partial.unlink()
-        return folder / official.FOLDER
+        with locked:
+            if found := official.find(folder):
+                return found
+            partial = folder / f"{ARCHIVE}.part"
+            _fetch_from_any(mirrors, partial)
+            _unpack(partial, folder)
+            partial.unlink()
+            return folder / official.FOLDER
     except OSError as problem:
         raise official.BadData(f"The download could not be written to {folder}: "
                                f"{problem.strerror or problem}. Free some space (it needs 400 MB) "
                                "or name another folder in COURSE_DATA.") from problem
-    finally:
-        lock.release()
 
 
 def _fetch_from_any(mirrors: tuple[str, ...], partial: Path) -> None:
@@ -94,8 +91,7 @@ def _fetch(url: str, partial: Path, minimum_rate: float) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as problem:
-        # nothing is left to send: the file is whole, or longer than it should be
-        if problem.code == 416:
+        if problem.code == 416:  # nothing is left to send: the file is whole, or too long
             return
         raise
     with response:

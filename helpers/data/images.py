@@ -97,8 +97,7 @@ class Batches:
 
     def __post_init__(self):
         if not isinstance(self.batch_size, int) or self.batch_size < 1:
-            raise ValueError(
-                f"A batch needs at least one image; batch_size is {self.batch_size!r}.")
+            raise ValueError(f"A batch needs at least one image; batch_size is {self.batch_size}.")
         if self.num_samples is not None and not 1 <= self.num_samples <= len(self.data):
             raise ValueError(f"An epoch of {self.num_samples:,} images cannot be drawn without "
                              f"repeats from {len(self.data):,}. Leave num_samples out to use all.")
@@ -116,10 +115,9 @@ class Batches:
 
     def order(self, generator: torch.Generator | None = None) -> Sequence[Tensor]:
         """Return the numbers of the images in each batch of an epoch; `generator` draws them."""
-        count = len(self.data)
-        # Drawn on the CPU, so that one seed gives one order on every device.
-        numbers = (torch.randperm(count, generator=generator) if self.shuffle
-                   else torch.arange(count))
+        numbers = torch.arange(len(self.data))
+        if self.shuffle:  # drawn on the CPU, so that one seed gives one order on every device
+            numbers = torch.randperm(len(self.data), generator=generator)
         return numbers[:self.epoch_size].to(self.data.images.device).split(self.batch_size)
 
     def cut(self, picked: Tensor) -> tuple[Tensor, Tensor]:
@@ -170,8 +168,7 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
 
     Exact: sums of integers, a few thousand images at a time, so that no float copy of all is made.
     """
-    total = torch.zeros(images.shape[1], dtype=torch.float64)
-    squares = torch.zeros_like(total)
+    total, squares = torch.zeros(2, images.shape[1], dtype=torch.float64)
     for part in images.split(5000):
         wide = part.transpose(0, 1).flatten(1).double()
         total += wide.sum(1).cpu()

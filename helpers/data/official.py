@@ -25,15 +25,17 @@ MD5 = {
 IMAGES_PER_FILE = 10_000
 PIXELS = 3 * 32 * 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-WAY_OUT = ("Delete {folder} and run this again to download it, name another folder in COURSE_DATA, "
-           "or set COURSE_DATA=stand-in to go on with drawn images.")
 
 
 class BadData(RuntimeError):
-    """The files on disk are not CIFAR-10 as it was published.
+    """What is on disk is not CIFAR-10 as published. The message says why, and the way out."""
 
-    The message says which, why, and the way out.
-    """
+
+def _bad(path: Path, what: str, folder: Path | None = None) -> BadData:
+    """Say what is wrong with `path`, and the way out."""
+    return BadData(f"{path} {what}. Delete {folder or path.parent} and run this again to download "
+                   "it, name another folder in COURSE_DATA, or set COURSE_DATA=stand-in to go on "
+                   "with drawn images.")
 
 
 def _as_bytes(text: str, encoding: str) -> bytes:
@@ -70,11 +72,10 @@ def _read_dict(path: Path, content: bytes) -> dict:
     try:
         found = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except Exception as problem:  # a damaged pickle can raise nearly anything
-        raise BadData(f"{path} cannot be read: {problem or type(problem).__name__}. It is damaged, "
-                      f"or not a CIFAR-10 file. {WAY_OUT.format(folder=path.parent)}") from problem
+        raise _bad(path, f"cannot be read: {problem or type(problem).__name__}. It is damaged, or "
+                         "not a CIFAR-10 file") from problem
     if not isinstance(found, dict):
-        raise BadData(f"{path} holds a {type(found).__name__} where CIFAR-10 has a dictionary. "
-                      f"{WAY_OUT.format(folder=path.parent)}")
+        raise _bad(path, f"holds a {type(found).__name__} where CIFAR-10 has a dictionary")
     return {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in found.items()}
 
 
@@ -86,15 +87,13 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(pixels, np.ndarray) or pixels.shape != shape or pixels.dtype != np.uint8:
         seen = (f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray)
                 else type(pixels).__name__)
-        raise BadData(f"{path} should hold pixels as uint8 {shape}, but has {seen}. "
-                      f"{WAY_OUT.format(folder=path.parent)}")
+        raise _bad(path, f"should hold pixels as uint8 {shape}, but has {seen}")
     try:
         labels = np.asarray(labels, dtype=np.int64)
     except (TypeError, ValueError):
         labels = np.empty(0, np.int64)
     if labels.shape != shape[:1] or labels.min() < 0 or labels.max() > 9:
-        raise BadData(f"{path} should hold 10,000 labels from 0 to 9, but does not. "
-                      f"{WAY_OUT.format(folder=path.parent)}")
+        raise _bad(path, "should hold 10,000 labels from 0 to 9, but does not")
     return pixels, labels
 
 
@@ -107,17 +106,15 @@ def find(folder: Path) -> Path | None:
 
 
 def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
-    """Read all files of `folder`.
+    """Return train images uint8 (50000, 3, 32, 32) and labels int64 (50000,), and those for test.
 
-    Returns train images uint8 (50000, 3, 32, 32), train labels int64 (50000,), test images
-    (10000, 3, 32, 32), test labels (10000,), and whether every file has the official md5 sum.
-    Raises BadData for a missing, truncated or foreign file.
+    Last comes whether every file has the official md5 sum. Raises BadData for a missing, truncated
+    or foreign file.
     """
     missing = [name for name in MD5 if not (folder / name).is_file()]
     if missing:
-        raise BadData(f"{folder} is not complete: {', '.join(missing)} "
-                      f"{'is' if len(missing) == 1 else 'are'} missing. "
-                      f"{WAY_OUT.format(folder=folder)}")
+        raise _bad(folder, f"is not complete: {', '.join(missing)} "
+                           f"{'is' if len(missing) == 1 else 'are'} missing", folder)
     contents = {}
     for name in MD5:
         try:
@@ -130,8 +127,7 @@ def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
     meta = _read_dict(folder / "batches.meta", contents.pop("batches.meta"))
     names = [n.decode("latin1") if isinstance(n, bytes) else n for n in meta.get("label_names", ())]
     if tuple(names) != CLASSES:
-        raise BadData(f"{folder / 'batches.meta'} names the classes {names}, which are not "
-                      f"CIFAR-10's. {WAY_OUT.format(folder=folder)}")
+        raise _bad(folder / "batches.meta", f"names the classes {names}, which are not CIFAR-10's")
     batches = [_read_batch(folder / name, content) for name, content in contents.items()]
 
     def tensors(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:

@@ -25,8 +25,7 @@ def load_photo(name: str = "astronaut", size: int | None = None, *, gray: bool =
     photo = torch.from_numpy(getattr(data, name)().copy()) / 255
     photo = photo[None] if photo.ndim == 2 else photo.permute(2, 0, 1)
     if gray and len(photo) == 3:
-        # how bright the eye finds red, green, blue (ITU-R BT.601)
-        weights = torch.tensor([0.299, 0.587, 0.114])
+        weights = torch.tensor([0.299, 0.587, 0.114])  # how bright the eye finds them: ITU-R BT.601
         photo = (weights[:, None, None] * photo).sum(0, keepdim=True)
     if size is not None:
         height, width = photo.shape[1:]

@@ -9,11 +9,11 @@ Shapes are signed fields f(u, v), positive inside, over coordinates in which the
 [-1, 1]².
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-CLASSES = ("disc", "ring", "triangle", "square", "cross", "crescent", "arrow", "flag", "hook",
-           "zigzag")
 SIZE = 32
 # Grounds lean towards a colour of their class, as ships do towards blue: something easy to learn.
 _PALETTE = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60],
@@ -24,20 +24,43 @@ _HALF_TURN, _FULL_TURN = 3.14159, 6.28318
 _CHUNK = 500  # images drawn at a time: their fields stay in the processor's cache
 
 
+def _box(u: Tensor, v: Tensor, width: float, height: float) -> Tensor:
+    return torch.minimum(width - u.abs(), height - v.abs())
+
+
+_FIELDS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "disc": lambda u, v: 0.85 - (u * u + v * v).sqrt_(),
+    "ring": lambda u, v: 0.22 - ((u * u + v * v).sqrt_() - 0.66).abs_(),
+    "triangle": lambda u, v: torch.minimum(0.65 - v, (v + 0.85) * 0.5 - u.abs() * 0.85),
+    "square": lambda u, v: _box(u, v, 0.74, 0.74),
+    "cross": lambda u, v: torch.maximum(_box(u, v, 0.88, 0.26), _box(u, v, 0.26, 0.88)),
+    "crescent": lambda u, v: torch.minimum(0.88 - (u * u + v * v).sqrt_(),
+                                           ((u - 0.42).square_() + v * v).sqrt_() - 0.66),
+    "arrow": lambda u, v: torch.maximum(
+        torch.minimum(u - 0.05, (0.95 - u) * 0.5 - v.abs() * 0.62), _box(u + 0.4, v, 0.5, 0.2)),
+    "flag": lambda u, v: torch.maximum(_box(u + 0.62, v, 0.14, 0.92),
+                                       _box(u - 0.1, v + 0.42, 0.66, 0.42)),
+    "hook": lambda u, v: torch.maximum(_box(u + 0.45, v, 0.24, 0.9),
+                                       _box(u - 0.12, v - 0.68, 0.66, 0.22)),
+    "zigzag": lambda u, v: torch.maximum(
+        torch.maximum(_box(u + 0.32, v + 0.66, 0.5, 0.2), _box(u - 0.32, v - 0.66, 0.5, 0.2)),
+        torch.minimum(0.24 - u.abs(), 0.86 - v.abs())),
+}
+CLASSES = tuple(_FIELDS)
+
+
 def draw(train: int = 50_000, test: int = 10_000,
          seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Draw the stand-in.
+    """Return train images uint8 (train, 3, 32, 32), train labels int64 (train,), the same for test.
 
-    Returns train images uint8 (train, 3, 32, 32), train labels int64 (train,), and the same for
-    test. The same seed gives the same images, whatever else has drawn random numbers, and leaves
-    the global generator alone.
+    The same seed gives the same images, whatever else has drawn random numbers; the global
+    generator is left alone.
     """
     generator = torch.Generator().manual_seed(seed)
     total = train + test
     labels = torch.randint(len(CLASSES), (total,), generator=generator)
     images = torch.empty(total, 3, SIZE, SIZE, dtype=torch.uint8)
-    # one bank of noise for all
-    grain = torch.randn(3 * SIZE * SIZE * (_CHUNK + 64), generator=generator).mul_(9)
+    grain = torch.randn(3 * SIZE * SIZE * (_CHUNK + 64), generator=generator).mul_(9)  # for all
     # Chunk by chunk of one class, so that each chunk evaluates one field.
     for label in range(len(CLASSES)):
         for members in (labels == label).nonzero().flatten().split(_CHUNK):
@@ -60,7 +83,7 @@ def _draw_class(label: int, count: int, generator: torch.Generator, grain: Tenso
     cos, sin = angle.cos() / size, angle.sin() / size
     u = (dx * cos + dy * sin) * (mirror * stretch)
     v = (dy * cos - dx * sin) / stretch
-    shape = _soft(_FIELDS[label](u, v), size)
+    shape = _soft(_FIELDS[CLASSES[label]](u, v), size)
 
     # What is around and on it: two gratings, one behind the shape and one on it.
     def grating(strength: float) -> Tensor:
@@ -103,53 +126,3 @@ def _colours(label: int, count: int, generator: torch.Generator) -> list[Tensor]
     away = away / away.norm(dim=1, keepdim=True)
     figure = ground + away * (110 + 120 * torch.rand(count, 1, generator=generator))
     return [ground, figure, *torch.rand(2, count, 3, generator=generator) * 255]
-
-
-def _box(u: Tensor, v: Tensor, width: float, height: float) -> Tensor:
-    return torch.minimum(width - u.abs(), height - v.abs())
-
-
-def _disc(u: Tensor, v: Tensor) -> Tensor:
-    return 0.85 - (u * u + v * v).sqrt_()
-
-
-def _ring(u: Tensor, v: Tensor) -> Tensor:
-    return 0.22 - ((u * u + v * v).sqrt_() - 0.66).abs_()
-
-
-def _triangle(u: Tensor, v: Tensor) -> Tensor:
-    return torch.minimum(0.65 - v, (v + 0.85) * 0.5 - u.abs() * 0.85)
-
-
-def _square(u: Tensor, v: Tensor) -> Tensor:
-    return _box(u, v, 0.74, 0.74)
-
-
-def _cross(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(_box(u, v, 0.88, 0.26), _box(u, v, 0.26, 0.88))
-
-
-def _crescent(u: Tensor, v: Tensor) -> Tensor:
-    bite = (u - 0.42).square_() + v * v
-    return torch.minimum(0.88 - (u * u + v * v).sqrt_(), bite.sqrt_() - 0.66)
-
-
-def _arrow(u: Tensor, v: Tensor) -> Tensor:
-    head = torch.minimum(u - 0.05, (0.95 - u) * 0.5 - v.abs() * 0.62)
-    return torch.maximum(head, _box(u + 0.4, v, 0.5, 0.2))
-
-
-def _flag(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(_box(u + 0.62, v, 0.14, 0.92), _box(u - 0.1, v + 0.42, 0.66, 0.42))
-
-
-def _hook(u: Tensor, v: Tensor) -> Tensor:
-    return torch.maximum(_box(u + 0.45, v, 0.24, 0.9), _box(u - 0.12, v - 0.68, 0.66, 0.22))
-
-
-def _zigzag(u: Tensor, v: Tensor) -> Tensor:
-    bars = torch.maximum(_box(u + 0.32, v + 0.66, 0.5, 0.2), _box(u - 0.32, v - 0.66, 0.5, 0.2))
-    return torch.maximum(bars, torch.minimum(0.24 - u.abs(), 0.86 - v.abs()))
-
-
-_FIELDS = (_disc, _ring, _triangle, _square, _cross, _crescent, _arrow, _flag, _hook, _zigzag)

@@ -1,7 +1,4 @@
-"""What was measured: the results of the benchmarks, and the bands in which numbers lay.
-
-`expect_band` compares a number with the band that was measured for this profile and these data.
-"""
+"""What was measured: the results of the benchmarks, and the bands in which numbers lay."""
 
 import json
 import os

@@ -1,7 +1,4 @@
-"""Charts, one verb for each.
-
-Every function draws, and returns the axes it drew on; none writes a file.
-"""
+"""Charts, one verb for each: it draws, and returns the axes it drew on; none writes a file."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,18 +20,14 @@ def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
     history: one run, or several by name. Returns the two axes.
     """
     runs = {"": history} if isinstance(history, History) else history
+    colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
     _, axes = plt.subplots(1, 2, figsize=(8, 3.2))
-    for color, (name, run) in zip(plt.rcParams["axes.prop_cycle"].by_key()["color"], runs.items(),
-                                  strict=False):
-        epochs = range(1, run.epochs + 1)
-        for ax, kind in zip(axes, ("loss", "accuracy"), strict=True):
-            for split, dashes in (("train", "--"), ("val", "-")):
-                values = getattr(run, f"{split}_{kind}")
-                if values:
-                    label = f"{name} {'training' if split == 'train' else 'validation'}".strip()
-                    ax.plot(epochs, values, dashes, color=color, marker="o", markersize=3,
-                            label=label)
     for ax, kind in zip(axes, ("loss", "accuracy"), strict=True):
+        for color, (name, run) in zip(colors, runs.items(), strict=False):
+            for split, said, dashes in (("train", "training", "--"), ("val", "validation", "-")):
+                if values := getattr(run, f"{split}_{kind}"):
+                    ax.plot(range(1, run.epochs + 1), values, dashes, color=color, marker="o",
+                            markersize=3, label=f"{name} {said}".strip())
         ax.set(xlabel="epoch", ylabel=kind)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -115,10 +108,7 @@ def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source
 
 @in_course_style
 def plot_class_accuracy(accuracy: Mapping[str, Tensor], classes: Sequence[str]) -> Axes:
-    """Draw bars of accuracy by class, fractions (K,), one colour for each model by name.
-
-    Returns the axes.
-    """
+    """Draw bars of accuracy by class, fractions (K,), a colour for each model; return the axes."""
     _, ax = plt.subplots(figsize=(8, 3))
     width = 0.8 / len(accuracy)
     for number, (name, values) in enumerate(accuracy.items()):

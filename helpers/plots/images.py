@@ -15,8 +15,8 @@ from .style import RIGHT, WRONG, in_course_style
 
 def _to_array(image: Tensor) -> np.ndarray:
     """Return (C, H, W) or (H, W), uint8 or float in [0, 1], as matplotlib wants it."""
-    if image.is_floating_point() and image.numel() and not (image.min() >= -1e-4
-                                                            and image.max() <= 1 + 1e-4):
+    if image.is_floating_point() and image.numel() and not (
+            -1e-4 <= image.min() <= image.max() <= 1 + 1e-4):
         raise ValueError(f"This image has values from {image.min():.2f} to {image.max():.2f}; to "
                          "be shown it needs floats in [0, 1] or uint8. Undo the normalisation "
                          "first: data.train.denormalize(images).")
@@ -93,21 +93,16 @@ def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int
 
 def show_predictions(model: nn.Module, data: ImageSet, count: int = 8, *,
                      columns: int = 4) -> np.ndarray:
-    """Show the first `count` images of `data` with what `model` takes them for, and what they are.
-
-    Returns the axes.
-    """
+    """Show the first `count` images of `data`, what `model` takes them for and what they are."""
     data = data.take(count)
     probabilities = predict(model, data).softmax(1)
     titles, colors = [], []
     for p, label in zip(probabilities, data.labels.tolist(), strict=True):
         guess = int(p.argmax())
         right = guess == label
-        said = f"{'✓' if right else '✗'} {data.classes[guess]}"
-        share = f"{100 * p[guess]:.0f} %"
-        # narrow pictures, short lines
-        titles.append(f"{said}\n{share}\nis {data.classes[label]}" if columns > 5 else
-                      f"{said} {share}\nis {data.classes[label]}")
+        between = "\n" if columns > 5 else " "  # narrow pictures, short lines
+        titles.append(f"{'✓' if right else '✗'} {data.classes[guess]}{between}"
+                      f"{100 * p[guess]:.0f} %\nis {data.classes[label]}")
         colors.append(RIGHT if right else WRONG)
     return show_images(data.images, titles, columns=columns, colors=colors)
 

@@ -12,6 +12,7 @@ import torch
 
 from .history import History
 
+_WAY_OUT = "Build the same to go on, or name another file to begin anew."
 _PARTS = ("model", "optimizer", "scheduler", "batch_scheduler")
 
 
@@ -64,8 +65,7 @@ class Checkpoint:
         self.parts = {name: part for name, part in parts.items() if part is not None}
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the one after them
         self.meter: dict = {}
-        # random states at the start of the epoch, from which its order is drawn
-        self._at_start: dict = {}
+        self._at_start: dict = {}  # random states of when the epoch began and its order was drawn
         self._now: dict = {}
         if self.path.exists():
             self._load()
@@ -116,16 +116,14 @@ class Checkpoint:
                                 "to begin anew.")
         # load_state_dict copies what fits before it complains about the rest, so look first
         if _shapes(content["model"]) != _shapes(self.parts["model"].state_dict()):
-            raise BadCheckpoint(f"{self.path} holds another network than yours. Build the same one "
-                                "to go on, or name another file to begin anew.")
+            raise BadCheckpoint(f"{self.path} holds another network than yours. {_WAY_OUT}")
         # the model last: what the others change, the next run sets anew
         for name in sorted(wanted, key=_PARTS.index, reverse=True):
             try:
                 self.parts[name].load_state_dict(content[name])
             except (RuntimeError, ValueError, KeyError) as problem:
                 raise BadCheckpoint(f"{self.path} does not fit: its {name} is another one than "
-                                    "yours. Build the same to go on, or name another file to begin "
-                                    f"anew. ({problem})") from problem
+                                    f"yours. {_WAY_OUT} ({problem})") from problem
         vars(self.history).update(history)
         if not self.batch:
             set_random_states(self._now)

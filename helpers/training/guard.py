@@ -87,8 +87,7 @@ class Guard:
         if self.monitor is not None and self.monitor.is_due():
             new = self.meter.losses_since(self._shown)
             self._shown += len(new)
-            self.monitor.show_batch(self.epoch, self.batch, length_hint(train) or None,
-                                    new)
+            self.monitor.show_batch(self.epoch, self.batch, length_hint(train) or None, new)
         if self.checkpoint and save:
             self.checkpoint.save(self.epoch - 1, self.batch, self.meter.state())
 

@@ -77,10 +77,7 @@ class History:
 
 
 class TrainingStopped(RuntimeError):
-    """Training ended early.
-
-    `.history` holds the finished epochs, `.history.best_weights` their best weights.
-    """
+    """Training ended early: `.history` has the finished epochs, and in it their `best_weights`."""
 
     def __init__(self, message: str, history: History):
         super().__init__(message)

@@ -1,16 +1,14 @@
 """The count of one epoch: losses, hits, images, seconds."""
 
 import time
+from operator import mul
 
 import torch
 from torch import Tensor
 
 
 class Meter:
-    """Counts one epoch.
-
-    Losses and hits stay on the device until it is over, so that a GPU need not wait.
-    """
+    """Counts one epoch; losses and hits stay on the device till its end: a GPU need not wait."""
 
     def __init__(self):
         self.images = 0
@@ -33,9 +31,7 @@ class Meter:
     def close(self) -> None:
         """Bring the numbers over from the device and stop the clock."""
         self.batch_losses = self.losses_since(0)
-        weighted = sum(loss * size
-                       for loss, size in zip(self.batch_losses, self._sizes, strict=True))
-        self.loss = weighted / max(self.images, 1)
+        self.loss = sum(map(mul, self.batch_losses, self._sizes)) / max(self.images, 1)
         self.accuracy = int(self._hits) / max(self.images, 1)
         self.seconds = time.perf_counter() - self._started
 

@@ -16,6 +16,7 @@ def run_notebook(tmp_path, *sources, settings=({}, {})):
     return notebooks.stored_form(first, second).cells
 
 
+@pytest.mark.slow  # starts kernels
 def test_keeps_what_two_unlike_runs_agree_on(tmp_path):
     cells = run_notebook(
         tmp_path,
@@ -38,15 +39,15 @@ def test_keeps_what_two_unlike_runs_agree_on(tmp_path):
     assert [c.execution_count for c in cells] == [1, 2] + [None] * 11
 
 
+@pytest.mark.slow  # starts kernels
 def test_a_second_refresh_changes_nothing(tmp_path):
-    nb = nbformat.v4.new_notebook(cells=[markdown("# A"), code("print(1)"),
-                                         code("import time; time.time()")])
-    once = notebooks.written(notebooks.stored_form(*(notebooks.run(nb, tmp_path, {})
-                                                     for _ in range(2))))
-    again = nbformat.reads(once, 4)
-    twice = notebooks.written(notebooks.stored_form(*(notebooks.run(again, tmp_path, {})
-                                                      for _ in range(2))))
-    assert once == twice
+    def refreshed(nb):
+        runs = (notebooks.run(nb, tmp_path, {}) for _ in range(2))
+        return notebooks.written(notebooks.stored_form(*runs))
+
+    once = refreshed(nbformat.v4.new_notebook(cells=[
+        markdown("# A"), code("print(1)"), code("import time; time.time()")]))
+    assert once == refreshed(nbformat.reads(once, 4))
 
 
 @pytest.mark.parametrize("spoil", [
@@ -81,6 +82,10 @@ class TestChapters:
         cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
         assert sum(bool(c.outputs) for c in cells) >= len(cells) / 3
 
+    def test_every_list_of_chapters_has_it(self, path):
+        for name in ("README.md", "book/index.md", "_toc.yml"):
+            assert path.stem in (ROOT / name).read_text(encoding="utf-8"), name
+
     def test_anatomy(self, path):
         cells = nbformat.read(path, 4).cells
         assert cells[0].source.splitlines()[0].startswith(f"# {int(path.name[:2])}. ")
@@ -91,8 +96,8 @@ class TestChapters:
                         "## What you can do now"):
             assert heading in text, heading
         assert text.count("**Predict") >= 6 and "To read on" in text
-        assert not any(mark in text for mark in (":::", "```{", "{figure}",
-                                                 "{note}")), "no MyST: Colab shows it raw"
+        assert not any(mark in text for mark in (":::", "```{", "{figure}", "{note}")), (
+            "no MyST: Colab shows it raw")
         kinds = "".join("c" if c.cell_type == "code" else "m" for c in cells)
         assert "cccc" not in kinds, "more than three code cells without a word between"
 

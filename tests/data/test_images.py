@@ -1,18 +1,18 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from support import noise
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from helpers.data import ImageSet, channel_statistics
+from helpers.data import channel_statistics
 
 
 def make(count=10, **changes):
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
-    fields = {"images": images, "labels": torch.arange(count) % 3, "classes": ("a", "b", "c"),
-              "mean": torch.tensor([0.5, 0.4, 0.3]), "std": torch.tensor([0.2, 0.25, 0.3]),
-              "source": "test"}
-    return ImageSet(**{**fields, **changes})
+    own = {"labels": torch.arange(count) % 3, "classes": ("a", "b", "c"),
+           "mean": torch.tensor([0.5, 0.4, 0.3]), "std": torch.tensor([0.2, 0.25, 0.3])}
+    return replace(noise(count), **{**own, **changes})
 
 
 def numbered():
@@ -20,16 +20,16 @@ def numbered():
     return make(100, images=torch.arange(100).byte().view(-1, 1, 1, 1).expand(-1, 3, 32, 32))
 
 
-def test_normalisation_equals_torchvisions():
+def numbers_of(data, images):
+    return data.denormalize(images)[:, 0, 0, 0].mul(255).round().long()
+
+
+def test_normalisation_equals_torchvisions_and_is_undone():
     data = make()
     oracle = v2.Compose([v2.ToDtype(torch.float32, scale=True),
                          v2.Normalize(data.mean.tolist(), data.std.tolist())])
     torch.testing.assert_close(data.normalize(data.images), oracle(data.images))
     torch.testing.assert_close(data.normalize(data.images.float() / 255), oracle(data.images))
-
-
-def test_denormalize_undoes_normalize():
-    data = make()
     torch.testing.assert_close(data.denormalize(data.normalize(data.images)), data.images / 255,
                                atol=1e-5, rtol=0)
 
@@ -48,7 +48,7 @@ def test_shuffled_epoch_holds_every_image_once_with_its_label():
     batches = data.batches(7)
     for _ in range(2):
         images, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        numbers = data.denormalize(images)[:, 0, 0, 0].mul(255).round().long()
+        numbers = numbers_of(data, images)
         assert sorted(numbers.tolist()) == list(range(100))
         assert labels.equal(numbers % 3)
     torch.manual_seed(0)
@@ -63,7 +63,7 @@ def test_num_samples_draws_that_many_without_repeats():
     batches = data.batches(8, num_samples=20)
     images = torch.cat([images for images, _ in batches])
     assert len(batches) == 3 and len(images) == 20
-    assert len(data.denormalize(images)[:, 0, 0, 0].mul(255).round().unique()) == 20
+    assert len(numbers_of(data, images).unique()) == 20
     in_order = torch.cat([labels for _, labels in data.batches(8, shuffle=False, num_samples=20)])
     assert in_order.equal(data.labels[:20])
 
@@ -91,8 +91,7 @@ def test_it_is_a_dataset():
 
 
 def test_batches_keep_channels_last():
-    data = make(10)
-    data = make(10, images=data.images.contiguous(memory_format=torch.channels_last))
+    data = make(10, images=make(10).images.contiguous(memory_format=torch.channels_last))
     images, _ = next(iter(data.batches(4)))
     assert images.is_contiguous(memory_format=torch.channels_last)
 
@@ -117,12 +116,9 @@ def test_bad_sets_say_what_is_wrong(changes, words):
         make(**changes)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5])
-def test_bad_batch_size(size):
-    with pytest.raises(ValueError, match="at least one image"):
-        make().batches(size)
-
-
-def test_bad_num_samples():
-    with pytest.raises(ValueError, match="cannot be drawn without repeats from 10"):
-        make().batches(2, num_samples=11)
+@pytest.mark.parametrize("size, count, words", [
+    *((size, None, "at least one image") for size in (0, -1, 2.5)),
+    (2, 11, "cannot be drawn without repeats from 10")])
+def test_bad_settings_of_batches(size, count, words):
+    with pytest.raises(ValueError, match=words):
+        make().batches(size, num_samples=count)

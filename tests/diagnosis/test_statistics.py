@@ -88,7 +88,7 @@ def test_both_over_many_draws(source, request, monkeypatch):
         monkeypatch.setenv("COURSE_DATA", request.getfixturevalue("real_folder"))
         data = load_cifar10(verbose=False).train
     else:
-        data = request.getfixturevalue("standin").train
+        data = request.getfixturevalue("whole_standin").train
     assert count_wrapped(data, draws=30) == ({}, {})
     alarms, missed = count_wrapped(data, draws=30, sizes=(16,))
     assert not alarms and missed.total() <= 4, (

@@ -3,20 +3,9 @@ import pytest
 import torch
 from sklearn.metrics import confusion_matrix as oracle
 
-from helpers import (
-    History,
-    LeNet,
-    class_accuracy,
-    confusion_matrix,
-    plot_class_accuracy,
-    plot_confusion,
-    plot_history,
-    plot_lines,
-    predict,
-    show_images,
-    show_maps,
-    show_predictions,
-)
+from helpers import History, LeNet, class_accuracy, confusion_matrix, plot_lines, predict
+from helpers.plots.charts import plot_class_accuracy, plot_confusion, plot_history
+from helpers.plots.images import show_images, show_maps, show_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +27,6 @@ def test_confusion_matrix_and_class_accuracy_equal_scikit_learns():
     assert confusion_matrix(preds, labels, 5).equal(expected)
     torch.testing.assert_close(class_accuracy(preds, labels, 5),
                                (expected.diag() / expected.sum(1)).float())
-
-
-def test_confusion_matrix_refuses_unequal_lengths():
     with pytest.raises(ValueError, match="3 predictions but 2 labels"):
         confusion_matrix(torch.zeros(3).long(), torch.zeros(2).long(), 2)
 
@@ -54,11 +40,13 @@ def test_show_images_lays_out_rows():
     assert gray.get_images()[0].get_array().shape == (4, 4)
 
 
-def test_show_images_explains_normalised_and_single_images():
-    with pytest.raises(ValueError, match="data.train.denormalize"):
-        show_images(torch.randn(2, 3, 8, 8) * 3)
-    with pytest.raises(ValueError, match=r"unsqueeze\(0\)"):
-        show_images(torch.rand(3, 8, 8))
+@pytest.mark.parametrize("show, images, words", [
+    (show_images, torch.randn(2, 3, 8, 8) * 3, "data.train.denormalize"),
+    (show_images, torch.rand(3, 8, 8), r"unsqueeze\(0\)"),
+    (show_maps, torch.zeros(1, 1, 3, 3), "one channel")])
+def test_what_cannot_be_shown_is_explained(show, images, words):
+    with pytest.raises(ValueError, match=words):
+        show(images)
 
 
 def test_show_predictions_names_what_the_model_says(standin):
@@ -108,8 +96,6 @@ def test_show_maps_has_zero_in_the_middle_of_its_colours():
     assert [t.get_text() for t in axes[0, 1].texts] == ["-4", "0", "0", "8"]
     same = show_maps(maps, same_scale=True)
     assert [ax.images[0].get_clim() for ax in same.flat] == [(-8, 8), (-8, 8)]
-    with pytest.raises(ValueError, match="one channel"):
-        show_maps(torch.zeros(1, 1, 3, 3))
 
 
 def test_photographs_are_drawn_larger_than_small_images():

@@ -30,16 +30,16 @@ def lab(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "HOME": str(folder), "JUPYTER_CONFIG_DIR": str(folder / "config"),
-                   "JUPYTER_RUNTIME_DIR": str(folder / "run"), "PYTHONPATH": str(ROOT)}
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent),
-                                           environment["PATH"]])
+                   "JUPYTER_RUNTIME_DIR": str(folder / "run"), "PYTHONPATH": str(ROOT),
+                   "PATH": path}
     log = (folder / "log").open("w")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", "--ip=127.0.0.1",
-         "--allow-root",
-         "--IdentityProvider.token=x", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
-         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+         "--allow-root", "--IdentityProvider.token=x", f"--ServerApp.root_dir={folder}",
+         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+         "--LabApp.news_url=None"],
         env=environment, cwd=folder, stdout=log, stderr=log)
     try:
         for _ in range(240):

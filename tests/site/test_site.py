@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from urllib.parse import urldefrag, urlsplit
@@ -11,7 +10,9 @@ from urllib.parse import urldefrag, urlsplit
 import nbformat
 import pytest
 from jupyter_cache import get_cache
-from support import PAGES, ROOT
+from support import PAGES, ROOT, build_site
+
+each_page = pytest.mark.parametrize("page", PAGES)
 
 
 class Elements(HTMLParser):
@@ -39,7 +40,7 @@ def test_every_page_is_there(site):
     assert built == {*PAGES, "index.html", "genindex.html", "search.html"}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_page
 def test_internal_links_lead_somewhere(site, page):
     for link in elements(site, page).all("a", "href"):
         url, fragment = urldefrag(link)
@@ -52,12 +53,12 @@ def test_internal_links_lead_somewhere(site, page):
             assert fragment in ids, f"{page}: {link}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_page
 def test_nothing_is_loaded_from_elsewhere(site, page):
     found = elements(site, page)
-    sources = [*found.all("script", "src"), *found.all("img", "src"),
-               *(a.get("href")
-                 for t, a in found.found if t == "link" and "canonical" not in a.get("rel", ""))]
+    links = [a.get("href") for tag, a in found.found
+             if tag == "link" and "canonical" not in a.get("rel", "")]
+    sources = [*found.all("script", "src"), *found.all("img", "src"), *links]
     assert sources and not [s for s in sources if urlsplit(s).netloc]
 
 
@@ -70,17 +71,12 @@ def test_every_figure_is_on_the_page_with_words_for_those_who_cannot_see_it(site
     assert len(images) >= 1 and all(len(a["alt"]) > 40 for a in images)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_no_error_text(site, page):
+@each_page
+def test_no_error_text_but_the_stand_in_and_the_smoke_profile_announced(site, page):
     text = re.sub(r"<[^>]+>", "", (site / page).read_text(encoding="utf-8"))
     for mark in ("Traceback (most recent", "UserWarning", "DeprecationWarning", "FutureWarning",
                  "it/s]"):
         assert mark not in text, mark
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_the_stand_in_and_the_smoke_profile_are_announced(site, page):
-    text = (site / page).read_text(encoding="utf-8")
     assert "computed on a synthetic stand-in, not CIFAR-10" in text and "smoke profile" in text
     if "lenet" in page:
         assert "NOTE: synthetic stand-in" in text
@@ -104,16 +100,13 @@ def test_the_site_is_made_of_what_nbval_ran(site):
 
 @pytest.mark.long
 def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_path):
-    environment = {**os.environ, "COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in",
-                   "NO_COLOR": "1"}
     shutil.copytree(site.parent, tmp_path / "_build")  # other tests are reading the first one
-    (tmp_path / "_build" / "html" / "objects.inv").unlink()
-    command = [sys.executable, str(ROOT / "tools" / "book.py"), "--output", str(tmp_path)]
-    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert "Executing notebook" not in again.stdout + again.stderr
-    assert (tmp_path / "_build" / "html" / "objects.inv").exists()
-    address = (tmp_path / "_build" / "html" / "index.html").as_uri()
-    assert f"Open it in a browser:\n\n    {address}" in again.stdout
+    html = tmp_path / "_build" / "html"
+    (html / "objects.inv").unlink()
+    again = build_site(tmp_path)
+    assert again.returncode == 0 and "Executing notebook" not in again.stdout + again.stderr
+    assert (html / "objects.inv").exists()
+    assert f"Open it in a browser:\n\n    {(html / 'index.html').as_uri()}" in again.stdout
 
 
 def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
@@ -122,22 +115,17 @@ def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
 
     (tmp_path / "helpers").mkdir()
     module = tmp_path / "helpers" / "a.py"
-    module.write_text("x = 1")
-    keys = [course_site.cache_key(tmp_path), course_site.cache_key(tmp_path)]
-    module.write_text("x = 2")
-    keys.append(course_site.cache_key(tmp_path))
-    monkeypatch.setenv("COURSE_PROFILE", "cpu")
-    keys.append(course_site.cache_key(tmp_path))
-    monkeypatch.setattr(course_site, "_version", lambda library: "0")
-    keys.append(course_site.cache_key(tmp_path))
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_text("x")
-    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
-    keys.append(course_site.cache_key(tmp_path))
-    assert keys[0] == keys[1] and len(set(keys)) == 5
+    changes = (lambda: module.write_text("x = 1"), lambda: module.write_text("x = 2"),
+               lambda: monkeypatch.setenv("COURSE_PROFILE", "cpu"),
+               lambda: monkeypatch.setattr(course_site, "_version", lambda library: "0"),
+               lambda: monkeypatch.setenv("COURSE_DATA", str(tmp_path)))
+    keys = [(change(), course_site.cache_key(tmp_path))[1] for change in changes]
+    assert course_site.cache_key(tmp_path) == keys[-1] and len(set(keys)) == 5
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_page
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_open_without_complaint_and_fit_the_screen(open_page, page, width):
     tab = open_page(page, width)
@@ -170,16 +158,18 @@ def test_previous_and_next_by_keyboard(open_page):
 
 
 def test_dark_mode_by_click_and_by_the_systems_wish(open_page):
-    tab = open_page(PAGES[1], scheme="dark")
-    background = "getComputedStyle(document.body).backgroundColor"
-    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+    def brightness(tab):
+        color = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+    assert brightness(open_page(PAGES[1], scheme="dark")) < 200
     tab = open_page(PAGES[1])
-    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) > 600
+    assert brightness(tab) > 600
     for _ in range(3):  # auto, light, dark in some order
         tab.locator(".theme-switch-button").first.click()
         if tab.evaluate("document.documentElement.dataset.theme") == "dark":
             break
-    assert sum(map(int, re.findall(r"\d+", tab.evaluate(background))[:3])) < 200
+    assert brightness(tab) < 200
 
 
 def test_search_finds_a_chapter(open_page):

@@ -38,8 +38,7 @@ def _version(library: str) -> str:
 
 
 def cache_key(root: Path) -> str:
-    """Return a short hash of `helpers`, the library versions, the profile, the device and the data.
-    """
+    """Return a short hash of `helpers`, the libraries, the profile, the device and the data."""
     digest = hashlib.sha256()
     for path in sorted((root / "helpers").rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:

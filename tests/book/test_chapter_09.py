@@ -1,6 +1,7 @@
-"""Chapter 9: what it builds by hand, its clinic, and its tables."""
+"""Chapter 9: what it builds by hand, and its clinic."""
 
 import inspect
+import logging
 import math
 import random
 import tempfile
@@ -9,8 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from support import ROOT, define
-from test_chapters_6_to_8 import percent, text_of
+from support import define, text_of
 from torch import nn
 from torch.optim import lr_scheduler
 
@@ -70,25 +70,23 @@ def test_smoothed_labels_by_hand_are_those_of_pytorch(classes, epsilon):
     by_hand = define("09", "smoothed", torch=torch, F=F, set_seed=set_seed)["smoothed"]
     logits, labels = torch.randn(30, classes).double(), torch.randint(classes, (30,))
     torch.testing.assert_close(F.cross_entropy(logits, by_hand(labels, classes, epsilon).double()),
-                               F.cross_entropy(logits, labels, label_smoothing=epsilon), rtol=1e-6,
-                               atol=1e-6)
+                               F.cross_entropy(logits, labels, label_smoothing=epsilon),
+                               rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_saved_by_hand_ends_like_one_saved_by_helpers(standin, tmp_path):
     """Both go on from the same moment, and both end where the run that was never stopped does."""
-    names = {"torch": torch, "nn": nn, "helpers": helpers, "set_seed": set_seed, "BNLeNet": BNLeNet,
-             "fit": fit,
-             "lr_scheduler": lr_scheduler, "data": standin, "device": torch.device("cpu"),
-             "Path": Path,
-             "tempfile": tempfile}
-    names = define("09", "new-run", **names)
+    names = define("09", "new-run", torch=torch, nn=nn, helpers=helpers, set_seed=set_seed, fit=fit,
+                   BNLeNet=BNLeNet, lr_scheduler=lr_scheduler, data=standin, Path=Path,
+                   device=torch.device("cpu"), tempfile=tempfile)
     names = define("09", "resume", **names)  # asserts nothing, but resumes by hand
 
     def by_helpers(epochs, path):
         parts = names["new_run"]()
         fit(parts["model"], standin.train.batches(50, num_samples=1000), epochs=epochs,
-            optimizer=parts["optimizer"],
-            scheduler=parts["scheduler"], verbose=False, checkpoint=Checkpoint(path))
+            optimizer=parts["optimizer"], scheduler=parts["scheduler"], verbose=False,
+            checkpoint=Checkpoint(path))
         return names["all_weights"](parts)
 
     by_helpers(2, tmp_path / "run.pt")
@@ -96,8 +94,8 @@ def test_a_run_saved_by_hand_ends_like_one_saved_by_helpers(standin, tmp_path):
     names["load"](names["path"], by_hand)
     names["train_epochs"](by_hand, 2)
     whole = names["all_weights"](names["whole"])
-    assert by_helpers(4, tmp_path /
-                      "run.pt").equal(whole) and names["all_weights"](by_hand).equal(whole)
+    assert by_helpers(4, tmp_path / "run.pt").equal(whole)
+    assert names["all_weights"](by_hand).equal(whole)
     torch.use_deterministic_algorithms(False)
 
 
@@ -106,9 +104,8 @@ def test_a_model_that_cannot_be_compiled_is_used_as_it_is(monkeypatch, capsys):
         raise RuntimeError("No working C++ compiler found\nand more")
 
     monkeypatch.setattr(torch, "compile", lambda model, backend: no_compiler)
-    names = define("09", "if-possible", torch=torch, budget=helpers.budget,
-                   images=torch.rand(2, 3, 32, 32),
-                   logging=__import__("logging"))
+    names = define("09", "if-possible", torch=torch, budget=helpers.budget, logging=logging,
+                   images=torch.rand(2, 3, 32, 32))
     model = BNLeNet()
     assert names["if_possible"](model) is model
     assert "Not compiled: RuntimeError No working C++ compiler found" in capsys.readouterr().out
@@ -165,34 +162,3 @@ def test_curves_of_patients(standin):
 def test_the_screenshot_ships_with_the_package():
     picture = helpers.show_screenshot("tensorboard")
     assert picture.data.startswith(b"\x89PNG") and 20_000 < len(picture.data) < 250_000
-
-
-def test_the_tables_of_chapter_9_cite_what_was_measured():
-    found, text = helpers.read_json("recipe.json"), text_of("09")
-    assert found["seeds"] >= 3 and "stand-in" not in found["source"]
-    found = found["lowest and highest"]
-    for name, accuracy in found["schedules"].items():
-        assert f"| {name} | {percent(*accuracy)} |" in text, name
-    for name in found["short"]:
-        row = [name, *(percent(*found[runs][name]) for runs in ("short", "longer"))]
-        assert f"| {' | '.join(row)} |" in text, name
-
-
-def test_the_table_of_speeds_in_chapter_9_cites_what_was_measured():
-    found, text = helpers.read_json("recipe_speed.json"), text_of("09")
-    assert found["seeds"] >= 3 and "stand-in" not in found["source"]
-    found = found["lowest and highest"]
-    for net in ("FastResNet", "LeNet", "BNLeNet"):
-        times = found[f"times as fast, {net}"]
-        cells = [f"{low:.1f} to {high:.1f}" if f"{low:.1f}" != f"{high:.1f}" else f"{low:.1f}"
-                 for low, high in (times[name]
-                                   for name in ("channels_last", "bfloat16", "both", "compiled"))]
-        assert f"| {net} | {' | '.join(cells)} |" in text, net
-    (a, b), (c, d) = (found[f"seconds to compile, {net}"] for net in ("BNLeNet", "FastResNet"))
-    said = f"{a:.0f} to {b:.0f} seconds for BN-LeNet and {c:.0f} to {d:.0f} for `FastResNet`"
-    assert f"took {said}" in text
-
-
-def test_the_lines_about_chapter_9_are_everywhere():
-    for path in ("README.md", "book/index.md", "_toc.yml"):
-        assert "09_training_recipe" in (ROOT / path).read_text(encoding="utf-8"), path

@@ -1,0 +1,203 @@
+"""Chapters' own cells, run for several seeds: the ranges that their tables cite.
+
+    make bench, or: python benchmarks/chapters.py [pooling batch_norm …] [--seeds 3]
+
+On the real CIFAR-10, in the `cpu` profile, each experiment in a process of its own; writes
+helpers/measured/pooling.json and so on. The ladder and chapter 5 have benchmarks of their own.
+"""
+
+import json
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+
+import matplotlib
+import torch
+import torch.nn.functional as F
+from machine import measured_on
+from torch import nn
+
+import helpers
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # run as a script, Python looks into benchmarks/ only
+EXPERIMENTS = {}
+
+
+def experiment(chapter: str, first: Sequence[str], then: Sequence[str],
+               changes: dict[str, str] | None = None) -> Callable:
+    """Decorate a function that returns the numbers of one seed, from the names of cells that ran.
+
+    Cells are named by their ids: those of `first` run once, those of `then` again for every seed;
+    `changes` are made to the text of the repeated ones.
+    """
+    def register(collect: Callable[[dict], dict]) -> Callable[[dict], dict]:
+        EXPERIMENTS[collect.__name__] = chapter, first, then, changes or {}, collect
+        return collect
+    return register
+
+
+@experiment("04", ["set-up", "blur", "build", "moved"], ["shifts"])
+def pooling(names: dict) -> dict:
+    """Four small networks under shifts: the columns of the chapter's table, for each network."""
+    columns = {"accuracy": ("accuracy", 0), "moved by 1": ("accuracy", 1),
+               "moved by 6": ("accuracy", 6), "same, 1 px": ("consistency", 1),
+               "same, 6 px": ("consistency", 6)}
+    return {kind: {column: names[curve][kind][shift] for column, (curve, shift) in columns.items()}
+            for kind in names["kinds"]}
+
+
+@experiment("06", ["set-up", "sigmoid-lenet", "bn-lenet"],
+            ["sigmoids", "late", "walk", "walks", "rates", "race"],
+            changes={"evaluate(model, val)": "(0, 0)"})  # it prints only
+def batch_norm(names: dict) -> dict:
+    """Learning rates that work, walks along the gradient, and a longer race."""
+    evaluate, val = names["evaluate"], names["val"]
+    run = {f"{kind} at {rate}": accuracy for kind, found in names["by_rate"].items()
+           for rate, accuracy in zip(names["rates"], found, strict=True)}
+    run["sigmoids"] = evaluate(names["trained"][False], val)[1]
+    run["sigmoids, normalized"] = evaluate(names["trained"][True], val)[1]
+    run["after the activation"] = evaluate(names["late"], val)[1]
+    for name, (losses, cosines, length) in names["walks"].items():
+        run[f"{name}, loss falls by"] = losses[0] - min(losses)
+        run[f"{name}, cosine at 0.1"] = cosines[2]
+        run[f"{name}, gradient's length"] = length
+    return run | {f"{name}, 8 epochs": history.val_accuracy[-1]
+                  for name, history in names["race"].items()}
+
+
+@experiment("07", ["set-up", "residual-block"],
+            ["stack", "depths", "residual-depths", "without", "one-pass"])
+def resnet(names: dict) -> dict:
+    """Losses and accuracies of plain and residual networks by depth, and without a block."""
+    run = {f"{kind}, {depth}": {"training loss": history.train_loss[-1],
+                                "accuracy": history.val_accuracy[-1]}
+           for (kind, depth), history in names["runs"].items()}
+    for kind, (whole, *cut) in names["left"].items():
+        run[f"without a block, {kind}"] = {"whole": whole, "best": max(cut), "worst": min(cut)}
+    run["one pass over half"] = names["history"].val_accuracy[-1]
+    return run
+
+
+@experiment("08", ["set-up", "photographs"],
+            ["few", "speeds", "accuracy-under", "by-change", "flip-average", "by-strength"])
+def augmentation(names: dict) -> dict:
+    """Accuracies with few images, on changed validation images, and under strong changes."""
+    run = {f"few, {name}": {"training": history.train_accuracy[-1],
+                            "validation": history.val_accuracy[-1]}
+           for name, history in names["by_few"].items()}
+    run["under changes"] = names["by_change"]
+    run["asked"] = {"once": names["once"], "twice": names["twice"]}
+    run["three epochs"] = names["by_strength"]
+    speeds = list(names["speeds"].values())
+    run["times as fast in memory"] = speeds[1] / speeds[0]
+    return run
+
+
+@experiment("09", ["set-up", "warmup-cosine"],
+            ["schedules-set-up", "schedules", "warm-up", "recipe", "bought"])
+def recipe(names: dict) -> dict:
+    """Accuracies by schedule, with warm-up, and by one change at a time, which also run longer."""
+    runs = {"schedules": names["by_schedule"] | {"always 0.01": names["by_rate"]["always 0.01"]},
+            "warm-up": names["warmed"]}
+    found = {part: {name: run.val_accuracy[-1] for name, run in of.items()}
+             for part, of in runs.items()}
+    found["after one epoch"] = {name: run.val_accuracy[0] for name, run in names["by_rate"].items()}
+    names["epochs_each"], names["images_each"] = 5, 12_000
+    longer = {name: names["recipe"](**change) for name, change in names["changes"].items()}
+    for part, pairs in (("short", names["bought"]), ("longer", longer)):
+        found[part] = {name: validation for name, (_, validation) in pairs.items()}
+        found[f"{part}, training"] = {name: training for name, (training, _) in pairs.items()}
+    return found
+
+
+@experiment("09", ["set-up", "speed"], ["speeds", "if-possible"])
+def recipe_speed(names: dict) -> dict:
+    """How many times as fast as float32 each setting is on three networks, and seconds to compile.
+
+    The settings take turns, and the fastest of four turns counts: other programs only ever slow a
+    turn, and seldom all turns of one setting.
+    """
+    from torch._inductor.utils import fresh_cache
+
+    found = {}
+    settings = {**names["settings"], "compiled": {"compiled": names["if_possible"]}}
+    for net in (names["FastResNet"], helpers.LeNet, names["BNLeNet"]):
+        fastest, first = dict.fromkeys(settings, 0.0), {}
+        torch._dynamo.reset()  # or it would know the network from the time before
+        with fresh_cache():    # and find its kernels
+            for _ in range(4):
+                for name, setting in settings.items():
+                    images_per_second, seconds = names["speed"](net, **setting)
+                    fastest[name] = max(fastest[name], images_per_second)
+                    first.setdefault(name, seconds)
+        found[f"times as fast, {net.__name__}"] = {name: each / fastest["float32"]
+                                                   for name, each in fastest.items()}
+        found[f"seconds to compile, {net.__name__}"] = first["compiled"]
+    return found
+
+
+@experiment("10", ["set-up"], ["batch-and-rate", "one-process"])
+def many_devices(names: dict) -> dict:
+    """Batches and rates, and an epoch on one and on two processes: the latter are run here."""
+    ranks = helpers.launch(helpers.workers.train_cifar, processes=2, epochs=1, seed=names["seed"])
+    return {"batch and rate": dict(names["by_rule"]),
+            "one epoch": {"one process": names["accuracy_here"],
+                          "two processes": ranks[0]["accuracy"]}}
+
+
+def ranges(runs: list):
+    """Return [lowest, highest] over the runs, of each number in their dictionaries."""
+    if isinstance(runs[0], dict):
+        return {name: ranges([run[name] for run in runs]) for name in runs[0]}
+    return [min(runs), max(runs)]
+
+
+def measure(what: str, seeds: int) -> None:
+    """Run an experiment for each seed and write the ranges of its numbers."""
+    from tools.notebooks import cell
+
+    os.environ["COURSE_PROFILE"] = "cpu"
+    matplotlib.use("Agg")
+    chapter, first, then, changes, collect = EXPERIMENTS[what]
+    names = {"torch": torch, "nn": nn, "F": F, "helpers": helpers, "set_seed": helpers.set_seed}
+    for name in first:
+        exec(cell(chapter, name), names)
+    if names["data"].source == helpers.data.STAND_IN:
+        sys.exit("This benchmark needs the real CIFAR-10: name its folder in COURSE_DATA.")
+    runs = []
+    for seed in range(seeds):
+        for name in then:
+            source = cell(chapter, name)
+            for old, new in {"set_seed(0)": f"set_seed({seed})", **changes}.items():
+                source = source.replace(old, new)
+            exec(source, names)
+        names["seed"] = seed
+        runs.append(collect(names))
+        print(what, seed, runs[-1], flush=True)
+    record = {**measured_on(), "source": names["data"].source, "seeds": seeds,
+              "lowest and highest": ranges(runs)}
+    path = ROOT / "helpers" / "measured" / f"{what}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main() -> int:
+    """Measure what is asked for, or all; return how many experiments failed."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", help=f"of {', '.join(EXPERIMENTS)}")
+    parser.add_argument("--seeds", type=int, default=3)
+    asked = parser.parse_args()
+    failed = 0
+    for what in asked.experiments or EXPERIMENTS:
+        process = get_context("spawn").Process(target=measure, args=(what, asked.seeds))
+        process.start()
+        process.join()
+        failed += process.exitcode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""Numbers in the text of chapters are those that the benchmarks measured."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from support import ROOT, text_of
+
+from helpers import expect_band, read_json
+
+LADDER = read_json("ladder.json")
+STEPS = ("LeNet", "BN-LeNet", "ResNet", "crop and flip")  # the rungs that must not overlap
+
+
+def row(*cells) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def span(low: float, high: float, digits: int = 1) -> str:
+    low, high = f"{low:.{digits}f}", f"{high:.{digits}f}"
+    return f"{low} to {high}" if low != high else low
+
+
+def percent(low: float, high: float) -> str:
+    return span(100 * low, 100 * high)
+
+
+def pooling(found):
+    for name, columns in found.items():
+        yield row(name, *(percent(*ends) for ends in columns.values()))
+
+
+def batch_norm(found):
+    for rate in (0.01, 0.05, 0.2, 0.8, 3.2):
+        yield row(rate, *(percent(*found[f"{kind} at {rate}"]) for kind in ("LeNet", "BNLeNet")))
+    for name in ("LeNet, 8 epochs", "BN-LeNet, 8 epochs", "after the activation"):
+        yield percent(*found[name])
+
+
+def resnet(found):
+    for depth in (8, 20, 56):
+        runs = [found[f"{kind}, {depth}"] for kind in ("plain", "residual")]
+        yield row(depth, *(said for run in runs for said in (span(*run["training loss"], 2),
+                                                             percent(*run["accuracy"]))))
+    for kind in ("plain", "residual"):
+        left = found[f"without a block, {kind}"]
+        yield row(kind, *(percent(*left[name]) for name in ("whole", "best", "worst")))
+    plain = found["without a block, plain"]
+    assert plain["best"][1] < plain["whole"][0] / 2
+    yield "more than half of the accuracy is gone"
+
+
+def augmentation(found):
+    for name in ("as they are", "changed"):
+        yield row(name, *(percent(*found[f"few, {name}"][of]) for of in ("training", "validation")))
+    for part in ("under changes", "three epochs"):
+        yield from (row(name, percent(*accuracy)) for name, accuracy in found[part].items())
+    yield from (percent(*found["asked"][often]) for often in ("once", "twice"))
+    assert found["times as fast in memory"][0] >= 5
+    yield f"{span(*found['times as fast in memory'])} times"
+
+
+def recipe(found):
+    for name, accuracy in found["schedules"].items():
+        yield row(name, percent(*accuracy))
+    for name in found["short"]:
+        yield row(name, *(percent(*found[runs][name]) for runs in ("short", "longer")))
+
+
+def recipe_speed(found):
+    for net in ("FastResNet", "LeNet", "BNLeNet"):
+        times = found[f"times as fast, {net}"]
+        yield row(net, *(span(*times[name])
+                         for name in ("channels_last", "bfloat16", "both", "compiled")))
+    lenet, resnet = (span(*found[f"seconds to compile, {net}"], 0)
+                     for net in ("BNLeNet", "FastResNet"))
+    yield f"took {lenet} seconds for BN-LeNet and {resnet} for `FastResNet`"
+
+
+@pytest.mark.parametrize("chapter, said", [("04", pooling), ("06", batch_norm), ("07", resnet),
+                                           ("08", augmentation), ("09", recipe),
+                                           ("09", recipe_speed)])
+def test_tables_cite_what_was_measured(chapter, said):
+    measured, text = read_json(f"{said.__name__}.json"), text_of(chapter)
+    assert measured["seeds"] >= 3 and "stand-in" not in measured["source"]
+    for line in said(measured["lowest and highest"]):
+        assert line in text, line
+
+
+@pytest.mark.parametrize("name", ["classic", "ours"])
+def test_the_table_of_chapter_5_cites_what_was_measured(name):
+    run = read_json("lenet.json")[name]
+    line = (f"{100 * run['accuracy']:.1f} ± {100 * run['accuracy_spread']:.1f} % | "
+            f"{run['images']:,} | {run['seconds']:.0f} s")
+    assert line in text_of("05"), line
+
+
+@pytest.mark.parametrize("chapter, names", [("06", ["LeNet", "BN-LeNet"]),
+                                            ("07", ["LeNet", "BN-LeNet", "ResNet"]),
+                                            ("08", list(LADDER["rungs"]))])
+def test_the_rows_of_the_ladder_are_what_was_measured(chapter, names):
+    for name in names:
+        rung, speed = LADDER["rungs"][name], LADDER["speed"].get(name)
+        accuracy = f"{100 * rung['accuracy']:.1f} ± {100 * rung['accuracy_spread']:.1f} %"
+        cost = (f"{450_000 / speed:,.0f} s", f"{speed:,.0f}") if speed else ("the same",) * 2
+        line = row(name, f"{rung['parameters']:,}", accuracy, *cost)[2:]
+        assert line in text_of(chapter), line
+
+
+def assert_steps_are_wide(rungs):
+    """Means further apart than the seeds' standard deviations, and no seed the other way."""
+    for lower, higher in pairwise(rungs[step] for step in STEPS):
+        assert higher["accuracy"] - lower["accuracy"] > max(run["accuracy_spread"]
+                                                            for run in (lower, higher))
+        assert all(a < b for a, b in zip(lower["by_seed"], higher["by_seed"], strict=True))
+        assert len(higher["by_seed"]) >= 3
+
+
+@pytest.mark.parametrize("name", ["ladder.json", "ladder_standin.json"])
+def test_each_step_of_the_ladder_is_wider_than_the_spread_of_seeds(name):
+    assert_steps_are_wide(read_json(name)["rungs"])
+
+
+def test_on_the_real_images_no_two_steps_overlap():
+    for lower, higher in pairwise(LADDER["rungs"][step] for step in STEPS):
+        assert max(lower["by_seed"]) < min(higher["by_seed"])
+
+
+@pytest.mark.long
+def test_the_ladder_holds_on_the_standin(tmp_path):
+    """Run its rungs again, three seeds: each step beyond the spread of seeds."""
+    subprocess.run([sys.executable, "benchmarks/ladder.py", "--stand-in", "--output",
+                    str(tmp_path / "ladder.json")], cwd=ROOT, check=True, env=os.environ)
+    assert_steps_are_wide(json.loads((tmp_path / "ladder.json").read_text("utf-8"))["rungs"])
+
+
+def test_the_best_network_and_the_textbook():
+    final, textbook = LADDER["final"], LADDER["textbook"]
+    assert final["accuracy_mean"] >= 0.86 and final["seconds_mean"] <= 300
+    assert len(final["runs"]) >= 3 and abs(textbook["seconds"] - final["seconds_mean"]) < 30
+    times = final["images_per_second"] / textbook["images_per_second"]
+    assert times >= 20
+    for said in (f"{100 * final['accuracy_mean']:.1f} ± {100 * final['accuracy_stdev']:.1f} %",
+                 f"{final['seconds_mean']:.0f} seconds", f"{100 * textbook['accuracy']:.1f} %",
+                 f"{times:.0f} times"):
+        assert said in text_of("08"), said
+
+
+@pytest.mark.parametrize("name", [
+    "lenet", "lenet classic", "pooling max", "pooling blur moved", "bn lenet", "plain deepest",
+    "residual deepest", "fast resnet", "best"])
+def test_bands_that_chapters_ask_for_exist(name):
+    expect_band(name, sum(read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
