@@ -93,10 +93,9 @@ class ReceptiveField(Figure):
                 for number, layer in enumerate(self.layers, 1)]
         head = ("layer", "kernel", "stride", "padding", "dilation", "outputs", "sees")
         first = self.field.start + self.index * self.field.jump
-        return html_boxes(
-            html_table(rows, f"a stack of layers on {self.size} pixels", head),
-            note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to "
-                 f"{first + self.field.size - 1}.")
+        last = first + self.field.size - 1
+        return html_boxes(html_table(rows, f"a stack of layers on {self.size} pixels", head), note=(
+            f"Output {self.index} of layer {self.layer} sees the pixels {first} to {last}."))
 
 
 def _sizes(layers: Sequence[Sequence[int]], size: int) -> list[int]:

@@ -59,10 +59,9 @@ class Real(t.Float):
 
     def validate(self, obj: Any, value: Any) -> float:
         """Refuse all else, in one sentence."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high:
-            raise BadValue(f"{self.name} must be a number from {self.low:g} to {self.high:g}, not "
-                           f"{value!r}.")
+        low, high, number = self.low, self.high, isinstance(value, int | float)
+        if not number or isinstance(value, bool) or not low <= value <= high:
+            raise BadValue(f"{self.name} must be a number from {low:g} to {high:g}, not {value!r}.")
         return float(value)
 
 
