@@ -244,11 +244,10 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
     table.style.setProperty("--cell", `${side}px`);
     table.classList.toggle("ctr-tiny", side < 22);
     values.forEach((row, r) => row.forEach((value, c) => {
-      const one = cells[r][c], colour = paint(value, low, high, signed), key = `${r},${c}`;
+      const one = cells[r][c], { background, ink } = paint(value, low, high, signed);
       one.textContent = tiny(value);
       one.classList.toggle("ctr-long", one.textContent.length > 4);
-      one.style.background = colour.background;
-      one.style.color = colour.ink;
+      Object.assign(one.style, { background, color: ink });
       one.setAttribute("aria-label", `row ${r}, column ${c}: ${short(value, 5)}`);
     }));
     for (const one of table.querySelectorAll(".ctr-cell")) {
