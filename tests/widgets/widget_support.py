@@ -1,10 +1,9 @@
 """What tests of figures share: running a figure's JavaScript in Node, moving a figure on a page."""
 
+import base64
 import json
 import re
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,22 +17,15 @@ PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 
 def run_js(name: str, answer: str, cases: list) -> list:
     """What the JavaScript `answer` gives for each case, `now`; `figure` is the module `name`."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (folder / "figure.mjs").write_text(module(name), encoding="utf-8")
-        (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
-        (folder / "run.mjs").write_text(f"""
-            import * as figure from "./figure.mjs";
-            import {{ readFileSync, writeFileSync }} from "node:fs";
-            const folder = new URL(".", import.meta.url);
-            const cases = JSON.parse(readFileSync(new URL("cases.json", folder)));
-            const answers = cases.map((now) => {answer});
-            writeFileSync(new URL("answers.json", folder), JSON.stringify(answers));
-        """, encoding="utf-8")
-        done = node([str(folder / "run.mjs")], return_completed_process=True, capture_output=True,
-                    text=True)
-        assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
-        return json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    url = f"data:text/javascript;base64,{base64.b64encode(module(name).encode()).decode()}"
+    script = f"""import * as figure from "{url}";
+        import {{ readFileSync }} from "node:fs";
+        const answers = JSON.parse(readFileSync(0)).map((now) => {answer});
+        process.stdout.write(JSON.stringify(answers));"""
+    done = node(["--input-type=module", "--eval", script], return_completed_process=True,
+                input=json.dumps(cases), capture_output=True, encoding="utf-8")
+    assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def draw(generator, low: int, high: int) -> int:
