@@ -13,22 +13,7 @@ from .pool import PoolExplorer
 from .schedule import SCHEDULES, ScheduleExplorer
 from .traits import BadValue
 
-__all__ = [
-    "ALGORITHMS",
-    "DEPTHS",
-    "PATTERNS",
-    "SCHEDULES",
-    "STACKS",
-    "AllReduce",
-    "AugmentPlayground",
-    "AutogradGraph",
-    "BadValue",
-    "BatchNormExplorer",
-    "ConvExplorer",
-    "Figure",
-    "GradientFlow",
-    "PoolExplorer",
-    "ReceptiveField",
-    "ScheduleExplorer",
-    "TrainingMonitor",
-]
+__all__ = ["ALGORITHMS", "DEPTHS", "PATTERNS", "SCHEDULES", "STACKS", "AllReduce",
+           "AugmentPlayground", "AutogradGraph", "BadValue", "BatchNormExplorer", "ConvExplorer",
+           "Figure", "GradientFlow", "PoolExplorer", "ReceptiveField", "ScheduleExplorer",
+           "TrainingMonitor"]

@@ -1,6 +1,6 @@
 // All-reduce: how the gradients of several processes are summed, stepped forward and backward, and what it costs.
-import { button, explanation, frame, grid, hint, make, matrixProblem, menu, paint, parse, short, slider,
-  stepper } from "./common.js";
+import { button, choiceProblem, controlled, explanation, frame, grid, hint, make, matrixProblem, menu, paint, parse,
+  rangeProblem, short, slider, stepper } from "./common.js";
 
 const RING = "ring", ONE = "to one and back", ALL = "everyone to everyone";
 export const ALGORITHMS = [RING, ONE, ALL];
@@ -89,10 +89,9 @@ export function allreduceProblem({ values, algorithm, step, limits, ...rest }) {
   if (wrong) return wrong;
   const n = values.length, last = stepCount(algorithm, n);
   if (n < low || values[0].length !== n) return `The values need from ${low} to ${high} rows, and as many columns.`;
-  if (!ALGORITHMS.includes(algorithm)) return `The algorithm must be one of ${ALGORITHMS.join(", ")}.`;
-  if (!Number.isInteger(step) || step < 0 || step > last) return `The step must be a whole number from 0 to ${last}.`;
-  const bad = Object.keys(LINK).find((name) => !(rest[name] >= limits[name][0] && rest[name] <= limits[name][1]));
-  return bad ? `The ${bad} must be a number from ${limits[bad].join(" to ")}.` : "";
+  const { megabytes, gigabits, latency } = limits;
+  return choiceProblem({ algorithm }, { algorithm: ALGORITHMS }) || rangeProblem({ step }, { step: [0, last] })
+    || rangeProblem(rest, { megabytes, gigabits, latency }, []);
 }
 
 /** Lines from those who send to those who receive, beside a grid of `n` rows of `side` pixels. */
@@ -163,34 +162,29 @@ export function render(context) {
     if (looked.join() !== at.join()) { looked = at; figure.redraw(); }
   } }));
   const news = explanation("what was sent in this step"), inside = make("div", { class: "ctr-formula" });
-  const costs = make("div", { class: "ctr-boxes ctr-costs" }), row = { class: "ctr-controls" };
-  const times = make("div", { class: "ctr-scroll ctr-costs" });
-  root.append(make("div", row, ways.element, processes.element), make("div", row, step.element, steps.element), message,
+  const costs = make("div", { class: "ctr-boxes ctr-costs" }), times = make("div", { class: "ctr-scroll ctr-costs" });
+  root.append(controlled(ways, processes), controlled(step, steps), message,
     make("div", { class: "ctr-boxes" }, start.element, result.element), inside, ...news.elements,
     hint("A row is a rank, a column a chunk. → was sent in this step, + was added, = replaced what was there; ✓ is a "
       + "complete sum; the darker a cell, the more ranks are in it. Guess the next step, then look. Point at a number "
       + "held, or walk with the arrow keys, to see its terms; click one at the start to change it. Afterwards, "
       + "DistributedDataParallel divides the sums by P, the number of processes."),
-    costs, make("div", row, ...Object.values(links).map((one) => one.element)), times,
+    costs, controlled(...Object.values(links)), times,
     hint("Time = steps × latency + bytes / bandwidth, for a vector of so many megabytes in each rank. Assumed: one "
       + "link for each rank, which sends and receives at the same time; adding takes no time."));
 
   function draw(now) {
-    if (allreduceProblem(now)) return;
     const { values, algorithm, step: at } = now, n = values.length, last = count(now), moves = sent(algorithm, n, at);
     const own = held(now, 0), found = held(now, at), before = algorithm === ALL ? own : held(now, at - 1);
-    const room = (root.clientWidth || 340) - 72 - LANE * n, both = Math.floor((room - 72) / (2 * n));
+    const room = figure.wide() - 72 - LANE * n, both = Math.floor((room - 72) / (2 * n));
     const side = Math.min(42, both < 32 ? Math.floor(room / n) : both);  // side by side, if there is room
     const [rank, chunk] = looked.map((i) => Math.min(i, n - 1)), cell = found[rank][chunk];
     ways.update(algorithm);
     processes.update(n);
-    step.element.querySelector("input").max = last;
-    const shown = [[step, at, at, `step ${at} of ${last}`], ...Object.entries(LINK).map(([name, [, unit]]) =>
-      [links[name], placeOf(now[name]), short(now[name]), `${short(now[name])} ${unit}`])];
-    for (const [{ element, update }, place, text, spoken] of shown) {
-      update(place);
-      element.querySelector("output").textContent = text;
-      element.querySelector("input").setAttribute("aria-valuetext", spoken);
+    step.update(at, { max: last, spoken: `step ${at} of ${last}` });
+    for (const [name, [, unit]] of Object.entries(LINK)) {
+      const text = short(now[name]);
+      links[name].update(placeOf(now[name]), { text, spoken: `${text} ${unit}` });
     }
     const terms = new Set(cell.ranks.map((one) => `${one},${chunk}`)), here = new Set([`${rank},${chunk}`]);
     start.update(own, { values, side, heading: "gradients at the start", looked: terms });
@@ -213,8 +207,5 @@ export function render(context) {
     times.replaceChildren(table("time of one all-reduce, * the shortest", ["processes", ...ALGORITHMS], ...lengths.map(
       ([size, each]) => [size, ...each.map((time) => (time <= Math.min(...each) ? "* " : "") + written(time))])));
   }
-  draw(figure.state());
-  return () => { steps.stop(); figure.dispose(); };
+  return figure.start(steps.stop);
 }
-
-export default { render };

@@ -81,10 +81,7 @@ class AllReduce(Figure):
 
     @property
     def processes(self) -> int:
-        """How many ranks there are.
-
-        Setting it keeps the values that are still there, and goes back to step 0.
-        """
+        """How many ranks there are. Setting it keeps the values that remain, and goes to step 0."""
         return len(self.values)
 
     @processes.setter
@@ -106,18 +103,14 @@ class AllReduce(Figure):
         if step == 0:
             return []
         if self.algorithm == _ONE:
-            return [Transfer(step, 0, everything) if forth
-                    else Transfer(0, step - n + 1, everything)]
+            return [Transfer(*((step, 0) if forth else (0, step - n + 1)), everything)]
         if self.algorithm == _ALL:
             return [Transfer(rank, (rank + step) % n, everything) for rank in range(n)]
         shift = 1 - step if forth else 1 + n - step
         return [Transfer(rank, (rank + 1) % n, ((rank + shift) % n,)) for rank in range(n)]
 
     def state(self, step: int | None = None) -> Tensor:
-        """Return the numbers that the ranks hold, (processes, processes), float32.
-
-        `step`: after so many steps, the figure's own if left out.
-        """
+        """Return what the ranks hold after `step` steps, or the figure's: (P, P), float32."""
         held = own = self.values
         for number in self._until(step):
             before, held = own if self.algorithm == _ALL else held, held.clone()
@@ -134,10 +127,7 @@ class AllReduce(Figure):
         return range(1, whole("step", self.step if step is None else step, 0, self.steps) + 1)
 
     def traffic(self, step: int | None = None) -> Tensor:
-        """Return how many numbers each rank has sent and received, (processes, 2), int64.
-
-        `step`: after so many steps, the figure's own if left out.
-        """
+        """Return how many numbers each rank has sent and received by then: (P, 2), int64."""
         counts = torch.zeros(self.processes, 2, dtype=torch.int64)
         for number in self._until(step):
             for sender, receiver, chunks in self.sent(number):
@@ -162,17 +152,17 @@ class AllReduce(Figure):
     def to_html(self) -> str:
         """Return the numbers at the start and after the step, or the last one, and the times."""
         n, step = self.processes, self.step or self.steps
-        head = ("", *(f"chunk {chunk}" for chunk in range(n)))
-        grids = (html_table([[f"rank {rank}", *row] for rank, row in enumerate(rows_of(held))],
-                            title, head)
-                 for title, held in (("gradients at the start", self.values),
-                                     (f"{self.algorithm}, after step {step} of {self.steps}",
-                                      self.state(step))))
-        times = html_table([[size, *(written(self.seconds(name, size)) for name in ALGORITHMS)]
-                            for size in _SIZES],
-                           "time of one all-reduce", ("processes", *ALGORITHMS))
+
+        def grid(title: str, held: Tensor) -> str:
+            rows = [[f"rank {rank}", *row] for rank, row in enumerate(rows_of(held))]
+            return html_table(rows, title, ["", *(f"chunk {chunk}" for chunk in range(n))])
+
+        start = grid("gradients at the start", self.values)
+        after = grid(f"{self.algorithm}, after step {step} of {self.steps}", self.state(step))
+        rows = [[p, *(written(self.seconds(name, p)) for name in ALGORITHMS)] for p in _SIZES]
+        times = html_table(rows, "time of one all-reduce", ("processes", *ALGORITHMS))
         most = self.traffic(self.steps).max(dim=0).values.tolist()
-        return html_boxes(*grids, times, note=(
+        return html_boxes(start, after, times, note=(
             f"No rank sends more than {most[0]} numbers or receives more than {most[1]}. The times "
             f"are for a vector of {self.megabytes:g} MB, links of {self.gigabits:g} Gbit/s and a "
             f"latency of {self.latency:g} µs a step."))

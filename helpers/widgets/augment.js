@@ -1,5 +1,5 @@
 // The augmentation playground: one image, and eight random draws of it, each with its parameters in words.
-import { button, checkbox, frame, hint, make, menu, slider } from "./common.js";
+import { button, checkbox, choiceProblem, controlled, frame, hint, make, menu, rangeProblem, slider } from "./common.js";
 
 // A picture is {height, width, planes}: red, green and blue from 0 to 1, each row by row.
 
@@ -95,6 +95,7 @@ export function mixed(picture, other, share) {
 }
 
 const DRAWS = 8, EACH = 14, RATIO = Math.log(4 / 3), FACTORS = ["brightness", "contrast", "saturation"];
+const CHOICES = { padding_mode: ["zeros", "reflect"], cutout_fill: ["zeros", "mean"] };
 
 /** What happens to the image in a draw, null for what does not happen at all; the same as `parameters` in augment.py. */
 export function parameters(state, draw) {
@@ -142,17 +143,11 @@ export function drawn(state, picture, other, found) {
 }
 
 export function augmentProblem(state) {
-  const { limits, image, other } = state;
-  for (const name of ["padding", "cutout", "draws"]) {
-    if (!Number.isInteger(state[name]) || state[name] < 0 || state[name] > limits[name]) return `The ${name} must be a whole number from 0 to ${limits[name]}.`;
-  }
-  for (const [name, low, high] of [...FACTORS, "hue", "share"].map((one) => [one, 0, limits[one]]).concat([["window", limits.window, 1]])) {
-    if (!Number.isFinite(state[name]) || state[name] < low || state[name] > high) return `The ${name} must be a number from ${low} to ${high}.`;
-  }
-  for (const [name, choices] of [["padding_mode", ["zeros", "reflect"]], ["cutout_fill", ["zeros", "mean"]]]) {
-    if (!choices.includes(state[name])) return `The ${name} must be one of ${choices.join(", ")}.`;
-  }
-  return image.height === other.height && image.width === other.width ? "" : "The two images must have the same size.";
+  const { limits, image, other } = state, whole = ["padding", "cutout", "draws"];
+  const ranges = Object.fromEntries([...whole, ...FACTORS, "hue", "share"].map((name) => [name, [0, limits[name]]]));
+  const same = image.height === other.height && image.width === other.width;
+  return rangeProblem(state, { ...ranges, window: [limits.window, 1] }, whole) || choiceProblem(state, CHOICES)
+    || (same ? "" : "The two images must have the same size.");
 }
 
 /** Put a picture on a canvas, a pixel for a pixel; the stylesheet enlarges it without smoothing. */
@@ -165,20 +160,20 @@ function paintOn(canvas, { height, width, planes }, label) {
 }
 
 const canvas = () => make("canvas", { role: "img", class: "ctr-canvas" });
-const SETTINGS = ["flip", "vertical_flip", "padding", "padding_mode", "window", "brightness", "contrast", "saturation", "hue", "cutout", "cutout_fill", "share"];
+const SETTINGS = ["flip", "vertical_flip", "padding", "window", ...FACTORS, "hue", "cutout", "share", ...Object.keys(CHOICES)];
 const NAMES = [...SETTINGS, "image", "other", "draws", "noise", "limits"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Random draws of an image", NAMES, augmentProblem, draw);
-  const { limits } = figure.state();
-  const set = (name) => (value) => figure.change({ [name]: value });
+  const { limits } = figure.state(), { set } = figure;
+  const upTo = (name, step = 0.1, label = name) => slider(label, 0, limits[name], set(name), step);
+  const chosen = (label, name) => menu(label, CHOICES[name], set(name));
   const controls = {
     flip: checkbox("flip left to right", set("flip")), vertical_flip: checkbox("flip top to bottom", set("vertical_flip")),
-    padding: slider("padding", 0, limits.padding, set("padding")), padding_mode: menu("pad with", ["zeros", "reflect"], set("padding_mode")),
-    cutout: slider("cutout", 0, limits.cutout, set("cutout")), cutout_fill: menu("cut to", ["zeros", "mean"], set("cutout_fill")),
-    brightness: slider("brightness", 0, limits.brightness, set("brightness"), 0.1), contrast: slider("contrast", 0, limits.contrast, set("contrast"), 0.1),
-    saturation: slider("saturation", 0, limits.saturation, set("saturation"), 0.1), hue: slider("hue", 0, limits.hue, set("hue"), 0.05),
-    window: slider("window", limits.window, 1, set("window"), 0.1), share: slider("mixup λ", 0, limits.share, set("share"), 0.1),
+    padding: upTo("padding", 1), padding_mode: chosen("pad with", "padding_mode"),
+    cutout: upTo("cutout", 1), cutout_fill: chosen("cut to", "cutout_fill"),
+    ...Object.fromEntries(FACTORS.map((name) => [name, upTo(name)])), hue: upTo("hue", 0.05),
+    window: slider("window", limits.window, 1, set("window"), 0.1), share: upTo("share", 0.1, "mixup λ"),
   };
   let looked = 0;  // the draw that is told in words
   const said = make("div", { class: "ctr-formula", role: "status" });
@@ -187,7 +182,7 @@ export function render(context) {
   const rows = [0, 1].map((row) => make("div", { role: "row", class: "ctr-row" }, ...cells.slice(4 * row, 4 * row + 4)));
   const grid = make("div", { role: "grid", class: "ctr-draws", "aria-label": "eight draws" }, ...rows);
   const sources = ["original", "second image"].map((name) => make("div", {}, make("div", { class: "ctr-title" }, name), canvas()));
-  root.append(make("div", { class: "ctr-controls" }, ...Object.values(controls).map((one) => one.element)), message,
+  root.append(controlled(...Object.values(controls)), message,
     make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
     make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, make("div", { class: "ctr-title" }, "eight draws"), grid)),
     said, hint("Click a draw, or walk with the arrow keys, to read what was done to it. The order is fixed: a window of at least this share of the "
@@ -212,7 +207,6 @@ export function render(context) {
     return kept.map(({ picture }) => picture);
   };
   function draw(state) {
-    if (augmentProblem(state)) return;
     for (const name of SETTINGS) controls[name].update(state[name]);
     for (const [name, used] of [["padding_mode", state.padding], ["cutout_fill", state.cutout]]) {
       controls[name].element.querySelector("select").disabled = !used;
@@ -227,8 +221,5 @@ export function render(context) {
       if (k === looked) said.textContent = `${told[0].toUpperCase()}${told.slice(1)}.`;
     });
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

@@ -15,8 +15,7 @@ from .traits import BadValue, Choice, Count, Real, whole
 
 # draws shown, random numbers for each; a prime, so that draws come again late
 _DRAWS, _EACH, _NOISE = 8, 14, 509
-# pixels of the two photographs: each costs a reader some kilobytes
-_PHOTO = 40
+_PHOTO = 40                         # pixels of a photograph's side: each costs some kilobytes
 _LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0,
            "hue": 0.5, "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
 _FACTORS = ("brightness", "contrast", "saturation")
@@ -71,8 +70,8 @@ class AugmentPlayground(Figure):
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
         if other is None:
             side = image.shape[1:]
-            other = F.interpolate(_square("coffee", _PHOTO)[None], side, mode="bilinear",
-                                  antialias=True)[0].clamp(0, 1)
+            coffee = _square("coffee", _PHOTO)[None]
+            other = F.interpolate(coffee, side, mode="bilinear", antialias=True)[0].clamp(0, 1)
             # 32 shades each: fewer bytes for the page, once it is compressed
             other = (other * 31).round() / 31
         super().__init__(image=image, other=other, limits=_LIMITS, **settings)
@@ -104,15 +103,14 @@ class AugmentPlayground(Figure):
                     for n, a in ((high, area / ratio), (wide, area * ratio)))
             window = [math.floor(u[2] * (high - h + 1)), math.floor(u[3] * (wide - w + 1)), h, w]
         steps = 2 * self.padding + 1
-        factors = {name: 1 + s * (2 * number - 1) if s else None for name, s, number in
-                   zip(_FACTORS, (self.brightness, self.contrast, self.saturation), u[8:11],
-                       strict=True)}
+        sizes = [getattr(self, name) for name in _FACTORS]
+        factors = {name: 1 + s * (2 * number - 1) if s else None
+                   for name, s, number in zip(_FACTORS, sizes, u[8:11], strict=True)}
+        hole = [math.floor(u[12] * high), math.floor(u[13] * wide)] if self.cutout else None
         return {"window": window, "down": self.padding - math.floor(u[4] * steps),
                 "right": self.padding - math.floor(u[5] * steps), "flip": self.flip and u[6] < 0.5,
                 "vertical_flip": self.vertical_flip and u[7] < 0.5, **factors,
-                "hue": self.hue * (2 * u[11] - 1) if self.hue else None,
-                "hole": [math.floor(u[12] * high), math.floor(u[13] * wide)] if self.cutout
-                else None}
+                "hue": self.hue * (2 * u[11] - 1) if self.hue else None, "hole": hole}
 
     def words(self, draw: int) -> str:
         """Return the same in words."""
@@ -130,8 +128,8 @@ class AugmentPlayground(Figure):
         if found["window"]:
             x = T.resized_crop(x, *found["window"], size=[high, wide], antialias=False)
         if self.padding:
-            x = T.pad(x, [self.padding],
-                      padding_mode="constant" if self.padding_mode == "zeros" else "reflect")
+            mode = "constant" if self.padding_mode == "zeros" else "reflect"
+            x = T.pad(x, [self.padding], padding_mode=mode)
             x = T.crop(x, self.padding - found["down"], self.padding - found["right"], high, wide)
         x = T.horizontal_flip(x) if found["flip"] else x
         x = T.vertical_flip(x) if found["vertical_flip"] else x

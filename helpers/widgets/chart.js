@@ -41,6 +41,9 @@ export function counted(count, most) {
   return found;
 }
 
+/** The width of each of two charts: beside each other where there is room, else one below the other. */
+export const half = (room) => (room >= 640 ? Math.floor((room - 22) / 2) : room);
+
 /** A curve through points in pixels. */
 export function curve(kind, points) {
   const places = points.map((at) => at.map((v) => v.toFixed(1)).join(" "));

@@ -53,6 +53,23 @@ export function matrixProblem(name, matrix, limit) {
   return "";
 }
 
+/** Why one of `state`'s numbers is not within its `ranges`, {name: [low, high]}, or not a whole one, or "". */
+export function rangeProblem(state, ranges, whole = Object.keys(ranges)) {
+  for (const [name, [low, high]] of Object.entries(ranges)) {
+    const value = state[name], right = whole.includes(name) ? Number.isInteger(value) : Number.isFinite(value);
+    if (!right || value < low || value > high) {
+      return `The ${name} must be a ${whole.includes(name) ? "whole " : ""}number from ${low} to ${high}.`;
+    }
+  }
+  return "";
+}
+
+/** Why one of `state`'s words is none of its `choices`, {name: [words]}, or "". */
+export function choiceProblem(state, choices) {
+  const bad = Object.keys(choices).find((name) => !choices[name].includes(state[name]));
+  return bad ? `The ${bad} must be one of ${choices[bad].join(", ")}.` : "";
+}
+
 /** `matrix` cut or filled to height × width, the extra rows and columns shared out at both ends. */
 export function resized(matrix, height, width, fill) {
   const top = Math.floor((height - matrix.length) / 2), left = Math.floor((width - matrix[0].length) / 2);
@@ -83,13 +100,26 @@ export function paint(value, low, high, signed) {
   return { background: `rgb(${rgb})`, ink: inkOn(rgb) };
 }
 
-/** A slider with its name and value, of whole numbers unless `step` says otherwise. `update(value)` shows another one. */
+/**
+ * A slider with its name and value, of whole numbers unless `step` says otherwise. `update(value, options)` shows another
+ * one: `max`, and how the value is written (`text`) and read out (`spoken`) where that is not the number itself.
+ */
 export function slider(name, low, high, onChange, step = 1) {
   const input = make("input", { type: "range", min: low, max: high, step, "aria-label": name,
     input: () => onChange(Number(input.value)) });
   const value = make("output", { "aria-hidden": "true" });
   const element = make("label", { class: "ctr-slider" }, make("span", {}, name), input, value);
-  return { element, update(v) { input.value = v; value.textContent = short(v); } };
+  return { element, update(v, { max = input.max, text = short(v), spoken = null } = {}) {
+    input.max = max;
+    input.value = v;
+    value.textContent = text;
+    if (spoken) input.setAttribute("aria-valuetext", spoken);
+  } };
+}
+
+/** Controls beside each other. */
+export function controlled(...controls) {
+  return make("div", { class: "ctr-controls" }, ...controls.map(({ element }) => element));
 }
 
 /** A menu of names. Where the value is none of them, it says "your own". */
@@ -121,7 +151,7 @@ export function checkbox(name, onChange) {
  * `onEdit(row, column, text)` makes the cells editable: click, Enter or a digit opens one, Space switches it between
  * 0 and 1. `onPick(row, column)` is called where the reader points or walks to.
  * `update(values, options)`: options `signed`, `range` [low, high], `border` (cells of padding around),
- * `marked` and `strong` (sets of "row,column"), `blank` (text of the padding).
+ * `marked` and `strong` (sets of "row,column"), `blank` (text of the padding), `heading` (instead of name and size).
  */
 export function grid(name, { onEdit = null, onPick = null } = {}) {
   const title = make("div", { class: "ctr-title" });
@@ -186,33 +216,27 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
     close(false);
     cells = [];
     table.replaceChildren();
-    const pad = () => make("div", { class: "ctr-cell ctr-pad", "aria-hidden": "true" });
+    const pad = (r, c) => make("div", { class: "ctr-cell ctr-pad", "aria-hidden": "true", "data-at": `${r},${c}` });
+    const open = (r, c) => make("div", { role: "gridcell", class: "ctr-cell", tabindex: -1, "data-at": `${r},${c}`,
+      keydown: (event) => onKey(event, r, c), focus: () => { if (at[0] !== r || at[1] !== c) move(r, c, false); },
+      click: () => { move(r, c, false); if (onEdit) edit(r, c, null); },
+      pointerenter: (event) => { if (onPick && event.pointerType === "mouse") move(r, c, false); } });
     for (let r = -border; r < height + border; r++) {
-      const line = make("div", { role: r < 0 || r >= height ? "presentation" : "row", class: "ctr-row" });
-      const made = [];
-      for (let c = -border; c < width + border; c++) {
-        if (r < 0 || c < 0 || r >= height || c >= width) { const p = pad(); p.dataset.at = `${r},${c}`; line.append(p); continue; }
-        const one = make("div", { role: "gridcell", class: "ctr-cell", tabindex: -1,
-          keydown: (event) => onKey(event, r, c), focus: () => { if (at[0] !== r || at[1] !== c) move(r, c, false); },
-          click: () => { move(r, c, false); if (onEdit) edit(r, c, null); },
-          pointerenter: (event) => { if (onPick && event.pointerType === "mouse") move(r, c, false); } });
-        one.dataset.at = `${r},${c}`;
-        made.push(one);
-        line.append(one);
-      }
-      if (r >= 0 && r < height) cells.push(made);
+      const within = r >= 0 && r < height, line = make("div", { role: within ? "row" : "presentation", class: "ctr-row" });
+      for (let c = -border; c < width + border; c++) line.append((within && c >= 0 && c < width ? open : pad)(r, c));
+      if (within) cells.push([...line.children].slice(border, border + width));
       table.append(line);
     }
     at = [Math.min(at[0], height - 1), Math.min(at[1], width - 1)];
     cell(...at).tabIndex = 0;
   }
   function update(next, { signed = false, range = null, border = 0, marked = new Set(), strong = new Set(),
-    blank = "0", heading = name, size = 0 } = {}) {
+    blank = "0", heading = null, size = 0 } = {}) {
     values = next;
     const height = values.length, width = values[0].length, flat = values.flat();
     if (shape !== `${height},${width},${border}`) { shape = `${height},${width},${border}`; build(height, width, border); }
     if (editor) return;
-    title.textContent = heading;
+    title.textContent = heading || `${name}, ${height} × ${width}${border ? ` and ${border} of padding` : ""}`;
     const [low, high] = range || [Math.min(...flat), Math.max(...flat)];
     table.style.setProperty("--columns", width + 2 * border);
     const wide = element.parentElement ? element.parentElement.clientWidth || 340 : 340;
@@ -220,11 +244,10 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
     table.style.setProperty("--cell", `${side}px`);
     table.classList.toggle("ctr-tiny", side < 22);
     values.forEach((row, r) => row.forEach((value, c) => {
-      const one = cells[r][c], colour = paint(value, low, high, signed), key = `${r},${c}`;
+      const one = cells[r][c], { background, ink } = paint(value, low, high, signed);
       one.textContent = tiny(value);
       one.classList.toggle("ctr-long", one.textContent.length > 4);
-      one.style.background = colour.background;
-      one.style.color = colour.ink;
+      Object.assign(one.style, { background, color: ink });
       one.setAttribute("aria-label", `row ${r}, column ${c}: ${short(value, 5)}`);
     }));
     for (const one of table.querySelectorAll(".ctr-cell")) {
@@ -284,16 +307,16 @@ export function explanation(label) {
 /** Previous, next and play. `onStep(+1 or -1)`. Who asked their system for less motion gets no play button. */
 export function stepper(onStep, what) {
   let timer = null;
+  const show = (running) => {
+    timer = running;
+    play.textContent = running ? "■ stop" : "▶ play";
+    play.setAttribute("aria-pressed", String(running !== null));
+  };
   const still = window.matchMedia && window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const stop = () => { clearInterval(timer); timer = null; play.textContent = "▶ play"; play.setAttribute("aria-pressed", "false"); };
+  const stop = () => { clearInterval(timer); show(null); };
   const step = (by) => { if (!element.isConnected) return stop(); onStep(by); };
-  const play = button("▶ play", () => {
-    if (timer) return stop();
-    timer = setInterval(() => step(1), 600);
-    play.textContent = "■ stop";
-    play.setAttribute("aria-pressed", "true");
-  });
-  play.setAttribute("aria-pressed", "false");
+  const play = button("", () => (timer ? stop() : show(setInterval(() => step(1), 600))));
+  show(null);
   const element = make("div", { class: "ctr-stepper", role: "group", "aria-label": `step through the ${what}` },
     button("◀", () => { stop(); onStep(-1); }, `previous ${what}`), button("▶", () => { stop(); onStep(1); }, `next ${what}`),
     still ? null : play);
@@ -302,18 +325,20 @@ export function stepper(onStep, what) {
 
 /**
  * The frame of a figure. `check(state)` returns "" or one sentence; a change that it refuses leaves everything as it
- * was. `draw(state)` is called once after each change, whether it came from the reader or from Python.
+ * was. `draw(state)` is called once after each change, whether it came from the reader or from Python, and by `start`,
+ * which returns what ends the figure; `stop`, if given, is called then, too.
  */
 export function frame({ model, el }, label, names, check, draw) {
   const message = make("div", { class: "ctr-message", role: "alert" });
   const root = make("div", { class: "ctr", role: "group", "aria-label": label });
   el.replaceChildren(root);  // what stood here for readers without JavaScript
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+  const show = () => { const now = state(); if (!check(now)) draw(now); };
   let waiting = false, mine = false;
   const redraw = () => {
     if (waiting) return;
     waiting = true;
-    queueMicrotask(() => { waiting = false; draw(state()); });
+    queueMicrotask(() => { waiting = false; show(); });
   };
   const changed = () => { if (!mine) message.textContent = ""; redraw(); };
   const change = (changes) => {
@@ -331,7 +356,12 @@ export function frame({ model, el }, label, names, check, draw) {
   let width = 0;
   const watch = new ResizeObserver(() => { if (root.clientWidth !== width) { width = root.clientWidth; redraw(); } });
   watch.observe(root);
-  const dispose = () => { watch.disconnect(); for (const name of names) model.off(`change:${name}`, changed); };
+  const start = (stop = () => {}) => {
+    show();
+    return () => { stop(); watch.disconnect(); for (const name of names) model.off(`change:${name}`, changed); };
+  };
   const live = typeof model.send === "function";  // there is a Python behind it
-  return { root, message, change, state, redraw, dispose, live, say: (text) => { message.textContent = text; } };
+  const set = (name) => (value) => change({ [name]: value });
+  return { root, message, change, set, state, redraw, start, live, wide: () => root.clientWidth || 340,
+    say: (text) => { message.textContent = text; } };
 }

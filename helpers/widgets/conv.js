@@ -1,5 +1,6 @@
 // The convolution explorer: input, kernel, output, and the one sum that the reader points at.
-import { editable, explanation, frame, hint, make, matrixProblem, menu, resized, short, sideBySide, slider, walked } from "./common.js";
+import { controlled, editable, explanation, frame, hint, make, matrixProblem, menu, rangeProblem, resized, short, sideBySide, slider,
+  walked } from "./common.js";
 
 /** How many places a kernel has along one axis; below 1 where it does not fit. As in torch.nn.Conv2d. */
 export function outSize(size, kernel, stride, padding, dilation) {
@@ -8,13 +9,10 @@ export function outSize(size, kernel, stride, padding, dilation) {
 
 /** Why this combination cannot be computed, or "". */
 export function convProblem({ input, kernel, stride, padding, dilation, limits }) {
-  const wrong = matrixProblem("input", input, limits.input) || matrixProblem("kernel", kernel, limits.kernel);
+  const wrong = matrixProblem("input", input, limits.input) || matrixProblem("kernel", kernel, limits.kernel)
+    || rangeProblem({ stride, padding, dilation },
+      { stride: [1, limits.stride], padding: [0, limits.padding], dilation: [1, limits.dilation] });
   if (wrong) return wrong;
-  for (const [name, value, low] of [["stride", stride, 1], ["padding", padding, 0], ["dilation", dilation, 1]]) {
-    if (!Number.isInteger(value) || value < low || value > limits[name]) {
-      return `The ${name} must be a whole number from ${low} to ${limits[name]}.`;
-    }
-  }
   for (const [side, have, need] of [["high", input.length, kernel.length], ["wide", input[0].length, kernel[0].length]]) {
     const span = dilation * (need - 1) + 1;
     if (span > have + 2 * padding) {
@@ -65,29 +63,24 @@ export function render(context) {
     const { input: now } = figure.state();
     return Object.fromEntries(Object.entries(patterns).map(([name, one]) => [name, resized(one, now.length, now[0].length, "edge")]));
   };
-  const input = editable("input", figure), kernel = editable("kernel", figure);
-  const output = walked("output", figure.redraw);
+  const input = editable("input", figure), kernel = editable("kernel", figure), output = walked("output", figure.redraw);
   const kernelMenu = menu("kernel", Object.keys(kernels), (name) => figure.change({ kernel: kernels[name] }));
   const inputMenu = menu("input", Object.keys(patterns), (name) => figure.change({ input: sized()[name] }));
   const square = (name, fill) => (n) => figure.change({ [name]: resized(figure.state()[name], n, n, fill) });
   const sliders = {
     size: slider("input size", 3, limits.input, square("input", "edge")),
     kernelSize: slider("kernel size", 1, limits.kernel, square("kernel", 0)),
-    stride: slider("stride", 1, limits.stride, (stride) => figure.change({ stride })),
-    padding: slider("padding", 0, limits.padding, (padding) => figure.change({ padding })),
-    dilation: slider("dilation", 1, limits.dilation, (dilation) => figure.change({ dilation })),
+    ...Object.fromEntries([["stride", 1], ["padding", 0], ["dilation", 1]].map(([name, low]) =>
+      [name, slider(name, low, limits[name], figure.set(name))])),
   };
-  const formula = make("div", { class: "ctr-formula" });
-  const sum = explanation("the sum behind this output");
-  root.append(make("div", { class: "ctr-controls" }, inputMenu.element, kernelMenu.element,
-    ...Object.values(sliders).map((one) => one.element)), message,
+  const formula = make("div", { class: "ctr-formula" }), sum = explanation("the sum behind this output");
+  root.append(controlled(inputMenu, kernelMenu, ...Object.values(sliders)), message,
   make("div", { class: "ctr-boxes" }, input.element, kernel.element, output.element),
   hint("Click a pixel or a weight and type another number (Enter accepts and goes down); the space bar switches it between 0 and 1. Point at an output, "
     + "or walk with the arrow keys, to see its sum."),
   formula, output.steps.element, ...sum.elements);
 
   function draw(now) {
-    if (convProblem(now)) return;
     const out = conv2d(now), { stride, padding, dilation } = now, at = output.at(out);
     const products = patch(now, ...at);
     kernelMenu.update(nameOf(kernels, now.kernel));
@@ -95,13 +88,11 @@ export function render(context) {
     sliders.size.update(now.input.length);
     sliders.kernelSize.update(now.kernel.length);
     for (const name of ["stride", "padding", "dilation"]) sliders[name].update(now[name]);
-    const sizes = (m) => `${m.length} × ${m[0].length}`;
     const size = sideBySide(root, now.input[0].length + 2 * padding, now.kernel[0].length, out[0].length);
     input.update(now.input, { size, range: [Math.min(0, ...now.input.flat()), Math.max(1, ...now.input.flat())], border: padding,
-      marked: new Set(products.flat().map(({ row, column }) => `${row},${column}`)),
-      heading: `input, ${sizes(now.input)}${padding ? ` and ${padding} of padding` : ""}` });
-    kernel.update(now.kernel, { size, signed: true, heading: `kernel, ${sizes(now.kernel)}` });
-    output.update(out, { size, signed: true, heading: `output, ${sizes(out)}` });
+      marked: new Set(products.flat().map(({ row, column }) => `${row},${column}`)) });
+    kernel.update(now.kernel, { size, signed: true });
+    output.update(out, { size, signed: true });
     const side = (n, k, letter) => `${letter} = ⌊(${n} + 2·${padding} − ${dilation}·(${k} − 1) − 1) / ${stride}⌋ + 1 = ${outSize(n, k, stride, padding, dilation)}`;
     formula.textContent = now.input.length === now.input[0].length && now.kernel.length === now.kernel[0].length
       ? side(now.input.length, now.kernel.length, "output size")
@@ -110,8 +101,5 @@ export function render(context) {
     sum.update(`output (${at}) = ${products.map((line) => line.map(term).join(" + ")).join("\n             + ")}\n             = ${total}`,
       `output row ${at[0]}, column ${at[1]} is ${total}`);
   }
-  draw(figure.state());
-  return () => { output.steps.stop(); figure.dispose(); };
+  return figure.start(output.steps.stop);
 }
-
-export default { render };

@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import KERNELS, conv_out_size
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_matrices, module
 from .traits import BadValue, Count, Matrix, named
 
 _LIMITS = {"input": 16, "kernel": 7, "stride": 4, "padding": 4, "dilation": 4}
@@ -71,8 +71,6 @@ class ConvExplorer(Figure):
 
     def to_html(self) -> str:
         """Return input, kernel and output as tables."""
-        tables = (html_table(matrix.tolist(), f"{name}, {len(matrix)} × {len(matrix[0])}")
-                  for name, matrix in (("input", self.input), ("kernel", self.kernel),
-                                       ("output", self.output)))
-        return html_boxes(*tables, note=f"A convolution with stride {self.stride}, padding "
-                                        f"{self.padding}, dilation {self.dilation}.")
+        return html_boxes(*html_matrices(self, "input", "kernel", "output"), note=(
+            f"A convolution with stride {self.stride}, padding {self.padding}, dilation "
+            f"{self.dilation}."))

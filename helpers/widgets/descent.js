@@ -1,4 +1,5 @@
 // The schedules of the schedule explorer as PyTorch computes them, and the descent that shows what they do.
+import { choiceProblem, rangeProblem } from "./common.js";
 
 export const SCHEDULES = ["constant", "StepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR", "warm-up + cosine",
   "ReduceLROnPlateau"];
@@ -114,12 +115,7 @@ export function misfit({ lr, epochs, eta_min: least, pct_start: share, warmup },
 }
 
 export function scheduleProblem(state) {
-  if (!SCHEDULES.includes(state.schedule)) return `The schedule must be one of ${SCHEDULES.join(", ")}.`;
-  for (const [name, [low, high]] of Object.entries(state.limits)) {
-    const whole = ["epochs", "step_size", "warmup", "patience"].includes(name) ? "whole " : "", value = state[name];
-    if (!Number.isFinite(value) || value < low || value > high || (whole && !Number.isInteger(value))) {
-      return `The ${name} must be a ${whole}number from ${low} to ${high}.`;
-    }
-  }
-  return misfit(state, state.schedule)[0];
+  return choiceProblem(state, { schedule: SCHEDULES })
+    || rangeProblem(state, state.limits, ["epochs", "step_size", "warmup", "patience"])
+    || misfit(state, state.schedule)[0];
 }

@@ -1,5 +1,5 @@
 // The receptive field: a stack of layers seen from the side, and what one output reads of each layer below it.
-import { button, frame, hint, make, menu, slider } from "./common.js";
+import { button, controlled, frame, hint, make, menu, slider } from "./common.js";
 
 /** The lengths of all rows, the input's first. */
 export function layerSizes(layers, size) {
@@ -87,15 +87,14 @@ export function render(context) {
     const now = figure.state(), count = layerSizes(now.layers, now.size)[Math.min(layer, now.layers.length)];
     figure.change({ layer: Math.min(layer, now.layers.length), index: Math.floor((count - 1) / 2) });
   });
-  const indexSlider = slider("output", 0, 1, (index) => figure.change({ index }));
+  const indexSlider = slider("output", 0, 1, figure.set("index"));
   const picture = make("div", { class: "ctr-picture" });
   const said = make("div", { class: "ctr-formula", role: "status" });
   const body = make("tbody");
   const table = make("table", { "aria-label": "the layers, first one first" }, make("thead", {}, make("tr", {},
     ...["layer", "sees", "outputs", ...PARTS, ""].map((name) => (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
   const add = button("add a layer", () => restack([...figure.state().layers, [3, 1, 0, 1]], figure.state().size));
-  root.append(make("div", { class: "ctr-controls" }, choice.element, sizes.element, layerSlider.element, indexSlider.element), message,
-    picture, said, hint("Click a cell, or move the two sliders, to see what that output reads. The table below can be edited."),
+  root.append(controlled(choice, sizes, layerSlider, indexSlider), message, picture, said, hint("Click a cell, or move the two sliders, to see what that output reads. The table below can be edited."),
     make("div", { class: "ctr-scroll", tabindex: 0, role: "region", "aria-label": "table of the layers" }, table), add);
 
   function edit(number, part, input) {
@@ -124,17 +123,14 @@ export function render(context) {
     });
   }
   function draw(now) {
-    if (fieldProblem(now)) return;
     const { layers, size, layer, index } = now, lengths = layerSizes(layers, size), sets = reads(layers, size, layer, index);
     const same = (a) => JSON.stringify(a) === JSON.stringify(layers);
     choice.update(Object.keys(presets).find((name) => same(presets[name])) || "");
     sizes.update(size);
-    layerSlider.element.querySelector("input").max = layers.length;
-    layerSlider.update(layer);
-    indexSlider.element.querySelector("input").max = lengths[layer] - 1;
-    indexSlider.update(index);
+    layerSlider.update(layer, { max: layers.length });
+    indexSlider.update(index, { max: lengths[layer] - 1 });
     rows(now, lengths);
-    const wide = Math.max(280, (root.clientWidth || 340) - 2), gap = 62, high = 20;
+    const wide = Math.max(280, figure.wide() - 2), gap = 62, high = 20;
     const y = (row) => (layers.length - row) * gap + 18;
     const lines = [], cells = [], labels = [];
     const rowPlaces = lengths.map((_, row) => places(layers, lengths, row, wide));
@@ -169,8 +165,5 @@ export function render(context) {
     picture.replaceChildren(make("svg", { viewBox: `0 0 ${wide} ${y(0) + high + 4}`, width: wide, height: y(0) + high + 4, role: "img",
       "aria-label": said.textContent }, ...lines, ...cells, ...labels));
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

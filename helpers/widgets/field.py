@@ -7,7 +7,7 @@ import traitlets as t
 
 from ..convolution import Field, conv_out_size, receptive_field
 from .figure import Figure, html_boxes, html_table, module
-from .traits import BadValue, Count, named, whole
+from .traits import BadValue, Count, is_filled, named, whole
 
 _LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
 STACKS: dict[str, list[list[int]]] = {
@@ -26,19 +26,14 @@ class Layers(t.TraitType):
 
     def validate(self, obj: Any, value: Any) -> list[list[int]]:
         """Return the list with every number in it, or say in one sentence what is wrong."""
-        if not _has_length(value, _LIMITS["layers"]):
+        if not is_filled(value, _LIMITS["layers"]):
             raise BadValue(f"layers must be a list of 1 to {_LIMITS['layers']} layers, such as "
                            "[(5,), (2, 2)].")
         return [_layer(number, one) for number, one in enumerate(value, 1)]
 
 
-def _has_length(value: Any, most: int) -> bool:
-    """Whether this is a list or the like, of at least one and at most `most` entries."""
-    return isinstance(value, Sequence) and not isinstance(value, str) and 1 <= len(value) <= most
-
-
 def _layer(number: int, layer: Any) -> list[int]:
-    if not _has_length(layer, 4):
+    if not is_filled(layer, 4):
         raise BadValue(f"Layer {number} must be (kernel, stride=1, padding=0, dilation=1), not "
                        f"{layer!r}.")
     full = [*layer, *(1, 0, 1)[len(layer) - 1:]]
@@ -93,10 +88,9 @@ class ReceptiveField(Figure):
                 for number, layer in enumerate(self.layers, 1)]
         head = ("layer", "kernel", "stride", "padding", "dilation", "outputs", "sees")
         first = self.field.start + self.index * self.field.jump
-        return html_boxes(
-            html_table(rows, f"a stack of layers on {self.size} pixels", head),
-            note=f"Output {self.index} of layer {self.layer} sees the pixels {first} to "
-                 f"{first + self.field.size - 1}.")
+        last = first + self.field.size - 1
+        return html_boxes(html_table(rows, f"a stack of layers on {self.size} pixels", head), note=(
+            f"Output {self.index} of layer {self.layer} sees the pixels {first} to {last}."))
 
 
 def _sizes(layers: Sequence[Sequence[int]], size: int) -> list[int]:

@@ -16,12 +16,12 @@ _LIVE = "With JavaScript, this is a figure to play with."
 
 
 def module(name: str) -> str:
-    """Return `name`.js as one file: common.js, the other files that it imports, and itself."""
+    """Return `name`.js as one module for anywidget: the files that it imports, and itself."""
     parts = [*_IMPORT.findall(_read(f"{name}.js")), name]
     if parts[0] != "common" or len(set(parts)) < len(parts):
-        raise ValueError(f"{name}.js must import from ./common.js first, and from each file in one "
-                         "statement.")
-    return "".join(_IMPORT.sub("", _read(f"{part}.js")) for part in parts)
+        raise ValueError(f"{name}.js must import ./common.js first, each file in one statement.")
+    text = "".join(_IMPORT.sub("", _read(f"{part}.js")) for part in parts)
+    return f"{text}export default {{ render }};\n"
 
 
 def _read(name: str) -> str:
@@ -50,8 +50,7 @@ class Figure(anywidget.AnyWidget, metaclass=_FigureType):
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the figure whose values a notebook saved."""
-        constants = cls.class_trait_names(constant=True)
-        own = set(cls._shown()) - set(constants)
+        own = {*cls._shown()} - {*cls.class_trait_names(constant=True)}
         return cls(**{name: state[name] for name in own if name in state})
 
     def page_state(self) -> dict[str, Any]:
@@ -75,8 +74,7 @@ class Figure(anywidget.AnyWidget, metaclass=_FigureType):
         """Return the figure's values as HTML tables: what a reader without JavaScript gets."""
 
 
-def html_table(rows: Iterable[Iterable[Any]], caption: str,
-               head: Sequence[str] | None = None) -> str:
+def html_table(rows: Iterable[Iterable[Any]], caption: str, head: Sequence[str] = ()) -> str:
     """Return an HTML table of `rows`, numbers in few digits."""
     def cell(value: Any, tag: str = "td") -> str:
         text = f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -85,6 +83,13 @@ def html_table(rows: Iterable[Iterable[Any]], caption: str,
     first = f"<tr>{''.join(cell(name, 'th') for name in head)}</tr>" if head else ""
     body = "".join(f"<tr>{''.join(map(cell, row))}</tr>" for row in rows)
     return f"<table><caption>{html.escape(caption)}</caption>{first}{body}</table>"
+
+
+def html_matrices(figure: Figure, *names: str) -> Iterable[str]:
+    """Return a table of each of these matrices of a figure."""
+    for name in names:
+        rows = getattr(figure, name).tolist()
+        yield html_table(rows, f"{name}, {len(rows)} × {len(rows[0])}")
 
 
 def html_boxes(*tables: str, note: str) -> str:

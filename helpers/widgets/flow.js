@@ -1,5 +1,5 @@
 // The gradient's size at each layer of a network, plain and residual: measured in Python, selected and drawn here.
-import { checkbox, frame, hint, make, menu, slider } from "./common.js";
+import { checkbox, choiceProblem, controlled, frame, hint, make, menu, slider } from "./common.js";
 import { counted, curve, logarithmic, plot, pointed, sample } from "./chart.js";
 
 const KINDS = ["plain", "residual"];
@@ -28,13 +28,10 @@ export function nearest(share, count) {
   return 1 + Math.round(Math.min(1, Math.max(0, share)) * (count - 1));
 }
 
-export function flowProblem({ depth, norm, weights, kind, frames, limits }) {
-  if (!limits.depths.includes(depth)) return `The depth must be one of ${limits.depths.join(", ")}.`;
-  for (const [name, value] of Object.entries({ norm, weights, kind })) {
-    if (!CHOICES[name].includes(value)) return `The ${name} must be one of ${CHOICES[name].join(", ")}.`;
-  }
-  const found = chosen({ frames, weights, norm, depth });
-  return found && KINDS.every((one) => found[one] && found[one].norms.length === depth) ? "" : "Nothing was measured for this setting.";
+export function flowProblem(state) {
+  const wrong = choiceProblem(state, { depth: state.limits.depths, ...CHOICES }), found = chosen(state);
+  const whole = found && KINDS.every((one) => found[one] && found[one].norms.length === state.depth);
+  return wrong || (whole ? "" : "Nothing was measured for this setting.");
 }
 
 /** The mark of a kind at a place: a square for plain, a disc for residual; hollow where the value has no place on the axis. */
@@ -74,7 +71,7 @@ export function render(context) {
   const look = (layer) => { looked = layer; figure.redraw(); };
   const norm = checkbox("batch norm", (on) => figure.change({ norm: CHOICES.norm[Number(on)] }));
   const menus = Object.entries({ weights: "weights", kind: "show" }).map(([name, label]) =>
-    [name, menu(label, CHOICES[name], (word) => figure.change({ [name]: word }))]);
+    [name, menu(label, CHOICES[name], figure.set(name))]);
   const depth = slider("depth", 0, depths.length - 1, (index) => figure.change({ depth: depths[index] }));
   const layers = slider("layer", 1, 2, look);
   layers.element.classList.add("ctr-wide");
@@ -86,26 +83,19 @@ export function render(context) {
     sample(kind, mark(kind, 17, 7, 3.6)), ` ${kind}`)));
   const now = make("div", { class: "ctr-formula", role: "status" }), whole = make("div", { class: "ctr-formula", role: "status" });
   const clipped = hint("");
-  root.append(make("div", { class: "ctr-controls" }, depth.element, norm.element, ...menus.map(([, one]) => one.element)), message, key, picture,
-    make("div", { class: "ctr-controls" }, layers.element), now, whole, clipped,
+  root.append(controlled(depth, norm, ...menus.map(([, one]) => one)), message, key, picture, controlled(layers), now, whole, clipped,
     hint("Each mark is the L2 norm of the gradient of the loss with respect to the weight of one 3 × 3 convolution, before any step of "
       + "training. Layer 1 is next to the image. The first weights are PyTorch’s default ones or He’s, which are larger. Point at the chart, or move the slider “layer”, to read the numbers."));
 
   function draw(state) {
-    if (flowProblem(state)) return;
     const found = chosen(state), shown = KINDS.filter((kind) => state.kind === "both" || state.kind === kind), count = state.depth;
-    const range = layers.element.querySelector("input"), index = depth.element.querySelector("input");
     looked = Math.min(looked, count);
-    depth.update(depths.indexOf(count));
-    depth.element.querySelector("output").textContent = String(count);
-    index.setAttribute("aria-valuetext", `${count} layers`);
+    depth.update(depths.indexOf(count), { text: String(count), spoken: `${count} layers` });
     norm.update(state.norm === "batch norm");
     for (const [name, one] of menus) one.update(state[name]);
-    range.max = count;
-    layers.update(looked);
-    range.setAttribute("aria-valuetext", `layer ${looked} of ${count}`);
+    layers.update(looked, { max: count, spoken: `layer ${looked} of ${count}` });
     for (const one of key.children) one.hidden = !shown.includes(one.dataset.kind);
-    picture.replaceChildren(chart(root.clientWidth || 340, found, shown, looked));
+    picture.replaceChildren(chart(figure.wide(), found, shown, looked));
     const each = (value) => shown.map((kind) => `${kind} ${amount(value(found[kind]))}`).join(", ");
     now.textContent = `Layer ${looked} of ${count}: ${each(({ norms }) => norms[looked - 1])}.`;
     whole.textContent = `First layer divided by last layer: ${each(({ norms }) => ratio(norms))}. Loss: ${each(({ loss }) => loss)}; guessing would give 2.30.`;
@@ -114,8 +104,5 @@ export function render(context) {
       lost ? "Hollow marks at the top are no finite numbers." : ""].join(" ").trim();
     clipped.hidden = !zeros && !lost;
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

@@ -29,18 +29,16 @@ def _images() -> tuple[Tensor, Tensor]:
     return images, torch.randint(0, _CLASSES, (_IMAGES,), generator=generator)
 
 
-def _drawn(shape: tuple[int, ...], weights: str,
-           generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _drawn(shape: tuple[int, ...], weights: str, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return weight and bias as a new layer has them, or with He's normal weights and no bias."""
     weight = torch.empty(shape, dtype=torch.float64)
     bias = torch.zeros(shape[0], dtype=torch.float64)
     if weights == "He":
-        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
-    else:
-        # as nn.Conv2d and nn.Linear do it
-        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=g)
+    else:  # as nn.Conv2d and nn.Linear do it
+        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=g)
         bound = 1 / math.sqrt(weight[0].numel())
-        bias.uniform_(-bound, bound, generator=generator)
+        bias.uniform_(-bound, bound, generator=g)
     return weight, bias
 
 
@@ -120,10 +118,10 @@ class GradientFlow(Figure):
 
     @t.validate("depth")
     def _is_measured(self, proposal: Any) -> Any:
-        if proposal["value"] not in DEPTHS:
-            raise BadValue(f"depth must be one of {', '.join(map(str, DEPTHS))}, not "
-                           f"{proposal['value']}.")
-        return proposal["value"]
+        depth, known = proposal["value"], ", ".join(map(str, DEPTHS))
+        if depth not in DEPTHS:
+            raise BadValue(f"depth must be one of {known}, not {depth}.")
+        return depth
 
     @t.validate("seed")
     def _is_first(self, proposal: Any) -> Any:
@@ -134,9 +132,8 @@ class GradientFlow(Figure):
 
     def norms(self, kind: str) -> Tensor:
         """Return the norms of the "plain" or "residual" network, (depth,), first layer first."""
-        numbers = self._frame(kind)["norms"]
-        return torch.tensor([math.nan if one is None else one for one in numbers],
-                            dtype=torch.float64)
+        norms = [math.nan if one is None else one for one in self._frame(kind)["norms"]]
+        return torch.tensor(norms, dtype=torch.float64)
 
     def loss(self, kind: str) -> float:
         """Return the loss of the "plain" or "residual" network; log 10 = 2.30 would be guessing."""
@@ -151,11 +148,9 @@ class GradientFlow(Figure):
         rows = []
         for depth in DEPTHS:
             both = self.frames[_key(self.weights, self.norm, depth)]
-            ends = ([both[kind]["norms"][end] for end in (0, -1)] for kind in _KINDS)
-            rows.append([depth, *("not finite" if one is None else f"{one:.3g}" for pair in ends
-                                  for one in pair)])
+            ends = (both[kind]["norms"][end] for kind in _KINDS for end in (0, -1))
+            rows.append([depth, *("not finite" if one is None else f"{one:.3g}" for one in ends)])
         head = ("depth", "plain: first layer", "last layer", "residual: first layer", "last layer")
         norm = "with batch normalization" if self.norm == "batch norm" else "without normalization"
-        return html_boxes(html_table(rows, f"size of the gradient, {norm}", head),
-                          note=f"Networks before any training, with {_NAMES[self.weights]} first "
-                               "weights.")
+        return html_boxes(html_table(rows, f"size of the gradient, {norm}", head), note=(
+            f"Networks before any training, with {_NAMES[self.weights]} first weights."))

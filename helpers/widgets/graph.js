@@ -1,5 +1,5 @@
 // The graph of a computation, stepped forward through its values and backward through its gradients.
-import { explanation, frame, hint, make, parse, short, slider, stepper } from "./common.js";
+import { controlled, explanation, frame, hint, make, parse, short, slider, stepper } from "./common.js";
 
 const all = (f) => (...numbers) => [f(...numbers)];
 
@@ -67,9 +67,8 @@ export function handed(node, values, gradient) {
 export function gradients(nodes, values, count = nodes.length) {
   const grads = values.map((one) => one.map(() => 0));
   grads[nodes.length - 1] = [1];
-  for (const { node, index } of nodes.map((one, i) => ({ node: one, index: i })).filter(({ node: one }) => one.op !== "leaf")
-    .reverse().slice(0, count)) {
-    for (const { input, amounts } of handed(node, values, grads[index])) amounts.forEach((a, i) => { grads[input][i] += a; });
+  for (const k of nodes.map((_, i) => i).filter((i) => nodes[i].op !== "leaf").reverse().slice(0, count)) {
+    for (const { input, amounts } of handed(nodes[k], values, grads[k])) amounts.forEach((a, i) => { grads[input][i] += a; });
   }
   return grads;
 }
@@ -135,7 +134,7 @@ const NAMES = ["nodes", "inputs", "replayable", "step", "limits"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Graph of a computation", NAMES, graphProblem, draw);
-  const step = slider("step", 0, lastStep(figure.state().nodes), (value) => figure.change({ step: value }));
+  const step = slider("step", 0, lastStep(figure.state().nodes), figure.set("step"));
   const steps = stepper((by) => {
     const now = figure.state(), count = lastStep(now.nodes) + 1;
     figure.change({ step: (now.step + by + count) % count });
@@ -144,7 +143,7 @@ export function render(context) {
   const picture = make("div", { class: "ctr-picture" });
   const words = explanation("what happens in this step");
   words.elements[0].classList.add("ctr-steady");
-  root.append(fields, message, make("div", { class: "ctr-controls" }, step.element, steps.element), ...words.elements, picture,
+  root.append(fields, message, controlled(step, steps), ...words.elements, picture,
     hint("Values are computed downwards, then gradients are handed upwards. A gradient followed by … is still being collected."));
   let shown = "";
 
@@ -171,11 +170,10 @@ export function render(context) {
     const inner = nodes.map((one, i) => i).filter((i) => nodes[i].op !== "leaf"), count = inner.length, last = nodes.length - 1;
     build(now);
     for (const input of fields.querySelectorAll("input")) {
-      if (input !== document.activeElement || shown) input.value = String(inputs[input.dataset.leaf]).replace("-", "−");
+      input.value = String(inputs[input.dataset.leaf]).replace("-", "−");
       input.disabled = !replayable && !figure.live;
     }
-    step.element.querySelector("input").max = lastStep(nodes);
-    step.update(at);
+    step.update(at, { max: lastStep(nodes) });
     const done = Math.max(0, at - count - 1);  // how many nodes have handed their gradient on
     const partial = replayable ? gradients(nodes, values, done) : grads;
     const active = at === 0 ? -1 : at <= count ? inner[at - 1] : at === count + 1 ? last : inner[count - done];
@@ -210,7 +208,7 @@ export function render(context) {
       return [`backward: ${node.name} hands its gradient on:\n${lines.join("\n")}`,
         `${node.name} hands on: ${lines.join("; ")}`];
     }
-    const { depth, place, widest, wires: paths } = layout(nodes), room = root.clientWidth || 340;
+    const { depth, place, widest, wires: paths } = layout(nodes), room = figure.wide();
     const high = 62, gap = 96, wide = Math.min(170, Math.floor((room - 8) / widest) - 8);
     const x = (i) => place[i] * room, y = (i) => depth[i] * gap + 4;
     const wires = paths.map(({ from, to, bends, twin }) => make("path", { class: to === active && at !== count + 1 ? "ctr-wire ctr-live" : "ctr-wire ctr-still",
@@ -233,11 +231,8 @@ export function render(context) {
     picture.replaceChildren(make("svg", { viewBox: `0 0 ${room} ${tall}`, width: room, height: tall, role: "img",
       "aria-label": `The graph: ${summary.join("; ")}.` }, ...wires, ...boxes));
   }
-  draw(figure.state());
-  return () => { steps.stop(); figure.dispose(); };
+  return figure.start(steps.stop);
 }
 
 const twice = (text) => [text, text];
 const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
-
-export default { render };

@@ -44,14 +44,12 @@ class Recorder(TorchFunctionMode):
             return result
         if not isinstance(result, Tensor) or not result.requires_grad:
             # a shape or a dtype changes nothing; a comparison may choose a branch
-            if name != "__get__":
-                self.replayable = False
+            self.replayable &= name == "__get__"
             return result
         self._enter(name, args, kwargs or {}, result)
         return result
 
-    def _enter(self, name: str, args: Sequence[Any], kwargs: dict[str, Any],
-               result: Tensor) -> None:
+    def _enter(self, name: str, args: Sequence, kwargs: dict, result: Tensor) -> None:
         bare = name.strip("_")
         reflected = name.startswith("__r") and bare[1:] in (*_BINARY, *_SAME)
         op = _SAME.get(bare[reflected:], bare[reflected:])
@@ -69,13 +67,10 @@ class Recorder(TorchFunctionMode):
         label = f" {_BINARY[op]} ".join(letters) if op in _BINARY else f"{op}({', '.join(letters)})"
         self.known[id(result)] = len(self.nodes)
         self.kept.append(result)
-        self.nodes.append({"op": op, "name": "", "label": label, "inputs": inputs})
-        self._name_last()
-
-    def _name_last(self) -> None:
         taken = {node["name"] for node in self.nodes}
-        self.nodes[-1]["name"] = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99)))
-                                      if c not in taken)
+        letter = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99)))
+                      if c not in taken)
+        self.nodes.append({"op": op, "name": letter, "label": label, "inputs": inputs})
 
 
 def _number(value: Any) -> dict[str, float] | None:
@@ -155,8 +150,8 @@ class AutogradGraph(Figure):
                                f"holds {_NUMBERS}.")
             node["shape"] = list(tensor.shape)
             node["value"] = tensor.flatten().tolist()
-            node["grad"] = (torch.zeros_like(tensor) if tensor.grad is None
-                            else tensor.grad).flatten().tolist()
+            grad = torch.zeros_like(tensor) if tensor.grad is None else tensor.grad
+            node["grad"] = grad.flatten().tolist()
         _check_finite(nodes)
         return {"nodes": nodes, "inputs": inputs, "replayable": recorder.replayable}
 
@@ -172,11 +167,10 @@ class AutogradGraph(Figure):
             return " ".join(f"{number:.4g}" for number in numbers)
 
         rows = [[f"{node['name']} = {node['label']}".removesuffix(" = "), text(node["value"]),
-                 text(node["grad"])]
-                for node in self.nodes]
-        return html_boxes(html_table(rows, "the graph of a computation", ("", "value", "gradient")),
-                          note="Values are computed from the top down, gradients from the bottom "
-                               "up.")
+                 text(node["grad"])] for node in self.nodes]
+        table = html_table(rows, "the graph of a computation", ("", "value", "gradient"))
+        return html_boxes(table, note=(
+            "Values are computed from the top down, gradients from the bottom up."))
 
 
 def _check_finite(nodes: list[dict]) -> None:

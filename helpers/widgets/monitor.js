@@ -1,6 +1,6 @@
 // The training monitor: curves that grow while `fit` runs, and a picture to read afterwards.
-import { checkbox, frame, hint, make, short, slider } from "./common.js";
-import { curve, plot, ticks } from "./chart.js";
+import { checkbox, controlled, frame, hint, make, short, slider } from "./common.js";
+import { curve, half, plot, ticks } from "./chart.js";
 
 /** The running mean of `values`: each counts `weight` times as much as the one after it, as in Adam corrected at the start. */
 export function smoothed(values, weight) {
@@ -49,45 +49,39 @@ export function render(context) {
   const { root, message, ...figure } = frame(context, "Training monitor", NAMES, monitorProblem, draw);
   let looked = null;  // the epoch that the reader looks at; the last one until they choose
   const epoch = slider("epoch", 1, 1, (value) => { looked = value; figure.redraw(); });
-  const smooth = slider("smoothing", 0, 9, (value) => figure.change({ smoothing: value }));
-  const log = checkbox("logarithmic loss", (on) => figure.change({ log_scale: on }));
-  const status = make("div", { class: "ctr-formula" });
-  const charts = make("div", { class: "ctr-boxes" });
+  const smooth = slider("smoothing", 0, 9, figure.set("smoothing"));
+  const log = checkbox("logarithmic loss", figure.set("log_scale"));
+  const status = make("div", { class: "ctr-formula" }), charts = make("div", { class: "ctr-boxes" });
   const numbers = make("div", { class: "ctr-formula", role: "status" });
   const key = make("div", { class: "ctr-key" }, ...[["batch", "batches"], ["train", "training, mean of the epoch"], ["val", "validation"]].map(([kind, text]) =>
     make("span", {}, make("span", { class: `ctr-swatch ctr-swatch-${kind}`, "aria-hidden": "true" }), text)));
   const tell = hint("Move the slider “epoch” to read the numbers of each. Smoothing draws the mean of neighbouring batches.");
-  root.append(status, message, key, charts, make("div", { class: "ctr-controls" }, epoch.element, smooth.element, log.element), numbers, tell);
+  root.append(status, message, key, charts, controlled(epoch, smooth, log), numbers, tell);
 
   function draw(now) {
     const { epochs } = now, count = epochs.length;
     status.textContent = `${now.status}${now.source ? ` Trained on: ${now.source}.` : ""}`;
     const chosen = Math.min(looked || count, count);
-    epoch.element.querySelector("input").max = Math.max(1, count);
     epoch.element.querySelector("input").disabled = !count;
-    epoch.update(Math.max(1, chosen));
+    epoch.update(Math.max(1, chosen), { max: Math.max(1, count) });
     epoch.element.hidden = tell.hidden = count < 2;
     smooth.update(now.smoothing);
     log.update(now.log_scale);
     const places = batchPlaces(now.losses.length, now.every, now.batches_per_epoch || 1);
     const span = Math.max(now.total_epochs, count, places.length ? places[places.length - 1] : 0, 1);
-    const room = root.clientWidth || 340, each = room >= 640 ? Math.floor((room - 22) / 2) : room;
+    const each = half(figure.wide());
     const points = (name) => epochs.map((one, i) => [i + 1, one[name]]).filter(([, v]) => v !== null && v !== undefined);
     const loose = smoothed(now.losses, now.smoothing / 10).map((loss, i) => [places[i], loss]);
-    const middle = points("train_loss").map(([e, v]) => [e - 0.5, v]);  // a mean over the epoch stands in its middle
+    const curves = (what) => [  // a mean over the epoch stands in its middle
+      { points: points(`train_${what}`).map(([e, v]) => [e - 0.5, v]), kind: "train" }, { points: points(`val_${what}`), kind: "val" }];
     charts.replaceChildren(
-      chart(each, "loss", [{ points: loose, kind: "batch" }, { points: middle, kind: "train" }, { points: points("val_loss"), kind: "val" }],
-        { log: now.log_scale, span, cursor: chosen }),
-      chart(each, "accuracy", [{ points: points("train_accuracy").map(([e, v]) => [e - 0.5, v]), kind: "train" },
-        { points: points("val_accuracy"), kind: "val" }], { percent: true, span, cursor: chosen }));
+      chart(each, "loss", [{ points: loose, kind: "batch" }, ...curves("loss")], { log: now.log_scale, span, cursor: chosen }),
+      chart(each, "accuracy", curves("accuracy"), { percent: true, span, cursor: chosen }));
     const one = epochs[chosen - 1];
     const percent = (v) => `${(100 * v).toFixed(1)} %`;
     numbers.textContent = !one ? "No epoch is finished yet." : `Epoch ${chosen} of ${now.total_epochs || count}: training loss ${one.train_loss.toFixed(3)}, `
       + `accuracy ${percent(one.train_accuracy)}${one.val_loss === null ? "" : `; validation loss ${one.val_loss.toFixed(3)}, accuracy ${percent(one.val_accuracy)}`}; `
       + `it took ${short(one.seconds)} s.`;
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

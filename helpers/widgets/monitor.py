@@ -1,5 +1,6 @@
 """`TrainingMonitor`: the curves of a training run while it goes on, and afterwards."""
 
+import itertools
 import sys
 import time
 from typing import Any
@@ -66,8 +67,7 @@ class TrainingMonitor(Figure):
     def show_losses(self, new: list[float]) -> None:
         """Draw the losses of more batches, each point the mean of `every` of them."""
         self._pending.extend(new)
-        points = [*self.losses]
-        every = self.every
+        points, every = [*self.losses], self.every
         while len(self._pending) >= every:
             points.append(sum(self._pending[:every]) / every)
             del self._pending[:every]
@@ -95,12 +95,10 @@ class TrainingMonitor(Figure):
 
     def show_epochs(self, history: History) -> None:
         """Draw the finished epochs."""
-        def at(values: list[float], i: int) -> float | None:
-            return values[i] if i < len(values) else None
-
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-        self.epochs = [{name: at(getattr(history, name), i) for name in names}
-                       for i in range(history.epochs)]
+        rows = itertools.zip_longest(*(getattr(history, name) for name in names))
+        self.epochs = [dict(zip(names, row, strict=True))
+                       for row in itertools.islice(rows, history.epochs)]
 
     def stop(self, history: History, problem: str = "") -> None:
         """End the run: finished, or stopped by a problem."""
@@ -117,8 +115,7 @@ class TrainingMonitor(Figure):
 
         rows = [[i, f"{e['train_loss']:.3f}", percent(e["train_accuracy"]),
                  "" if e["val_loss"] is None else f"{e['val_loss']:.3f}",
-                 percent(e["val_accuracy"])]
-                for i, e in enumerate(self.epochs, 1)]
+                 percent(e["val_accuracy"])] for i, e in enumerate(self.epochs, 1)]
         head = ("epoch", "training loss", "accuracy", "validation loss", "accuracy")
         note = f"Trained on: {self.source}." if self.source else ""
         return html_boxes(html_table(rows, self.status, head), note=note)

@@ -1,6 +1,6 @@
 // The batch normalization explorer: one feature of a batch, before and after, with batch and running statistics.
-import { button, frame, hint, make, menu, short, slider } from "./common.js";
-import { plot } from "./chart.js";
+import { button, controlled, frame, hint, make, menu, rangeProblem, short, slider } from "./common.js";
+import { half, plot } from "./chart.js";
 
 const EPS = 1e-5, MOMENTUM = 0.1;
 
@@ -37,11 +37,7 @@ export function histogram(values, low, high, count) {
 
 export function normProblem({ batch_size: size, noise, limits, ...rest }) {
   if (!Number.isInteger(size) || size < 2 || size > noise.length) return `The batch must have from 2 to ${noise.length} images: one alone has no spread.`;
-  for (const name of ["gamma", "beta", "shift", "scale"]) {
-    const [low, high] = limits[name];
-    if (!Number.isFinite(rest[name]) || rest[name] < low || rest[name] > high) return `The ${name} must be a number from ${low} to ${high}.`;
-  }
-  return "";
+  return rangeProblem(rest, limits, []);
 }
 
 const LOW = -8, HIGH = 8, BINS = 64;
@@ -72,7 +68,7 @@ export function render(context) {
   const size = menu("batch size", sizes, (name) => figure.change({ batch_size: Number(name), draws: 0 }));
   const names = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
   const sliders = Object.fromEntries(Object.entries(names).map(([name, label]) =>
-    [name, slider(label, limits[name][0], limits[name][1], (value) => figure.change({ [name]: value }), 0.25)]));
+    [name, slider(label, ...limits[name], figure.set(name), 0.25)]));
   const next = (count) => () => {
     let now = figure.state();
     for (let k = 0; k < count; k++) {
@@ -84,25 +80,20 @@ export function render(context) {
   const buttons = make("div", { class: "ctr-stepper", role: "group", "aria-label": "batches" }, button("next batch", next(1)),
     button("20 batches", next(20)), button("forget", () => figure.change({ running_mean: 0, running_var: 1, draws: 0 }), "forget: set the running statistics back"));
   const charts = make("div", { class: "ctr-boxes" }), numbers = make("pre", { class: "ctr-sum", role: "status" });
-  root.append(make("div", { class: "ctr-controls" }, mode.element, size.element, ...Object.values(sliders).map((one) => one.element)),
-    message, buttons, charts, numbers, hint("The bar above each histogram is its mean, plus and minus one standard deviation. In training, each "
+  root.append(controlled(mode, size, ...Object.values(sliders)), message, buttons, charts, numbers, hint("The bar above each histogram is its mean, plus and minus one standard deviation. In training, each "
       + "batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted in the outermost bars."));
 
   function draw(now) {
-    if (normProblem(now)) return;
     const values = batchOf(now), after = batchNorm(values, now), before = statistics(values), found = statistics(after);
     mode.update(now.training ? "training" : "evaluation");
     size.update(String(now.batch_size));
     for (const name of Object.keys(names)) sliders[name].update(now[name]);
-    const room = root.clientWidth || 340, each = room >= 640 ? Math.floor((room - 22) / 2) : room;
+    const each = half(figure.wide());
     charts.replaceChildren(chart(each, "before", values, "before"), chart(each, "after", after, "after"));
     const line = (name, mean, sd) => `${name.padEnd(9)} μ ${fixed(mean).padStart(7)}   σ ${fixed(sd).padStart(7)}`;
     numbers.textContent = [line("batch", before.mean, Math.sqrt(before.variance)) + (now.training ? "   ← used" : ""),
       line("running", now.running_mean, Math.sqrt(now.running_var)) + (now.training ? "" : "   ← used"),
       line("after", found.mean, Math.sqrt(found.variance))].join("\n");
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

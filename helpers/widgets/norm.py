@@ -20,6 +20,11 @@ def _noise() -> list[float]:
     return [round(number, 3) for number in numbers.tolist()]
 
 
+def _tensors(*values: float) -> list[Tensor]:
+    """Return each number as a tensor for one feature, (1,)."""
+    return [torch.tensor([value], dtype=torch.float64) for value in values]
+
+
 class BatchNormExplorer(Figure):
     """Batch normalization of one feature of `batch_size` images.
 
@@ -53,29 +58,24 @@ class BatchNormExplorer(Figure):
     @property
     def output(self) -> Tensor:
         """What batch normalization makes of it, (batch_size, 1), computed by PyTorch."""
-        running = (torch.tensor([v], dtype=torch.float64)
-                   for v in (self.running_mean, self.running_var))
-        weights = (torch.tensor([v], dtype=torch.float64) for v in (self.gamma, self.beta))
-        return F.batch_norm(self.input, *running, *weights, training=self.training)
+        settings = _tensors(self.running_mean, self.running_var, self.gamma, self.beta)
+        return F.batch_norm(self.input, *settings, training=self.training)
 
     def next_batch(self) -> None:
         """Draw the next images; in training, move the running statistics towards theirs."""
         self.draws += 1
         if self.training:
-            mean, var = (torch.tensor([v], dtype=torch.float64)
-                         for v in (self.running_mean, self.running_var))
+            mean, var = _tensors(self.running_mean, self.running_var)
             F.batch_norm(self.input, mean, var, training=True, momentum=0.1)
             self.running_mean, self.running_var = mean.item(), var.item()
 
     def to_html(self) -> str:
         """Return the statistics as a table."""
-        rows = [["batch", self.input.mean().item(), self.input.std(correction=0).item()],
-                ["running", self.running_mean, self.running_var ** 0.5],
-                # to a learner 1e-16 is 0
-                ["after", round(self.output.mean().item(), 9) + 0.0,
-                 self.output.std(correction=0).item()]]
-        mode = "training" if self.training else "evaluation"
-        return html_boxes(html_table(rows, f"one feature of {self.batch_size} images",
-                                     ("", "mean", "spread")),
-                          note=f"Batch normalization in {mode}, with γ {self.gamma:g} and β "
-                               f"{self.beta:g}.")
+        (mean, std), (after, spread) = ((x.mean().item(), x.std(correction=0).item())
+                                        for x in (self.input, self.output))
+        rows = [["batch", mean, std], ["running", self.running_mean, self.running_var ** 0.5],
+                ["after", round(after, 9) + 0.0, spread]]  # to a learner 1e-16 is 0
+        mode, title = "training" if self.training else "evaluation", "one feature of {} images"
+        table = html_table(rows, title.format(self.batch_size), ("", "mean", "spread"))
+        return html_boxes(table, note=(
+            f"Batch normalization in {mode}, with γ {self.gamma:g} and β {self.beta:g}."))

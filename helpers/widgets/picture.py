@@ -62,9 +62,8 @@ def _encoded(picture: Tensor) -> dict:
 
 def _decoded(saved: Mapping[str, Any], name: str | None) -> Tensor:
     try:
-        numbers = torch.tensor(list(base64.b64decode(saved["data"], validate=True)),
-                               dtype=torch.uint8)
-        return to_picture(numbers.reshape(3, saved["height"], saved["width"]), name)
+        data = torch.tensor([*base64.b64decode(saved["data"], validate=True)], dtype=torch.uint8)
+        return to_picture(data.reshape(3, saved["height"], saved["width"]), name)
     except BadValue:
         raise
     except (KeyError, TypeError, RuntimeError, ValueError):

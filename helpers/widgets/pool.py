@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import pool_out_size
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, html_boxes, html_matrices, module
 from .traits import BadValue, Choice, Count, Matrix
 
 _LIMITS = {"input": 16, "kernel_size": 6, "stride": 6, "padding": 3}
@@ -58,8 +58,6 @@ class PoolExplorer(Figure):
 
     def to_html(self) -> str:
         """Return input and output as tables."""
-        tables = (html_table(matrix.tolist(), f"{name}, {len(matrix)} × {len(matrix[0])}")
-                  for name, matrix in (("input", self.input), ("output", self.output)))
-        return html_boxes(*tables, note=f"{self.mode.capitalize()} pooling with a window of "
-                          f"{self.kernel_size}, stride {self.stride}, padding "
-                          f"{self.padding}{', ceil mode' if self.ceil_mode else ''}.")
+        return html_boxes(*html_matrices(self, "input", "output"), note=(
+            f"{self.mode.capitalize()} pooling with a window of {self.kernel_size}, stride "
+            f"{self.stride}, padding {self.padding}{', ceil mode' if self.ceil_mode else ''}."))

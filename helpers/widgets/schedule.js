@@ -1,5 +1,5 @@
 // The schedule explorer: the learning rate of each epoch, and what it does to a descent with noise in its gradient.
-import { checkbox, frame, hint, make, menu, short, slider } from "./common.js";
+import { checkbox, controlled, frame, hint, make, menu, short, slider } from "./common.js";
 import { counted, curve, linear, logarithmic, plot, pointed, sample } from "./chart.js";
 import { SCHEDULES, SETTINGS, START, STEPS, WEIGHTS, code, literal, misfit, scheduleProblem,
   trained } from "./descent.js";
@@ -35,9 +35,7 @@ function ladder(name, values, onChange) {
   const { element, update } = slider(name, 0, values.length - 1, (index) => onChange(values[index]));
   return { element, update(v) {
     const far = values.map((value) => Math.abs(value - v));
-    update(far.indexOf(Math.min(...far)));
-    element.querySelector("output").textContent = short(v);
-    element.querySelector("input").setAttribute("aria-valuetext", short(v));
+    update(far.indexOf(Math.min(...far)), { text: short(v), spoken: short(v) });
   } };
 }
 
@@ -47,7 +45,7 @@ const LEAST = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((n) => n / 1e4);
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Learning-rate schedules", NAMES, scheduleProblem, draw);
-  const { limits } = figure.state(), set = (name) => (value) => figure.change({ [name]: value });
+  const { limits } = figure.state(), { set } = figure;
   function choose(schedule) {  // settings that were hidden until now may not fit
     const state = figure.state(), first = misfit(state, schedule)[1];
     figure.change({ ...first, ...misfit({ ...state, ...first }, schedule)[1], schedule });
@@ -60,7 +58,7 @@ export function render(context) {
   }
   let looked = Infinity;  // the epoch that is read out: the last one until the reader chooses
   const look = (epoch) => { if (epoch !== looked) { looked = epoch; figure.redraw(); } };
-  const epochs = slider("epoch", 1, 2, look), range = epochs.element.querySelector("input");
+  const epochs = slider("epoch", 1, 2, look);
   for (const one of [controls.schedule, epochs]) one.element.classList.add("ctr-wide");
   const charts = pointed(EDGES, (share) => look(epochAt(share, figure.state().epochs)));
   const key = make("div", { class: "ctr-key" },
@@ -69,8 +67,7 @@ export function render(context) {
   const text = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the code", tabindex: 0 });
   const caption = make("caption"), body = make("tbody");
   const heads = ["schedule", "rate", "loss"].map((name) => make("th", { scope: "col" }, name));
-  root.append(make("div", { class: "ctr-controls" }, ...Object.values(controls).map((one) => one.element)), message,
-    key, charts, make("div", { class: "ctr-controls" }, epochs.element), now, text,
+  root.append(controlled(...Object.values(controls)), message, key, charts, controlled(epochs), now, text,
     make("div", { class: "ctr-boxes ctr-compare" },
       make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body),
       hint(`The descent: ${WEIGHTS} weights that start at ${START}, the mean of w²/2 as the loss, ${STEPS} steps an `
@@ -80,8 +77,7 @@ export function render(context) {
 
   let seen = "", runs = {};  // kept while the reader only looks at other epochs
   function draw(state) {
-    if (scheduleProblem(state)) return;
-    const { schedule, lr, epochs: count } = state, epoch = Math.min(looked, count), wide = root.clientWidth || 340;
+    const { schedule, lr, epochs: count } = state, epoch = Math.min(looked, count), wide = figure.wide();
     if (seen !== JSON.stringify(state)) {
       runs = { tenth: trained({ ...state, lr: lr / 10 }, "constant") };
       for (const one of SCHEDULES) if (!misfit(state, one)[0]) runs[one] = trained(state, one);
@@ -91,9 +87,7 @@ export function render(context) {
       one.update(state[name]);
       one.element.hidden = name in SETTINGS && !SETTINGS[name].includes(schedule);
     }
-    range.max = count;
-    epochs.update(epoch);
-    range.setAttribute("aria-valuetext", `epoch ${epoch} of ${count}`);
+    epochs.update(epoch, { max: count, spoken: `epoch ${epoch} of ${count}` });
     const main = { tenth: "tenth", ...(schedule !== "constant" && { level: "constant" }), schedule };
     const lines = (what) => Object.entries(main).map(([kind, name]) => ({ kind, values: runs[name][what] }));
     const others = Object.keys(runs).filter((one) => !Object.values(main).includes(one));
@@ -118,8 +112,5 @@ export function render(context) {
       + `scheduler = ${code(state)}\n# after each epoch: scheduler.step(${told})`;
     if (text.textContent !== written) text.textContent = written;  // else what is selected stays so
   }
-  draw(figure.state());
-  return figure.dispose;
+  return figure.start();
 }
-
-export default { render };

@@ -58,24 +58,15 @@ class ScheduleExplorer(Figure):
         return proposal["value"]
 
     def rates(self, schedule: str | None = None) -> Tensor:
-        """Return the rate in each epoch, (epochs,), float64, as PyTorch's scheduler sets it.
-
-        `schedule`: another one, with the settings that the figure has for it.
-        """
+        """Return the rate in each epoch, (epochs,), float64, of this `schedule` or the figure's."""
         return self._run(schedule)[0]
 
     def losses(self, schedule: str | None = None) -> Tensor:
-        """Return the descent's mean loss in each epoch, (epochs,), float64.
-
-        `schedule`: as in `rates`.
-        """
+        """Return the descent's mean loss in each epoch, (epochs,), float64, as `rates` does."""
         return self._run(schedule)[1]
 
     def code(self) -> str:
-        """Return the expression that makes the scheduler of an `optimizer`.
-
-        It needs `lr_scheduler` of torch.optim.
-        """
+        """Return the expression that makes the scheduler: of `optimizer`, with `lr_scheduler`."""
         return code(RULES[self.schedule](self))
 
     def _problem(self, schedule: str) -> str:

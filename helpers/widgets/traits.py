@@ -59,10 +59,9 @@ class Real(t.Float):
 
     def validate(self, obj: Any, value: Any) -> float:
         """Refuse all else, in one sentence."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high:
-            raise BadValue(f"{self.name} must be a number from {self.low:g} to {self.high:g}, not "
-                           f"{value!r}.")
+        low, high, number = self.low, self.high, isinstance(value, int | float)
+        if not number or isinstance(value, bool) or not low <= value <= high:
+            raise BadValue(f"{self.name} must be a number from {low:g} to {high:g}, not {value!r}.")
         return float(value)
 
 
@@ -111,7 +110,7 @@ def to_matrix(value: Any, name: str | None, limit: int) -> Tensor:
                        f"{tuple(value.shape)}. Take one channel of one image, such as "
                        "images[0, 0].")
     rows = value.tolist() if hasattr(value, "tolist") else value
-    if not _is_filled(rows) or not all(map(_is_filled, rows)):
+    if not is_filled(rows) or not all(map(is_filled, rows)):
         raise BadValue(f"{name} must be rows of numbers, such as [[1, 0], [0, 1]].")
     lengths = sorted({len(row) for row in rows})
     if len(lengths) > 1:
@@ -129,9 +128,9 @@ def to_matrix(value: Any, name: str | None, limit: int) -> Tensor:
     return torch.tensor(rows, dtype=torch.float32)
 
 
-def _is_filled(value: Any) -> bool:
-    """Whether this is a list or the like, and not an empty one."""
-    return isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0
+def is_filled(value: Any, most: float = math.inf) -> bool:
+    """Whether this is a list or the like, of at least one and at most `most` entries."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and 1 <= len(value) <= most
 
 
 def rows_of(matrix: Tensor) -> list[list[float]]:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from widget_support import COUNTS, draw, real, run_js
+from widget_support import compared, draw, real, run_js
 
 from helpers.widgets import ALGORITHMS, AllReduce
 from helpers.widgets.allreduce import written
@@ -19,36 +19,32 @@ def random_allreduce(g) -> AllReduce:
     return figure
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_steps_of_an_all_reduce_equal_pythons(count):
-    g = torch.Generator().manual_seed(13)
-    cases, expected = [], []
-    for _ in range(count):
-        figure, size = random_allreduce(g), draw(g, 2, 200)
-        cases.append({**figure.page_state(), "size": size})
-        times = [figure.seconds(name, size) for name in ALGORITHMS]
-        sent = [[one.sender, one.receiver, [*one.chunks]] for one in figure.sent(figure.step)]
-        expected.append([figure.state(), figure.values, sent, figure.traffic().tolist(),
-                         figure.steps, times])
-    answer = """figure.allreduceProblem(now) ? null : (({ algorithm, step, size, values }) => [
-        figure.held(now, step), figure.sent(algorithm, values.length, step),
-        figure.traffic(algorithm, values.length, step), figure.stepCount(algorithm, values.length),
-        figure.ALGORITHMS.map((way) => figure.seconds(now, way, size)),
-        figure.ALGORITHMS.map((way) => figure.written(figure.seconds(now, way, size)))])(now)"""
-    for (held, *mine, seconds, texts), theirs in zip(run_js("allreduce", answer, cases), expected,
-                                                     strict=True):
-        state, values, *right, times = theirs
-        near = {"rel": 1e-5, "abs": 1e-5 * values.abs().max().item()}
-        for rank, row in enumerate(held):
-            for chunk, one in enumerate(row):
-                assert one["ranks"] == sorted(set(one["ranks"])), "no rank is counted twice"
-                assert one["value"] == pytest.approx(state[rank, chunk].item(), **near)
-                assert one["value"] == pytest.approx(values[one["ranks"], chunk].sum().item(),
-                                                     **near)
-        assert mine == right and seconds == pytest.approx(times, rel=1e-12)
-        for text, time in zip(texts, times, strict=True):
-            (a, unit), (b, same) = text.split(), written(time).split()
-            assert unit == same and float(a) == float(b)
+def check_steps(answers, expected):
+    (held, *mine, seconds, texts), (state, values, *theirs, times) = answers, expected
+    near = {"rel": 1e-5, "abs": 1e-5 * values.abs().max().item()}
+    for rank, row in enumerate(held):
+        for chunk, one in enumerate(row):
+            assert one["ranks"] == sorted(set(one["ranks"])), "no rank is counted twice"
+            for found in (state[rank, chunk], values[one["ranks"], chunk].sum()):
+                assert one["value"] == pytest.approx(found.item(), **near)
+    assert mine == theirs and seconds == pytest.approx(times, rel=1e-12)
+    for text, time in zip(texts, times, strict=True):
+        (a, unit), (b, same) = text.split(), written(time).split()
+        assert unit == same and float(a) == float(b)
+
+
+@compared("allreduce", """figure.allreduceProblem(now) ? null : (() => {
+    const { algorithm, step, size, values } = now, n = values.length;
+    const times = figure.ALGORITHMS.map((way) => figure.seconds(now, way, size));
+    return [figure.held(now, step), figure.sent(algorithm, n, step),
+        figure.traffic(algorithm, n, step), figure.stepCount(algorithm, n), times,
+        times.map(figure.written)]; })()""", 13, check_steps)
+def test_steps_of_an_all_reduce_equal_pythons(g):
+    figure, size = random_allreduce(g), draw(g, 2, 200)
+    times = [figure.seconds(name, size) for name in ALGORITHMS]
+    sent = [[one.sender, one.receiver, [*one.chunks]] for one in figure.sent(figure.step)]
+    return {**figure.page_state(), "size": size}, [
+        figure.state(), figure.values, sent, figure.traffic().tolist(), figure.steps, times]
 
 
 def test_words_and_sliders_of_the_all_reduce():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torchvision.transforms.v2 import functional as T
-from widget_support import COUNTS, assert_same, draw, real, run_js
+from widget_support import COUNTS, assert_same, compare, compared, draw, real
 
 from helpers import AugmentPlayground
 
@@ -67,47 +67,46 @@ def as_picture(x: torch.Tensor) -> dict:
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_changes_of_images_equal_torchvisions(count):
-    g = torch.Generator().manual_seed(7)
-    cases, expected = [], []
-    for _ in range(count):
+    seen = set()
+
+    def case(g):
         x = random_picture(g)
         name, arguments, result = random_change(g, x)
-        cases.append([name, as_picture(x), *arguments])
-        expected.append(result)
-    answers = run_js("augment", "figure[now[0]](...now.slice(1))", cases)
-    for case, mine, theirs in zip(cases, answers, expected, strict=True):
-        assert [mine["height"], mine["width"]] == list(theirs.shape[1:]), case[0]
+        seen.add(name)
+        return [name, as_picture(x), *arguments], result
+
+    def check(mine, theirs):
+        assert [mine["height"], mine["width"]] == list(theirs.shape[1:])
         assert_same(mine["planes"], theirs.flatten(1))
-    assert len({case[0] for case in cases}) == 9
+
+    compare(count, 7, case, "augment", "figure[now[0]](...now.slice(1))", check)
+    assert len(seen) == 9
 
 
-@pytest.mark.parametrize("count", [pytest.param(100, id="sample"), COUNTS[1]])
-def test_random_draws_of_an_image_equal_pythons(count):
+def check_draw(mine, theirs):
+    assert mine[0] == theirs[0]
+    assert_same(mine[1], theirs[1])
+
+
+@compared("augment", """figure.augmentProblem(now.state) ? null : (() => {
+    const { state, draw } = now, [image, other] = [state.image, state.other].map(figure.decoded);
+    const found = figure.parameters(state, draw), told = figure.words(draw, found, state.share);
+    const x = figure.drawn(state, image, other, found);
+    return [told, x.planes.flat().filter((_, i) => i % 9 === 0)]; })()""", 8, check_draw,
+          [pytest.param(100, id="sample"), COUNTS[1]])
+def test_random_draws_of_an_image_equal_pythons(g):
     """All settings together: the same words, the same order, and each ninth number of a draw."""
-    g = torch.Generator().manual_seed(8)
-
-    def setting(values):
+    def setting(*values):
         return values[draw(g, 0, len(values) - 1)]
 
-    cases, expected = [], []
-    for _ in range(count):
-        image = random_picture(g, 16, 24)
-        figure = AugmentPlayground(
-            image, torch.rand(image.shape, generator=g), flip=setting([True, False]),
-            vertical_flip=setting([True, False]), padding=draw(g, 0, 8),
-            padding_mode=setting(["zeros", "reflect"]), window=setting([1.0, 0.5, 0.1]),
-            brightness=setting([0.0, 0.5, 1.0]), contrast=setting([0.0, 0.3]),
-            saturation=setting([0.0, 0.7]), hue=setting([0.0, 0.1, 0.5]),
-            cutout=setting([0, 5, 24]), cutout_fill=setting(["zeros", "mean"]),
-            share=setting([1.0, 0.6, 0.0]), draws=draw(g, 0, 200))
-        which = draw(g, 0, 7)
-        cases.append({"state": figure.page_state(), "draw": which})
-        expected.append([figure.words(which), figure.output[which].double().flatten()[::9]])
-    answer = """figure.augmentProblem(now.state) ? null : (() => { const { state, draw } = now;
-        const found = figure.parameters(state, draw), told = figure.words(draw, found, state.share);
-        const [image, other] = [state.image, state.other].map(figure.decoded);
-        const x = figure.drawn(state, image, other, found);
-        return [told, x.planes.flat().filter((_, i) => i % 9 === 0)]; })()"""
-    for mine, (told, numbers) in zip(run_js("augment", answer, cases), expected, strict=True):
-        assert mine[0] == told
-        assert_same(mine[1], numbers)
+    image = random_picture(g, 16, 24)
+    figure = AugmentPlayground(
+        image, torch.rand(image.shape, generator=g), flip=setting(True, False),
+        vertical_flip=setting(True, False), padding=draw(g, 0, 8),
+        padding_mode=setting("zeros", "reflect"), window=setting(1.0, 0.5, 0.1),
+        brightness=setting(0.0, 0.5, 1.0), contrast=setting(0.0, 0.3), saturation=setting(0.0, 0.7),
+        hue=setting(0.0, 0.1, 0.5), cutout=setting(0, 5, 24), cutout_fill=setting("zeros", "mean"),
+        share=setting(1.0, 0.6, 0.0), draws=draw(g, 0, 200))
+    which = draw(g, 0, 7)
+    shown = figure.words(which), figure.output[which].double().flatten()[::9]
+    return {"state": figure.page_state(), "draw": which}, shown

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from widget_support import COUNTS, draw, real, run_js
+from widget_support import COUNTS, assert_equal, compare, compared, draw, real, run_js
 
 from helpers import ScheduleExplorer
 from helpers.widgets import SCHEDULES, BadValue
@@ -25,53 +25,48 @@ def random_settings(g) -> dict:
 @pytest.mark.parametrize("count", [pytest.param(150, id="sample"), COUNTS[1]])
 def test_schedules_and_descents_equal_pytorchs(count):
     """Rates and losses by schedulers of PyTorch that step as in a training loop, and their code."""
-    g = torch.Generator().manual_seed(10)
-    limits, cases, expected = ScheduleExplorer().limits, [], []
-    for _ in range(count):
+    limits, reduced = ScheduleExplorer().limits, []
+
+    def case(g):
         settings = random_settings(g)
-        cases.append({**settings, "limits": limits})
+        now = {**settings, "limits": limits}
         try:
             figure = ScheduleExplorer(**settings)
         except BadValue as problem:
             assert "must" in str(problem)
-            expected.append(None)
-            continue
-        expected.append([figure.rates(), figure.losses(), figure.code()])
-    answer = """figure.scheduleProblem(now) ? null
-        : (({ rates, losses }) => [rates, losses, figure.code(now)])(figure.trained(now))"""
-    reduced = 0
-    for case, mine, theirs in zip(cases, run_js("schedule", answer, cases), expected, strict=True):
-        assert (mine is None) == (theirs is None), case
+            return now, None
+        rates = figure.rates()
+        reduced.append(figure.schedule == "ReduceLROnPlateau" and rates[-1] < rates[0])
+        return now, [rates, figure.losses(), figure.code()]
+
+    def check(mine, theirs):
+        assert (mine is None) == (theirs is None)
         if theirs is not None:
             for numbers, right in zip(mine[:2], theirs[:2], strict=True):
-                torch.testing.assert_close(torch.tensor(numbers, dtype=torch.float64), right,
-                                           rtol=1e-9, atol=0)
+                assert numbers == pytest.approx(right.tolist(), rel=1e-9, abs=0)
             assert mine[2] == theirs[2]
-            reduced += case["schedule"] == "ReduceLROnPlateau" and mine[0][-1] < mine[0][0]
-    assert 0.02 * count < expected.count(None) < 0.4 * count and reduced > 0.04 * count, (
+
+    expected = compare(count, 10, case, "schedule", """figure.scheduleProblem(now) ? null
+        : (({ rates, losses }) => [rates, losses, figure.code(now)])(figure.trained(now))""", check)
+    assert 0.02 * count < expected.count(None) < 0.4 * count and sum(reduced) > 0.04 * count, (
         "the cases must hold enough of each kind")
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_plateaus_are_found_as_pytorch_finds_them(count):
+@compared("schedule", "now.losses.map(figure.plateau(now))", 11, assert_equal)
+def test_plateaus_are_found_as_pytorch_finds_them(g):
     """Losses near the threshold, equal or rising ones, and reductions too small for PyTorch."""
-    g = torch.Generator().manual_seed(11)
-    cases, expected = [], []
-    for _ in range(count):
-        loss, losses = 1.0, []
-        for _ in range(draw(g, 5, 60)):
-            loss *= (1 - 1e-4, 1 - 0.99e-4, 1 - 1.01e-4, 1.0, 1.0, 1.1, 0.9)[draw(g, 0, 6)]
-            losses.append(loss)
-        settings = {"factor": draw(g, 1, 9) / 10, "patience": draw(g, 0, 4)}
-        lr = 10.0 ** -draw(g, 0, 7)
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=lr)
-        scheduler, rates = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **settings), []
-        for loss in losses:
-            scheduler.step(loss)
-            rates.append(optimizer.param_groups[0]["lr"])
-        cases.append({"lr": lr, "losses": losses, **settings})
-        expected.append(rates)
-    assert run_js("schedule", "now.losses.map(figure.plateau(now))", cases) == expected
+    loss, losses, rates = 1.0, [], []
+    for _ in range(draw(g, 5, 60)):
+        loss *= (1 - 1e-4, 1 - 0.99e-4, 1 - 1.01e-4, 1.0, 1.0, 1.1, 0.9)[draw(g, 0, 6)]
+        losses.append(loss)
+    settings = {"factor": draw(g, 1, 9) / 10, "patience": draw(g, 0, 4)}
+    lr = 10.0 ** -draw(g, 0, 7)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=lr)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **settings)
+    for loss in losses:
+        scheduler.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
+    return {"lr": lr, "losses": losses, **settings}, rates
 
 
 def test_both_languages_have_the_same_noise():

@@ -1,10 +1,9 @@
 """What tests of figures share: running a figure's JavaScript in Node, moving a figure on a page."""
 
+import base64
 import json
 import re
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,22 +17,15 @@ PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 
 def run_js(name: str, answer: str, cases: list) -> list:
     """What the JavaScript `answer` gives for each case, `now`; `figure` is the module `name`."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        (folder / "figure.mjs").write_text(module(name), encoding="utf-8")
-        (folder / "cases.json").write_text(json.dumps(cases), encoding="utf-8")
-        (folder / "run.mjs").write_text(f"""
-            import * as figure from "./figure.mjs";
-            import {{ readFileSync, writeFileSync }} from "node:fs";
-            const folder = new URL(".", import.meta.url);
-            const cases = JSON.parse(readFileSync(new URL("cases.json", folder)));
-            const answers = cases.map((now) => {answer});
-            writeFileSync(new URL("answers.json", folder), JSON.stringify(answers));
-        """, encoding="utf-8")
-        done = node([str(folder / "run.mjs")], return_completed_process=True, capture_output=True,
-                    text=True)
-        assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
-        return json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    url = f"data:text/javascript;base64,{base64.b64encode(module(name).encode()).decode()}"
+    script = f"""import * as figure from "{url}";
+        import {{ readFileSync }} from "node:fs";
+        const answers = JSON.parse(readFileSync(0)).map((now) => {answer});
+        process.stdout.write(JSON.stringify(answers));"""
+    done = node(["--input-type=module", "--eval", script], return_completed_process=True,
+                input=json.dumps(cases), capture_output=True, encoding="utf-8")
+    assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def draw(generator, low: int, high: int) -> int:
@@ -46,12 +38,44 @@ def real(generator, low: float, high: float) -> float:
     return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64).item()
 
 
+def magnitudes(generator) -> list[float]:
+    """Some positive numbers of any size, up to 25 decades apart."""
+    middle, decades, count = (draw(generator, *ends) for ends in ((-280, 280), (0, 25), (1, 12)))
+    spread = torch.rand(count, generator=generator, dtype=torch.float64) - 0.5
+    return [10.0 ** e for e in (middle + decades * spread).tolist()]
+
+
 def assert_same(mine, theirs) -> None:
     """Both refused, or the same numbers to 1e-5."""
     assert (mine is None) == (theirs is None)
     if theirs is not None:
-        torch.testing.assert_close(torch.tensor(mine, dtype=torch.float64), theirs, atol=1e-5,
-                                   rtol=1e-5)
+        mine = torch.tensor(mine, dtype=torch.float64)
+        torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
+
+
+def assert_equal(mine, theirs) -> None:
+    assert mine == theirs
+
+
+def compare(count: int, seed: int, case, name: str, answer: str, check=assert_same) -> list:
+    """Check the `answer` of `name`.js in random cases; `case(generator)` is `now` and the truth."""
+    g = torch.Generator().manual_seed(seed)
+    cases, expected = zip(*(case(g) for _ in range(count)), strict=True)
+    for mine, theirs in zip(run_js(name, answer, [*cases]), expected, strict=True):
+        check(mine, theirs)
+    return [*expected]
+
+
+def compared(name: str, answer: str, seed: int, check=assert_same, counts=COUNTS, refused=None):
+    """Make a test of a function like `case` of `compare`; `refused`: what share of cases may be."""
+    def decorate(case):
+        @pytest.mark.parametrize("count", counts)
+        def test(count):
+            expected = compare(count, seed, case, name, answer, check)
+            share = sum(one is None for one in expected) / count
+            assert refused is None or refused[0] < share < refused[1], "enough of both kinds"
+        return test
+    return decorate
 
 
 def number(text: str) -> float:
@@ -135,8 +159,8 @@ class OnPage:
         """See that "play" goes on by itself, and stops."""
         before = self.text(".ctr-sum")
         self.button("play").click()
-        self.tab.wait_for_function("t => document.querySelector('.ctr-sum').innerText !== t",
-                                   arg=before)
+        changed = "t => document.querySelector('.ctr-sum').innerText !== t"
+        self.tab.wait_for_function(changed, arg=before)
         self.button("stop").click()
 
     def fits(self) -> bool:
