@@ -1,6 +1,4 @@
-"""A process that ends by itself when the one it works for is gone: nothing outlives a killed
-notebook.
-"""
+"""A process that ends with the one that it works for: nothing outlives a killed notebook."""
 
 import os
 import threading

@@ -1,6 +1,4 @@
-"""What the model of chapter 10 is fitted to: how long messages and steps take.
-`launch(scaling.measure, …)`.
-"""
+"""How long messages and steps take, for a model of scaling: `launch(scaling.measure, …)`."""
 
 import time
 from collections.abc import Sequence
