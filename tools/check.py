@@ -27,7 +27,7 @@ def unit_tests(chosen: str) -> list[Command]:
 
 QUICK = {
     "lint": [(["-m", "ruff", "check", "."], {}), (["-m", "codespell_lib", *SPELLED], {})],
-    "types": [(["-m", "basedpyright"], {})],
+    "types": [(["-m", "basedpyright", "--project", "pyproject.toml"], {})],
     "notebooks in stored form": [(["tools/notebooks.py", "check"], {})],
     "unit tests": unit_tests("not slow and not site and not long"),
 }

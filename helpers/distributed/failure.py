@@ -108,7 +108,7 @@ def _where(folder: Path, rank: int) -> tuple[str, bool]:
 
 
 def _main_thread(text: str) -> list[tuple[str, str, str]]:
-    """Return (file, line, function) of the main thread's frames, innermost first, as faulthandler dumps."""
+    """Return (file, line, function) of the main thread's frames in a dump, innermost first."""
     threads = [part for part in text.split("\n\n") if "most recent call first" in part]
     frames = [_FRAME.findall(part) for part in threads]
     return next((found for found in reversed(frames)
