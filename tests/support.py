@@ -17,6 +17,7 @@ PAGES = ["book/index.html",
          *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
 SMOKE = {"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in"}
 REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
+PROFILE = os.environ.get("COURSE_PROFILE", "smoke")  # likewise, for the chapters
 
 
 def build_site(output: Path) -> subprocess.CompletedProcess:
