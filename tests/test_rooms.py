@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,10 @@ def test_no_module_that_nobody_imports():
 def test_tests_stand_in_rooms_of_the_same_names():
     rooms = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} - {"tests"}
     assert rooms - {"book", "site", "tools"} <= set(FLOOR)
+
+
+def test_every_room_is_installed():
+    """In a clone all rooms are found; where `helpers` is installed, only those that are named."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    rooms = {path.parent.relative_to(ROOT) for path in HELPERS.rglob("__init__.py")}
+    assert {".".join(path.parts) for path in rooms} == {*settings["tool"]["setuptools"]["packages"]}
