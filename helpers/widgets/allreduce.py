@@ -6,7 +6,7 @@ import torch
 import traitlets as t
 from torch import Tensor
 
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import BadValue, Choice, Count, Matrix, Real, one_of, rows_of, whole
 
 ALGORITHMS = ("ring", "to one and back", "everyone to everyone")
@@ -50,6 +50,7 @@ class AllReduce(Figure):
     """
 
     _esm = module("allreduce")
+    limits = constant(_LIMITS)
     values = Matrix([row[:4] for row in _START[:4]], _HIGH)
     algorithm = Choice(*ALGORITHMS)
     step = Count(0, 0, 2 * (_HIGH - 1))
@@ -60,7 +61,7 @@ class AllReduce(Figure):
     def __init__(self, processes: int | None = None, *, values: Any = None, **settings: Any):
         if values is None:
             values = _first(4 if processes is None else processes)
-        super().__init__(values=values, limits=_LIMITS, **settings)
+        super().__init__(values=values, **settings)
         if processes not in (None, self.processes):
             raise BadValue(f"processes is {processes!r}, but values has {self.processes} rows: "
                            "leave one of them out.")

@@ -9,7 +9,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..data.photos import load_photo
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .picture import HIGH, LOW, Picture, to_picture
 from .traits import BadValue, Choice, Count, Real, whole
 
@@ -49,6 +49,7 @@ class AugmentPlayground(Figure):
     """
 
     _esm = module("augment")
+    limits = constant(_LIMITS)
     image = Picture()
     other = Picture()
     flip = t.Bool(True).tag(sync=True)
@@ -64,7 +65,7 @@ class AugmentPlayground(Figure):
     cutout_fill = Choice("zeros", "mean")
     share = Real(1.0, 0.0, _LIMITS["share"])
     draws = Count(0, 0, _LIMITS["draws"])
-    noise = t.List(_noise(), read_only=True).tag(sync=True, constant=True)
+    noise = constant(_noise())
 
     def __init__(self, image: Any = None, other: Any = None, **settings: Any):
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
@@ -74,7 +75,7 @@ class AugmentPlayground(Figure):
             other = F.interpolate(coffee, side, mode="bilinear", antialias=True)[0].clamp(0, 1)
             # 32 shades each: fewer bytes for the page, once it is compressed
             other = (other * 31).round() / 31
-        super().__init__(image=image, other=other, limits=_LIMITS, **settings)
+        super().__init__(image=image, other=other, **settings)
 
     @t.validate("image", "other")
     def _same_size(self, proposal: Any) -> Any:

@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import KERNELS, conv_out_size
-from .figure import Figure, html_boxes, html_matrices, module
+from .figure import Figure, constant, html_boxes, html_matrices, module
 from .traits import BadValue, Count, Matrix, named
 
 _LIMITS = {"input": 16, "kernel": 7, "stride": 4, "padding": 4, "dilation": 4}
@@ -40,18 +40,19 @@ class ConvExplorer(Figure):
     """
 
     _esm = module("conv")
+    limits = constant(_LIMITS)
     input = Matrix(PATTERNS["edge"], _LIMITS["input"])
     kernel = Matrix(KERNELS["sobel"], _LIMITS["kernel"])
     stride = Count(1, 1, _LIMITS["stride"])
     padding = Count(0, 0, _LIMITS["padding"])
     dilation = Count(1, 1, _LIMITS["dilation"])
-    kernels = t.Dict(KERNELS, read_only=True).tag(sync=True, constant=True)
-    patterns = t.Dict(PATTERNS, read_only=True).tag(sync=True, constant=True)
+    kernels = constant(KERNELS)
+    patterns = constant(PATTERNS)
 
     def __init__(self, input: str | Sequence[Any] | Tensor = "edge",
                  kernel: str | Sequence[Any] | Tensor = "sobel", **settings: Any):
         super().__init__(input=named(PATTERNS, input, "input"),
-                         kernel=named(KERNELS, kernel, "kernel"), limits=_LIMITS, **settings)
+                         kernel=named(KERNELS, kernel, "kernel"), **settings)
 
     @t.validate(*_LIMITS)
     def _fits(self, proposal: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 import traitlets as t
 
 from ..convolution import Field, conv_out_size, receptive_field
-from .figure import Figure, html_boxes, html_table, module
-from .traits import BadValue, Count, is_filled, named, whole
+from .figure import Figure, constant, html_boxes, html_table, module
+from .traits import BadValue, Copied, Count, is_filled, named, whole
 
 _LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 64}
 STACKS: dict[str, list[list[int]]] = {
@@ -21,7 +21,7 @@ STACKS: dict[str, list[list[int]]] = {
 """Stacks of layers by name, each layer [kernel, stride, padding, dilation]."""
 
 
-class Layers(t.TraitType):
+class Layers(Copied):
     """A list of layers, each [kernel, stride, padding, dilation]; what is left out is 1, 0, 1."""
 
     def validate(self, obj: Any, value: Any) -> list[list[int]]:
@@ -50,19 +50,20 @@ class ReceptiveField(Figure):
     """
 
     _esm = module("field")
+    limits = constant(_LIMITS)
     layers = Layers(STACKS["LeNet"]).tag(sync=True)
     size = Count(32, 1, _LIMITS["size"])
     layer = Count(0, 0, _LIMITS["layers"])
     index = Count(0, 0, _LIMITS["size"] + 100)
-    presets = t.Dict(STACKS, read_only=True).tag(sync=True, constant=True)
+    presets = constant(STACKS)
 
     def __init__(self, layers: str | Sequence[Sequence[int]] = "LeNet", size: int = 32, *,
-                 layer: int | None = None, index: int | None = None):
+                 layer: int | None = None, index: int | None = None, **settings: Any):
         layers = Layers().validate(None, named(STACKS, layers, "stack"))
         layer = len(layers) if layer is None else layer
         if index is None and 0 <= layer <= len(layers):
             index = (_sizes(layers, size)[layer] - 1) // 2
-        super().__init__(layers=layers, size=size, layer=layer, index=index or 0, limits=_LIMITS)
+        super().__init__(layers=layers, size=size, layer=layer, index=index or 0, **settings)
 
     @t.validate("layers", "size", "layer", "index")
     def _fits(self, proposal: Any) -> Any:

@@ -1,6 +1,7 @@
 """What interactive figures share: one module for the browser, and a form without JavaScript."""
 
 import abc
+import difflib
 import html
 import re
 from collections.abc import Iterable, Sequence
@@ -10,8 +11,11 @@ from typing import Any, Self
 import anywidget
 import traitlets as t
 
+from .traits import BadValue
+
 _FOLDER = resources.files("helpers.widgets")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_Widget = anywidget.AnyWidget
 _LIVE = "With JavaScript, this is a figure to play with."
 
 
@@ -28,24 +32,69 @@ def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
+def constant(value: dict | list) -> Any:
+    """Return a value of figures that never changes."""
+    kind: Any = t.Dict if isinstance(value, dict) else t.List
+    return kind(value, read_only=True).tag(sync=True, constant=True)
+
+
 class _FigureType(t.MetaHasTraits, abc.ABCMeta):
     """A class with traits and with methods that its subclasses must have."""
 
 
-class Figure(anywidget.AnyWidget, metaclass=_FigureType):
+class Figure(_Widget, metaclass=_FigureType):
     """An interactive figure: live in a notebook, and with its last values on a page without Python.
 
     Python reads and sets the values by name. One that does not fit is refused with a `BadValue`, a
-    ValueError. To change several at once that only fit together, set them inside `with
-    figure.hold_trait_notifications():`. A subclass sets `_esm = module("name")`, tags its values
-    with `sync=True`, and what never changes with `constant=True` as well. (An argument of the class
-    statement would be shorter than `_esm`, but Colab's traitlets do not take one.)
+    ValueError, and so is the name of a setting that the figure does not have. To change several at
+    once that only fit together, set them inside `with figure.hold_trait_notifications():`. A
+    subclass sets `_esm = module("name")`, tags its values with `sync=True`, and makes what never
+    changes a `constant`. (An argument of the class statement would be shorter than `_esm`, but
+    Colab's traitlets do not take one.)
     """
 
     _css = _read("figures.css")
-    limits = t.Dict().tag(sync=True, constant=True)
     # that of ipywidgets asks values for equality, and a tensor's answer is no bool
     __repr__ = object.__repr__
+
+    def __init__(self, **settings: Any):
+        for name in {*settings} - {*_Widget.class_trait_names()}:
+            self._check_name(name)
+        super().__init__(**settings)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(_Widget, name):
+            self._check_name(name)
+        try:
+            super().__setattr__(name, value)
+        except BadValue:
+            raise
+        except t.TraitError as problem:
+            raise BadValue(str(problem)) from None
+
+    def set_trait(self, name: str, value: Any) -> None:
+        """Set a value that is read-only for others."""
+        if not self.has_trait(name):
+            self._check_name(name)
+        super().set_trait(name, value)
+
+    @classmethod
+    def settings(cls) -> list[str]:
+        """Return the names of what can be set."""
+        traits = cls.class_traits()
+        computed = [name for kind in cls.__mro__ for name, one in vars(kind).items()
+                    if isinstance(one, property) and one.fset and not hasattr(_Widget, name)]
+        return [*(name for name in cls._shown() if not traits[name].read_only), *computed]
+
+    @classmethod
+    def _check_name(cls, name: str) -> None:
+        """Refuse what is no setting: Python would take it for a new attribute, unused."""
+        own = cls.settings()
+        if name in own:
+            return
+        near = difflib.get_close_matches(name, own, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise BadValue(f"{cls.__name__} has no setting {name}; it has {', '.join(own)}.{hint}")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -60,7 +109,7 @@ class Figure(anywidget.AnyWidget, metaclass=_FigureType):
     @classmethod
     def _shown(cls) -> list[str]:
         """Return the names of the figure's own values and constants."""
-        foreign = anywidget.AnyWidget.class_trait_names()
+        foreign = _Widget.class_trait_names()
         return [name for name in cls.class_trait_names(sync=True)
                 if name not in foreign and not name.startswith("_")]
 

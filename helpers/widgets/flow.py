@@ -10,7 +10,7 @@ import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor, nn
 
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import BadValue, Choice, Count, one_of
 
 DEPTHS = (2, 4, 8, 16, 32, 64)
@@ -99,6 +99,7 @@ class GradientFlow(Figure):
     """
 
     _esm = module("flow")
+    limits = constant({"depths": list(DEPTHS)})
     depth = Count(16, DEPTHS[0], DEPTHS[-1])
     norm = Choice(*_NORMS)
     weights = Choice(*_WEIGHTS)
@@ -108,7 +109,7 @@ class GradientFlow(Figure):
 
     def __init__(self, depth: int = 16, *, seed: int = 0, frames: dict | None = None,
                  **settings: Any):
-        super().__init__(limits={"depths": list(DEPTHS)}, depth=depth, seed=seed, **settings)
+        super().__init__(depth=depth, seed=seed, **settings)
         if frames is None:
             frames = copy.deepcopy(_measured(self.seed))
         elif set(frames) != {_key(w, n, d) for w in _WEIGHTS for n in _NORMS for d in DEPTHS}:

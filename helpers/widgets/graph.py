@@ -1,83 +1,19 @@
 """`AutogradGraph`: the graph of an expression, values stepped forward and gradients backward."""
 
+import inspect
 import math
-from collections.abc import Callable, Sequence
-from string import ascii_lowercase
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
 import traitlets as t
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from .figure import Figure, html_boxes, html_table, module
-from .traits import BadValue, Count
+from .figure import Figure, constant, html_boxes, html_table, module
+from .recorder import Recorder
+from .traits import BadValue, CopiedDict, Count
 
 _NODES, _NUMBERS = 24, 16
-_BINARY = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^"}
-_UNARY = ("neg", "square", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs")
-_SAME = {"true_divide": "div", "divide": "div", "truediv": "div", "multiply": "mul",
-         "subtract": "sub", "negative": "neg"}
-
-
-class Recorder(TorchFunctionMode):
-    """Writes down each operation on the tensors it knows: `grad_fn` does not keep the operands."""
-
-    def __init__(self, leaves: dict[str, Tensor]):
-        super().__init__()
-        self.known = {id(leaf): number for number, leaf in enumerate(leaves.values())}
-        self.kept = list(leaves.values())  # while they live, no other tensor gets their id
-        self.nodes = [{"op": "leaf", "name": name, "label": "", "inputs": []} for name in leaves]
-        self.replayable = True
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (),
-                           kwargs: dict[str, Any] | None = None) -> Any:
-        """Run `func`, and write it down if it gave a tensor with a history."""
-        name = func.__name__
-        in_place = name.startswith("__i") and name[3:-2] in (*_BINARY, *_SAME)
-        if in_place or (name.endswith("_") and not name.endswith("__")):
-            raise BadValue(f"{name} changes a tensor in place, and the figure would lose what it "
-                           "was before. Write y = y + x instead of y += x.")
-        result = func(*args, **(kwargs or {}))
-        ours = [a for a in args if isinstance(a, Tensor) and id(a) in self.known]
-        if not ours:
-            return result
-        if not isinstance(result, Tensor) or not result.requires_grad:
-            # a shape or a dtype changes nothing; a comparison may choose a branch
-            self.replayable &= name == "__get__"
-            return result
-        self._enter(name, args, kwargs or {}, result)
-        return result
-
-    def _enter(self, name: str, args: Sequence, kwargs: dict, result: Tensor) -> None:
-        bare = name.strip("_")
-        reflected = name.startswith("__r") and bare[1:] in (*_BINARY, *_SAME)
-        op = _SAME.get(bare[reflected:], bare[reflected:])
-        args = args[::-1] if reflected else args
-        inputs = [self.known.get(id(a)) if isinstance(a, Tensor) else _number(a) for a in args]
-        numels = {a.numel() for a in args if isinstance(a, Tensor)}
-        same = {tuple(a.shape) for a in args if isinstance(a, Tensor) and a.numel() > 1}
-        plain = None not in inputs and not any(kwargs.values()) and len(same) <= 1
-        plain &= op in ("sum", "mean") or max(numels) == result.numel()
-        arity = 2 if op in _BINARY else 1 if op in (*_UNARY, "sum", "mean") else 0
-        self.replayable &= plain and arity == len(inputs)
-        inputs = [i for i in inputs if i is not None]
-        letters = [self.nodes[i]["name"] if isinstance(i, int) else f"{i['number']:.4g}"
-                   for i in inputs]
-        label = f" {_BINARY[op]} ".join(letters) if op in _BINARY else f"{op}({', '.join(letters)})"
-        self.known[id(result)] = len(self.nodes)
-        self.kept.append(result)
-        taken = {node["name"] for node in self.nodes}
-        letter = next(c for c in (*ascii_lowercase, *(f"v{n}" for n in range(99)))
-                      if c not in taken)
-        self.nodes.append({"op": op, "name": letter, "label": label, "inputs": inputs})
-
-
-def _number(value: Any) -> dict[str, float] | None:
-    """Return a number as the figure's input, None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return {"number": float(value)}
 
 
 class AutogradGraph(Figure):
@@ -90,22 +26,23 @@ class AutogradGraph(Figure):
     """
 
     _esm = module("graph")
+    limits = constant({"nodes": _NODES})
     nodes = t.List().tag(sync=True)
-    inputs = t.Dict().tag(sync=True)
+    inputs = CopiedDict().tag(sync=True)
     replayable = t.Bool(True).tag(sync=True)
     step = Count(0, 0, 2 * _NODES + 1)
 
     def __init__(self, function: Callable[..., Tensor], *, step: int = 0, **inputs: Any):
         self._function = function
         graph = self._record(inputs)
-        super().__init__(**graph, step=step, limits={"nodes": _NODES})
+        super().__init__(**graph, step=step)
         self.observe(lambda _: self._run_again(), "inputs")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Return the figure that a notebook saved; without its function, it is only shown."""
         figure = cls.__new__(cls)
-        names = ("nodes", "inputs", "replayable", "step", "limits")
+        names = ("nodes", "inputs", "replayable", "step")
         Figure.__init__(figure, **{name: state[name] for name in names})
         return figure
 
@@ -128,6 +65,7 @@ class AutogradGraph(Figure):
         inputs = {name: _listed(name, value) for name, value in inputs.items()}
         leaves = {name: torch.tensor(value, dtype=torch.float64, requires_grad=True)
                   for name, value in inputs.items()}
+        _check_names(self._function, inputs)
         with torch.enable_grad(), Recorder(leaves) as recorder:
             output = self._function(**leaves)
         one = isinstance(output, Tensor) and output.numel() == 1
@@ -171,6 +109,19 @@ class AutogradGraph(Figure):
         table = html_table(rows, "the graph of a computation", ("", "value", "gradient"))
         return html_boxes(table, note=(
             "Values are computed from the top down, gradients from the bottom up."))
+
+
+def _check_names(function: Callable, inputs: dict) -> None:
+    """Refuse, in one sentence, inputs that are not the function's."""
+    try:
+        taken = inspect.signature(function)
+    except ValueError:  # functions of PyTorch do not say what they take
+        return
+    try:
+        taken.bind(**inputs)
+    except TypeError as problem:
+        raise BadValue(f"The inputs must be the arguments of the function, {taken}: {problem}. The "
+                       "only setting besides them is step.") from None
 
 
 def _check_finite(nodes: list[dict]) -> None:

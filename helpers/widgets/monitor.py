@@ -8,7 +8,7 @@ from typing import Any
 import traitlets as t
 
 from ..training.history import History
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import Count
 
 _POINTS = 400      # more points than a screen has columns say nothing more
@@ -30,6 +30,7 @@ class TrainingMonitor(Figure):
     """
 
     _esm = module("monitor")
+    limits = constant({"points": _POINTS})
     losses = t.List().tag(sync=True)
     every = t.Int(1).tag(sync=True)
     batches_per_epoch = t.Int(0).tag(sync=True)
@@ -42,7 +43,7 @@ class TrainingMonitor(Figure):
     log_scale = t.Bool(False).tag(sync=True)
 
     def __init__(self, history: History | None = None, **settings: Any):
-        super().__init__(limits={"points": _POINTS}, **settings)
+        super().__init__(**settings)
         self._pending: list[float] = []
         self._shown_at = 0.0
         if history is not None:

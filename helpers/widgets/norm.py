@@ -1,13 +1,11 @@
 """`BatchNormExplorer`: one feature of a batch, before and after batch normalization."""
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 import traitlets as t
 from torch import Tensor
 
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import Count, Real
 
 _NOISE = 512
@@ -34,6 +32,7 @@ class BatchNormExplorer(Figure):
     """
 
     _esm = module("norm")
+    limits = constant(_LIMITS)
     gamma = Real(1.0, *_LIMITS["gamma"])
     beta = Real(0.0, *_LIMITS["beta"])
     shift = Real(2.0, *_LIMITS["shift"])
@@ -43,10 +42,7 @@ class BatchNormExplorer(Figure):
     draws = t.Int(0).tag(sync=True)
     running_mean = Real(0.0, -1e3, 1e3)
     running_var = Real(1.0, 0.0, 1e3)
-    noise = t.List(_noise(), read_only=True).tag(sync=True, constant=True)
-
-    def __init__(self, **settings: Any):
-        super().__init__(limits=_LIMITS, **settings)
+    noise = constant(_noise())
 
     @property
     def input(self) -> Tensor:

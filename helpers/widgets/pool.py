@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor
 
 from ..convolution import pool_out_size
-from .figure import Figure, html_boxes, html_matrices, module
+from .figure import Figure, constant, html_boxes, html_matrices, module
 from .traits import BadValue, Choice, Count, Matrix
 
 _LIMITS = {"input": 16, "kernel_size": 6, "stride": 6, "padding": 3}
@@ -24,6 +24,7 @@ class PoolExplorer(Figure):
     """
 
     _esm = module("pool")
+    limits = constant(_LIMITS)
     input = Matrix(_START, _LIMITS["input"])
     mode = Choice("max", "average")
     kernel_size = Count(2, 1, _LIMITS["kernel_size"])
@@ -34,7 +35,7 @@ class PoolExplorer(Figure):
 
     def __init__(self, input: Sequence[Any] | Tensor = _START, *, kernel_size: int = 2,
                  stride: int | None = None, **settings: Any):
-        super().__init__(input=input, kernel_size=kernel_size, limits=_LIMITS,
+        super().__init__(input=input, kernel_size=kernel_size,
                          stride=kernel_size if stride is None else stride, **settings)
 
     @t.validate(*_LIMITS, "ceil_mode")

@@ -8,7 +8,7 @@ import traitlets as t
 from torch import Tensor, nn
 
 from .descent import LONGEST, RULES, TOGETHER, code, descent, made, misfit
-from .figure import Figure, html_boxes, html_table, module
+from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import BadValue, Choice, Count, Real, one_of
 
 SCHEDULES = tuple(RULES)
@@ -35,6 +35,7 @@ class ScheduleExplorer(Figure):
     """
 
     _esm = module("schedule")
+    limits = constant(_LIMITS)
     schedule = Choice(*SCHEDULES)
     lr = Real(0.1, *_LIMITS["lr"])
     epochs = Count(30, *_LIMITS["epochs"])
@@ -49,7 +50,7 @@ class ScheduleExplorer(Figure):
     log_scale = t.Bool(False).tag(sync=True)
 
     def __init__(self, schedule: str = "StepLR", **settings: Any):
-        super().__init__(schedule=schedule, limits=_LIMITS, **settings)
+        super().__init__(schedule=schedule, **settings)
 
     @t.validate(*TOGETHER)
     def _fits(self, proposal: Any) -> Any:

@@ -1,12 +1,16 @@
 """The values of figures, checked: whole and real numbers, words, matrices."""
 
+import copy
 import math
+import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 import traitlets as t
 from torch import Tensor
+
+from .. import convolution
 
 
 class BadValue(t.TraitError, ValueError):
@@ -15,14 +19,15 @@ class BadValue(t.TraitError, ValueError):
 
 def whole(name: str | None, value: Any, low: int, high: int) -> int:
     """Return a whole number from `low` to `high`, or refuse it in one sentence."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadValue(f"{name} must be a whole number from {low} to {high}, not {value!r}.")
-    return value
+    try:
+        return convolution.whole(f"{name}", value, low, high)
+    except ValueError as problem:
+        raise BadValue(str(problem)) from None
 
 
 def one_of(name: str | None, value: Any, words: Sequence[str]) -> str:
     """Return a word that is one of some, or refuse it in one sentence."""
-    if value not in words:
+    if not isinstance(value, str) or value not in words:
         raise BadValue(f"{name} must be one of {', '.join(words)}, not {value!r}.")
     return value
 
@@ -59,7 +64,7 @@ class Real(t.Float):
 
     def validate(self, obj: Any, value: Any) -> float:
         """Refuse all else, in one sentence."""
-        low, high, number = self.low, self.high, isinstance(value, int | float)
+        low, high, number = self.low, self.high, isinstance(value, numbers.Real)
         if not number or isinstance(value, bool) or not low <= value <= high:
             raise BadValue(f"{self.name} must be a number from {low:g} to {high:g}, not {value!r}.")
         return float(value)
@@ -78,10 +83,22 @@ class Choice(t.Unicode):
         return one_of(self.name, value, self.words)
 
 
-class Matrix(t.TraitType):
+class Copied(t.TraitType):
+    """What is read is a copy, so that nothing changes behind the figure's back: assign it again."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:
+        """Return a copy."""
+        return copy.deepcopy(super().get(obj, cls))
+
+
+class CopiedDict(Copied, t.Dict):
+    """Values by name."""
+
+
+class Matrix(Copied):
     """A matrix of numbers: a 2-D float tensor in Python, rows of numbers in the browser.
 
-    Takes all that `torch.as_tensor` does. What is read is a copy: change it and assign it again.
+    Takes all that `torch.as_tensor` does.
     """
 
     def __init__(self, default: Sequence[Sequence[float]], limit: int):
@@ -89,10 +106,6 @@ class Matrix(t.TraitType):
         self.limit = limit
         self.tag(sync=True, to_json=lambda value, _: rows_of(value),
                  from_json=lambda value, _: value)
-
-    def get(self, obj: Any, cls: Any = None) -> Tensor:
-        """Return a copy, so that nothing changes behind the figure's back."""
-        return cast(Tensor, super().get(obj, cls)).clone()
 
     def validate(self, obj: Any, value: Any) -> Tensor:
         """Return `value` as a tensor, or say in one sentence why it cannot be."""
