@@ -1,5 +1,7 @@
 """Real photographs that need no download: they come with scikit-image."""
 
+import numbers
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,10 +31,11 @@ def load_photo(name: str = "astronaut", size: int | None = None, *, gray: bool =
         photo = (weights[:, None, None] * photo).sum(0, keepdim=True)
     if size is not None:
         height, width = photo.shape[1:]
-        scale = size / min(height, width)
-        if not 0 < scale <= 1:
+        whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+        if not whole or not 1 <= size <= min(height, width):
             raise ValueError(f"size must be from 1 to {min(height, width)}, the shorter side of "
-                             f"{name!r}; got {size}.")
+                             f"{name!r}; got {size!r}.")
+        scale = size / min(height, width)
         new = (max(1, round(height * scale)), max(1, round(width * scale)))
         photo = F.interpolate(photo[None], new, mode="bilinear", antialias=True,
                               align_corners=False)[0].clamp(0, 1)

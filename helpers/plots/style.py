@@ -18,7 +18,7 @@ def in_course_style(draw: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that draws: in the course's style, leaving matplotlib as it was."""
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
-        with plt.style.context(_STYLE):
+        with plt.style.context(["default", _STYLE]):  # not as a matplotlibrc has it
             result = draw(*args, **kwargs)
             interactive = plt.isinteractive()
         # A notebook's backend switches this on with the first figure. Leaving the context would

@@ -1,25 +1,18 @@
 """`TrainingMonitor`: the curves of a training run while it goes on, and afterwards."""
 
 import itertools
-import sys
 import time
 from typing import Any
 
 import traitlets as t
 
+from ..plots.backend import has_front_end
 from ..training.history import History
 from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import Count
 
 _POINTS = 400      # more points than a screen has columns say nothing more
 _INTERVAL = 0.5    # seconds between two pictures: a reader sees no more, and a GPU waits each time
-
-
-def has_front_end() -> bool:
-    """Whether this Python runs in a notebook, where figures can be shown."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
 
 
 class TrainingMonitor(Figure):

@@ -8,13 +8,6 @@ from helpers.plots.charts import plot_class_accuracy, plot_confusion, plot_histo
 from helpers.plots.images import show_images, show_maps, show_predictions
 
 
-@pytest.fixture(autouse=True)
-def close():
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
-
-
 def history(source="CIFAR-10"):
     return History(train_loss=[2, 1], train_accuracy=[0.2, 0.5], val_loss=[2.1, 1.5],
                    val_accuracy=[0.1, 0.4], source=source)
