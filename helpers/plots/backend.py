@@ -2,16 +2,21 @@
 
 import os
 import sys
+from typing import Any
 
-INLINE = "module://matplotlib_inline.backend_inline"
+_INLINE = "module://matplotlib_inline.backend_inline"
 _OF_NOTEBOOKS = ("inline", "ipympl", "widget", "nbagg", "notebook")
+
+
+def _shell() -> Any:
+    """Return IPython's shell, where this Python has one."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
 
 
 def has_front_end() -> bool:
     """Whether this Python runs in a notebook, where figures can be shown."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
+    return getattr(_shell(), "kernel", None) is not None
 
 
 def show_in_notebook() -> None:
@@ -24,7 +29,8 @@ def show_in_notebook() -> None:
     shows = asked.startswith("module://") or asked.lower() in _OF_NOTEBOOKS
     if not asked or shows or not has_front_end():
         return
-    os.environ["MPLBACKEND"] = INLINE  # matplotlib, when it is imported, fails at unknown names
+    os.environ["MPLBACKEND"] = _INLINE  # matplotlib, when it is imported, fails at unknown names
     matplotlib = sys.modules.get("matplotlib")
-    if matplotlib and matplotlib.get_backend().lower() == asked.lower():
-        matplotlib.use(INLINE)
+    # agg takes the place of one that has no screen to open windows on
+    if matplotlib and matplotlib.get_backend().lower() in (asked.lower(), "agg"):
+        _shell().enable_matplotlib("inline")
