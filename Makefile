@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
 
+# Clusters set both for all programs: a backend that shows nothing, and modules that would come
+# before those of .venv.
+unexport MPLBACKEND PYTHONPATH
+
 .PHONY: help setup book lab check test test-long test-colab refresh bench clean
 
 help:

@@ -6,22 +6,25 @@ random_flip])`; `functools.partial(random_crop, padding=2)` fixes settings. The 
 generator draws, so that one seed gives the same changes on every device.
 """
 
+import numbers
 from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .convolution import whole
 from .data.images import Batches
 
 
 def random_flip(images: Tensor, p: float = 0.5) -> Tensor:
-    """Mirror each image, left for right, with probability `p`.
+    """Mirror each image, left for right, with probability `p`, from 0 to 1.
 
     >>> random_flip(torch.tensor([[[[0, 128, 255]]]], dtype=torch.uint8), p=1)
     tensor([[[[255, 128,   0]]]], dtype=torch.uint8)
     """
     _check(images, "random_flip")
+    _fractions(p=p)
     chosen = torch.rand(len(images)) < p
     return torch.where(_each(chosen, images), images.flip(3), images)
 
@@ -30,14 +33,16 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
     """Surround each image with `padding` pixels and cut a random window of the old size out of it.
 
     That moves it by up to `padding` pixels. `mode` is that of `F.pad`: "constant" is black,
-    "reflect" mirrors the image at its edge, and raises ValueError where that is too small.
+    "reflect" mirrors the image at its edge, "replicate" repeats the edge, "circular" goes on from
+    the other. Raises ValueError where the image is too small for that.
     """
     _check(images, "random_crop")
     height, width = images.shape[2:]
-    if padding < 0 or (mode == "reflect" and padding >= min(height, width)):
-        raise ValueError(f"padding is {padding}; for images of {height} × {width} it must be 0 or "
-                         f"more, and with mode=\"reflect\" less than {min(height, width)}, since a "
-                         "mirror shows each pixel once.")
+    least = min(height, width)
+    most = {"reflect": least - 1, "circular": least, "constant": 1000, "replicate": 1000}
+    if mode not in most:
+        raise ValueError(f"mode must be one of {', '.join(most)}, not {mode!r}.")
+    padding = whole(f"padding of images of {height} × {width}", padding, 0, most[mode])
     if mode == "constant" or images.is_floating_point():
         padded = F.pad(images, [padding] * 4, mode=mode)
     else:  # PyTorch mirrors floats only
@@ -55,8 +60,7 @@ def cutout(images: Tensor, size: int = 8) -> Tensor:
     with Cutout, 2017.
     """
     _check(images, "cutout")
-    if size < 0:
-        raise ValueError(f"The square's size must be 0 or more, not {size}.")
+    size = whole("size", size, 0)
     hidden = [_span(length, size, len(images)).to(images.device) for length in images.shape[2:]]
     return images.masked_fill((hidden[0][:, :, None] & hidden[1][:, None, :])[:, None], 0)
 
@@ -77,9 +81,16 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
     to it.
     """
     _check(images, "random_resized_crop")
-    if not 0 < scale[0] <= scale[1] <= 1 or not 0 < ratio[0] <= ratio[1]:
+    try:
+        (least, most), (narrow, broad) = scale, ratio
+        fits = 0 < least <= most <= 1 and 0 < narrow <= broad <= 1e6
+    except (TypeError, ValueError):  # no pair, or not of numbers
+        fits = False
+    if not fits:
         raise ValueError("scale must be two fractions of the area, 0 < low ≤ high ≤ 1, and ratio "
-                         f"two positive numbers, low ≤ high; got {scale} and {ratio}.")
+                         f"two positive numbers, low ≤ high; got {scale!r} and {ratio!r}.")
+    if not len(images):
+        return images.clone()
     count, (height, width) = len(images), images.shape[2:]
     area = torch.empty(count).uniform_(*scale)
     stretch = torch.empty(count).uniform_(*torch.tensor(ratio).log().tolist()).exp()
@@ -103,9 +114,7 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
     each pixel's own grey.
     """
     _check(images, "color_jitter")
-    if not all(0 <= strength <= 1 for strength in (brightness, contrast, saturation)):
-        raise ValueError(f"Strengths must lie from 0 (no change) to 1; got {brightness}, "
-                         f"{contrast}, {saturation}.")
+    _fractions(brightness=brightness, contrast=contrast, saturation=saturation)
     floats = images if images.is_floating_point() else images.float() / 255
 
     def stretched(around: Tensor, strength: float) -> Tensor:
@@ -118,7 +127,7 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
         floats = stretched(_grey(floats).mean((1, 2, 3), keepdim=True), contrast)
     if saturation:
         floats = stretched(_grey(floats), saturation)
-    return floats if images.is_floating_point() else (floats * 255).round().to(images.dtype)
+    return (floats if images.is_floating_point() else (floats * 255).round()).to(images.dtype)
 
 
 def _grey(images: Tensor) -> Tensor:
@@ -140,9 +149,11 @@ class Mixup:
     """
 
     def __init__(self, batches: Batches, alpha: float = 0.2):
-        if not alpha > 0:
-            raise ValueError(f"alpha must be more than 0, not {alpha}: near 0 hardly anything is "
-                             "mixed.")
+        if not isinstance(alpha, numbers.Real) or not 0 < alpha < float("inf"):
+            raise ValueError(f"alpha must be more than 0, and near 0 hardly mixes; got {alpha!r}.")
+        if not hasattr(getattr(batches, "data", None), "classes"):
+            raise ValueError("Mixup wraps what data.train.batches(…) returns, which knows how many "
+                             f"classes there are, not {type(batches).__name__}.")
         self.batches, self.alpha, self.data = batches, alpha, batches.data
 
     def __len__(self) -> int:
@@ -163,13 +174,20 @@ def _each(values: Tensor, images: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1).to(images.device)
 
 
+def _fractions(**settings: float) -> None:
+    """Refuse, in one sentence, what is no number from 0 to 1."""
+    for name, value in settings.items():
+        if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+            raise ValueError(f"{name} must be a number from 0 to 1, not {value!r}.")
+
+
 def _check(images: Tensor, name: str) -> None:
     """Say what is wrong with images that cannot be augmented."""
-    if images.ndim != 4:
-        single = (" One image (C, H, W) becomes a batch of one by unsqueeze(0)."
-                  if images.ndim == 3 else "")
-        raise ValueError(f"{name} wants a batch of images (N, C, H, W), but this is "
-                         f"{tuple(images.shape)}.{single}")
+    shape = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+    if not isinstance(images, Tensor) or images.ndim != 4 or 0 in shape[1:]:
+        single = " One image (C, H, W) becomes a batch of one by unsqueeze(0)."
+        raise ValueError(f"{name} wants a batch of images (N, C, H, W), but this is {shape}."
+                         f"{single if isinstance(shape, tuple) and len(shape) == 3 else ''}")
     if images.dtype == torch.uint8:
         return
     if not images.is_floating_point():
@@ -179,5 +197,4 @@ def _check(images: Tensor, name: str) -> None:
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "
                              f"{high:.2f}. Augment before normalising, as batches(…, augment=[…]) "
-                             "does, or undo it with denormalize; images from 0 to 255 are divided "
-                             "by 255.")
+                             "does, or undo it with denormalize; divide 0 to 255 by 255.")

@@ -2,9 +2,12 @@
 
 import os
 import random
+import re
 
 import numpy as np
 import torch
+
+from .convolution import whole
 
 _CHOICES = ("cuda", "mps", "cpu")
 # cuBLAS refuses to be deterministic without it, and looks only once, at its first product
@@ -28,12 +31,15 @@ def get_device(verbose: bool = True) -> torch.device:
     wanted = os.environ.get("COURSE_DEVICE", "").strip()
     name = wanted or next(filter(_available, _CHOICES))
     kind, _, index = name.partition(":")
-    if kind not in _CHOICES or (index and not index.isdigit()):
+    if kind not in _CHOICES or not re.fullmatch("[0-9]{1,3}|", index) or name.endswith(":"):
         raise ValueError(f"COURSE_DEVICE is {wanted!r}, which is not a device. Use cpu, cuda, "
                          "cuda:1 or mps, or unset it to let the course choose.")
     if not _available(kind):
         raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but PyTorch finds no such device "
                          "here. Unset it to run on what there is.")
+    if kind != "cuda" and int(index or 0):
+        raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but there is one {kind} only, "
+                         "number 0.")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise ValueError(f"COURSE_DEVICE asks for {wanted!r}, but there are only "
                          f"{torch.cuda.device_count()} CUDA devices, numbered from 0.")
@@ -71,8 +77,10 @@ def set_seed(seed: int = 0, deterministic: bool = False) -> None:
     """Seed Python, NumPy and PyTorch (all devices), so that the next run draws the same numbers.
 
     `deterministic=True` also asks PyTorch for deterministic algorithms only: an operation that has
-    none raises RuntimeError. It is slower on a GPU, and changes nothing on the CPU.
+    none raises RuntimeError. It is slower on a GPU, and changes nothing on the CPU. Raises
+    ValueError for a seed that one of the three does not take.
     """
+    seed = whole("seed", seed, 0, 2 ** 32 - 1)  # NumPy's bounds, the narrowest
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -5,6 +5,17 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import whole
+
+
+def _check(widths: Sequence[int] = (1,), **settings: int) -> None:
+    """Refuse sizes of a network that are none: PyTorch makes layers without weights of them."""
+    if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
+        raise ValueError("widths must be the channels of each stage, such as (16, 32, 64), not "
+                         f"{widths!r}.")
+    for name, value in (*settings.items(), *(("each of widths", width) for width in widths)):
+        whole(name, value, 1)
+
 
 class LeNet(nn.Module):
     """LeNet for 32×32 images: images (N, C, 32, 32) to logits (N, K).
@@ -15,6 +26,7 @@ class LeNet(nn.Module):
 
     def __init__(self, channels: int = 3, classes: int = 10, width: int = 1):
         super().__init__()
+        _check(channels=channels, classes=classes, width=width)
         self.conv1 = nn.Conv2d(channels, 6 * width, 5)
         self.conv2 = nn.Conv2d(6 * width, 16 * width, 5)
         self.fc1 = nn.Linear(16 * width * 5 * 5, 120 * width)
@@ -40,6 +52,7 @@ class BNLeNet(nn.Module):
 
     def __init__(self, channels: int = 3, classes: int = 10, width: int = 1):
         super().__init__()
+        _check(channels=channels, classes=classes, width=width)
         self.conv1 = nn.Conv2d(channels, 6 * width, 5, bias=False)
         self.bn1 = nn.BatchNorm2d(6 * width)
         self.conv2 = nn.Conv2d(6 * width, 16 * width, 5, bias=False)
@@ -73,6 +86,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1, *,
                  residual: bool = True, zero_init: bool = False):
         super().__init__()
+        _check(in_channels=in_channels, out_channels=out_channels, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
@@ -110,6 +124,7 @@ class ResNet(nn.Module):
     def __init__(self, blocks: int = 3, widths: Sequence[int] = (16, 32, 64), channels: int = 3,
                  classes: int = 10, *, residual: bool = True, zero_init: bool = False):
         super().__init__()
+        _check(widths, blocks=blocks, channels=channels, classes=classes)
         self.conv1 = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(widths[0])
         layers, before = [], widths[0]
@@ -140,6 +155,7 @@ class FastResNet(nn.Module):
 
     def __init__(self, widths: Sequence[int] = (16, 64, 128), channels: int = 3, classes: int = 10):
         super().__init__()
+        _check(widths, channels=channels, classes=classes)
         self.stem = nn.Sequential(nn.Conv2d(channels, widths[0], 2, bias=False),
                                   nn.BatchNorm2d(widths[0]), nn.ReLU())
         stages, before = [], widths[0]
@@ -155,10 +171,9 @@ class FastResNet(nn.Module):
         """Return logits (N, K) for images (N, C, 32, 32), or of any other size from 9 × 9."""
         smallest = 1 + 2 ** len(self.stages)
         if min(images.shape[2:]) < smallest:
-            raise ValueError(f"Images of {images.shape[2]} × {images.shape[3]} are too small: the "
-                             f"first convolution takes a row away and {len(self.stages)} poolings "
-                             "halve, cutting odd sizes, so that nothing would be left. They need "
-                             f"at least {smallest} × {smallest} pixels.")
+            raise ValueError(f"Images of {images.shape[2]} × {images.shape[3]} are too small: of "
+                             f"what {len(self.stages)} poolings halve nothing would be left. They "
+                             f"need at least {smallest} × {smallest} pixels.")
         x = self.stages(self.stem(images))  # (N, 16, 31, 31), then (N, 128, 3, 3)
         return self.fc(x.amax((2, 3)))      # (N, 10)
 

@@ -16,7 +16,7 @@ def profile() -> str:
     """
     name = os.environ.get("COURSE_PROFILE", "").strip()
     if not name:
-        device = os.environ.get("COURSE_DEVICE", "cuda")
+        device = os.environ.get("COURSE_DEVICE", "").strip() or "cuda"
         return "gpu" if torch.cuda.is_available() and device.startswith("cuda") else "cpu"
     if name not in PROFILES:
         raise ValueError(f"COURSE_PROFILE is {name!r}, which is not a profile. Use smoke (seconds, "

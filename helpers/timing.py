@@ -1,9 +1,12 @@
 """How long an operation takes, measured so that two numbers can be compared."""
 
+import numbers
 import time
 from collections.abc import Callable
 
 import torch
+
+from .convolution import whole
 
 
 def wait_for(device: torch.device | str) -> None:
@@ -26,7 +29,13 @@ def seconds_per_call(call: Callable[[], object], device: torch.device | str = "c
 
     Short calls are timed many at a time, after a warm-up. The fastest block counts, because all
     that other programs do can only slow the others. Compare only what was measured side by side.
+    Raises ValueError for settings that measure nothing.
     """
+    whole("blocks", blocks, 1)
+    whole("threads", 1 if threads is None else threads, 1)
+    if not isinstance(budget, numbers.Real) or not 0 <= budget <= 3600 or not callable(call):
+        raise ValueError("seconds_per_call wants a function to call, such as lambda: x @ y, and a "
+                         f"budget of seconds, at most an hour; got {call!r} and {budget!r}.")
     before = torch.get_num_threads()
     try:
         if threads is not None:

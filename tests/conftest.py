@@ -16,6 +16,7 @@ from helpers.data import cifar10
 from helpers.data import standin as standin_images
 from tools import browser
 
+os.environ.pop("MPLBACKEND", None)  # whatever it names, tests draw without a screen
 WHOLE = standin_images.draw.__defaults__
 
 # A shell starts its background jobs with Ctrl-C ignored, and so would be what tests start there.

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,7 @@ from torchvision.transforms import v2
 from helpers import Mixup, fit, set_seed
 from helpers.augment import color_jitter, cutout, random_crop, random_flip, random_resized_crop
 
+NAN = float("nan")
 COUNTS = [pytest.param(2_000, id="sample"), pytest.param(40_000, id="full", marks=pytest.mark.long)]
 ALL = [random_flip, random_crop, partial(random_crop, padding=3, mode="reflect"), cutout,
        random_resized_crop, partial(color_jitter, brightness=0.5, contrast=0.2, saturation=0.6)]
@@ -143,6 +145,8 @@ def test_shape_type_and_one_draw_for_each_image(change):
     (torch.rand(2, 3, 8, 8) * 255, ["[0, 1]", "255"]),
     (torch.full((2, 3, 8, 8), float("nan")), ["[0, 1]", "nan"]),
     (torch.ones(2, 3, 8, 8, dtype=torch.int64), ["uint8", "int64"]),
+    (np.zeros((2, 3, 8, 8)), ["(N, C, H, W)", "ndarray"]), (None, ["(N, C, H, W)", "NoneType"]),
+    (torch.rand(2, 3, 0, 8), ["(2, 3, 0, 8)"]), (torch.rand(2, 0, 8, 8), ["(2, 0, 8, 8)"]),
 ])
 def test_what_is_no_batch_of_images_is_refused_in_words(change, images, words):
     with pytest.raises(ValueError) as error:
@@ -150,14 +154,43 @@ def test_what_is_no_batch_of_images_is_refused_in_words(change, images, words):
     assert all(word in str(error.value) for word in words)
 
 
-@pytest.mark.parametrize("call", [
-    partial(random_crop, padding=-1), partial(random_crop, padding=8, mode="reflect"),
-    partial(cutout, size=-2), partial(random_resized_crop, scale=(0, 1)),
-    partial(random_resized_crop, scale=(0.8, 0.3)), partial(random_resized_crop, ratio=(2, 1)),
-    partial(color_jitter, brightness=2), partial(color_jitter, saturation=-0.1)])
-def test_settings_out_of_range_are_refused(call):
-    with pytest.raises(ValueError):
-        call(torch.rand(2, 3, 8, 8))
+BAD = [(random_flip, "p", (2, -1, NAN, "a", None, [0.5])),
+       (random_crop, "padding", (-1, 2.0, True, "2", (1, 2), None, 10**9)),
+       (random_crop, "mode", ("zeros", None, 3)),
+       (partial(random_crop, mode="reflect"), "padding", (8,)),
+       (partial(random_crop, mode="circular"), "padding", (9,)),
+       (cutout, "size", (-2, 2.5, True, "8", None, NAN, (2, 3))),
+       (random_resized_crop, "scale", ((0, 1), (0.8, 0.3), 0.5, (0.5,), (0.1, 0.2, 0.3), (NAN, 1),
+                                       ("a", "b"), None)),
+       (random_resized_crop, "ratio", ((2, 1), 2, (1, float("inf")))),
+       (color_jitter, "brightness", (2, (0.5, 1.5), None)), (color_jitter, "contrast", ("a", NAN)),
+       (color_jitter, "saturation", (-0.1,))]
+
+
+@pytest.mark.parametrize("change, name, values", BAD, ids=lambda one: getattr(one, "__name__", ""))
+def test_fault_f35_settings_that_are_none_are_refused_in_a_sentence(change, name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=r"^[^\n]{20,250}\.$"):
+            change(torch.rand(2, 3, 8, 8), **{name: value})
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_crops_surround_as_pytorch_pads(mode):
+    """As far as PyTorch can; every window is one of its own padded image."""
+    image, size = (numbered(4, 4) * 1000).byte(), 3 if mode == "reflect" else 4
+    for kind in (image, image.float() / 255):
+        padded = F.pad(kind.float(), [size] * 4, mode=mode)
+        windows = {one.numpy().tobytes() for one in padded[0, 0].unfold(0, 4, 1).unfold(1, 4, 1)
+                   .flatten(0, 1).to(kind.dtype)}
+        crops = random_crop(kind.expand(50, -1, -1, -1), size, mode)
+        assert {one.numpy().tobytes() for one in crops.contiguous()} <= windows
+
+
+@pytest.mark.parametrize("change", ALL)
+def test_fault_a_batch_of_no_images_stays_one(change):
+    assert change(torch.rand(0, 3, 8, 8)).shape == (0, 3, 8, 8)
+    half = torch.rand(2, 3, 8, 8).half()
+    assert change(half).dtype == torch.float16 and change(half).isfinite().all()
 
 
 def test_nothing_is_changed_by_settings_of_nothing():
@@ -191,5 +224,9 @@ def test_mixup_shares_labels_and_trains():
     history = fit(model, Mixup(data.batches(20)), data, epochs=2, verbose=False,
                   optimizer=torch.optim.SGD(model.parameters(), lr=0.1))
     assert history.epochs == 2 and 0 <= history.train_accuracy[-1] <= 1
-    with pytest.raises(ValueError, match="alpha"):
-        Mixup(data.batches(20), alpha=0)
+    for alpha in (0, -1, NAN, float("inf"), "a", None):
+        with pytest.raises(ValueError, match="alpha must be more than 0"):
+            Mixup(data.batches(20), alpha=alpha)
+    for batches in (data, [next(iter(data.batches(20)))], None):
+        with pytest.raises(ValueError, match="Mixup wraps what"):
+            Mixup(batches)

@@ -64,6 +64,18 @@ def test_shapes_that_do_not_fit_are_refused_in_words(call, words):
     assert all(word in str(error.value) for word in words)
 
 
+@pytest.mark.parametrize("make", [
+    lambda: LeNet(0), lambda: LeNet(classes=0), lambda: LeNet(width=1.5), lambda: BNLeNet(3.0),
+    lambda: BNLeNet(width=-1), lambda: ResidualBlock(0, 8), lambda: ResidualBlock(8, 8, 0),
+    lambda: ResidualBlock(8, 8, (2, 2)), lambda: ResNet(0), lambda: ResNet(1.5),
+    lambda: ResNet(widths=()), lambda: ResNet(widths=16), lambda: ResNet(widths=(16, 0)),
+    lambda: ResNet(widths="ab"), lambda: FastResNet(()), lambda: FastResNet((8, 8.5)),
+    lambda: FastResNet(classes="10")])
+def test_fault_f35_networks_of_no_size_are_refused_in_words(make):
+    with pytest.raises(ValueError, match=r"^[^\n]{20,250}\.$"):
+        make()
+
+
 def test_odd_sizes_go_through_and_one_image_alone():
     for size in (9, 17, 31, 33):
         assert FastResNet()(torch.rand(2, 3, size, size)).shape == (2, 10)

@@ -13,8 +13,9 @@ def test_without_a_name_the_device_decides(monkeypatch):
     monkeypatch.delenv("COURSE_PROFILE")
     monkeypatch.setattr(profiles.torch.cuda, "is_available", lambda: True)
     assert profile() == "gpu"
-    monkeypatch.setenv("COURSE_DEVICE", "cpu")
-    assert profile() == "cpu"
+    for device, expected in ((" cpu ", "cpu"), ("", "gpu"), (" cuda:1", "gpu"), ("mps", "cpu")):
+        monkeypatch.setenv("COURSE_DEVICE", device)
+        assert profile() == expected, "blanks mean as much as for get_device"
 
 
 def test_unknown_profile_names_the_three(monkeypatch):

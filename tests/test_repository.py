@@ -1,6 +1,8 @@
 """What a newcomer meets first: the README, the verbs, the files."""
 
+import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -62,3 +64,20 @@ def test_make_lab_never_overwrites_an_answer(tmp_path):
 def test_workflow_and_ci_call_the_same_command():
     for path in (Path(".ci/run"), Path(".github/workflows/test.yml")):
         assert "make test" in (ROOT / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["helpers.py", "helpers"])
+def test_fault_n08_what_hides_the_package_from_the_chapters_is_named(tmp_path, name):
+    """Beside a notebook an empty folder is enough: Python takes it for the package."""
+    assert lab.in_the_way(tmp_path) == []
+    (tmp_path / name).touch() if "." in name else (tmp_path / name).mkdir()
+    assert lab.in_the_way(tmp_path) == [tmp_path / name]
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_fault_e1_n08_make_drops_what_a_cluster_sets_for_all_programs():
+    rule = "--eval=probe: ; @printenv MPLBACKEND PYTHONPATH || echo dropped"
+    done = subprocess.run(["make", "--no-print-directory", rule, "probe"], cwd=ROOT, check=False,
+                          capture_output=True, text=True,
+                          env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": "/elsewhere"})
+    assert done.stdout == "dropped\n", done

@@ -10,8 +10,8 @@ from support import ROOT
 
 HELPERS = ROOT / "helpers"
 FLOORS = (
-    {"convolution", "data", "device", "models", "profiles", "timing"},
-    {"augment", "measured", "training"}, {"plots", "recipes"},
+    {"convolution", "data", "profiles"},
+    {"augment", "device", "measured", "models", "timing", "training"}, {"plots", "recipes"},
     {"diagnosis", "distributed", "widgets"})
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(HELPERS.rglob("*.py"))

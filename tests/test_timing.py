@@ -1,5 +1,6 @@
 import time
 
+import pytest
 import torch
 
 from helpers import seconds_per_call
@@ -14,6 +15,14 @@ def test_very_short_calls_are_timed_many_at_a_time():
     calls = []
     seconds = seconds_per_call(lambda: calls.append(1), budget=0.02)
     assert len(calls) > 100 and 0 < seconds < 0.001
+
+
+@pytest.mark.parametrize("bad", [
+    {"blocks": 0}, {"blocks": 2.5}, {"threads": 0}, {"threads": -1}, {"threads": 1.5},
+    {"budget": -1}, {"budget": float("nan")}, {"budget": "1"}, {"call": 3}], ids=str)
+def test_fault_f35_settings_that_measure_nothing_are_refused(bad):
+    with pytest.raises(ValueError, match=r"^[^\n]{20,250}\.$"):
+        seconds_per_call(**({"call": int, "budget": 0.001} | bad))
 
 
 def test_threads_are_set_meanwhile_and_restored():

@@ -23,6 +23,11 @@ def lay_out(chapters: Path, work: Path) -> list[str]:
     return differing
 
 
+def in_the_way(work: Path) -> list[Path]:
+    """Return what Python would import from beside the chapters in place of the course's package."""
+    return [one for one in (work / "helpers.py", work / "helpers") if one.exists()]
+
+
 def main() -> int:
     """Lay out the copies and start JupyterLab (EDITION=author opens the chapters themselves)."""
     folder = ROOT / "book"
@@ -31,6 +36,9 @@ def main() -> int:
         for name in lay_out(ROOT / "book", folder):
             print(f"work/{name} is yours and stays as it is. For a fresh copy, rename it and run "
                   "this again.")
+    for one in in_the_way(folder):
+        print(f"{one} comes before the course's package of the same name: no chapter beside it "
+              "finds what it imports from helpers. Rename it.")
     return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode
 
 

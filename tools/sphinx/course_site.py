@@ -4,6 +4,7 @@
 * A page built on the stand-in says so above everything.
 * Scripts that the pages do not use are taken off them.
 * Images are fetched when they come into sight, into a space that is kept for them.
+* A cell that describes a figure and shows none fails the build.
 """
 
 import hashlib
@@ -12,7 +13,9 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+from docutils import nodes
 from PIL import Image
+from sphinx.util import logging
 
 from helpers.data import STAND_IN, find_files, official
 from helpers.profiles import profile
@@ -74,6 +77,17 @@ def _without_thebe(app, pagename, templatename, context, doctree):
     context["script_files"] = [s for s in context["script_files"] if not is_thebe(s)]
 
 
+def figures_shown(app, doctree):
+    """Warn, which fails the build, of each cell that has a figure's description and no figure."""
+    for cell in doctree.findall(nodes.container):
+        options = cell.get("cell_metadata", {}).get("mystnb", {})
+        alt = options.get("image", {}).get("alt")
+        if alt and not any(cell.findall(nodes.image)):
+            logging.getLogger(__name__).warning(
+                "This cell shows no figure, though its metadata describe one: %s…", alt[:60],
+                location=cell)
+
+
 def _lazy_images(app, pagename, templatename, context, doctree):
     """Give every raster image of the page its size, and let it load late."""
     sources = {name: path for path, (_, name) in app.env.images.items()}
@@ -95,6 +109,7 @@ def setup(app):
     app.add_js_file("course/course.js", loading_method="defer")
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _lazy_images, priority=900)
+    app.connect("doctree-read", figures_shown)
     # before the theme and myst-nb read their settings
     app.connect("config-inited", _configure, priority=100)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
