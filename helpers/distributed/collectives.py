@@ -11,6 +11,9 @@ def ring_all_reduce(vector: Tensor) -> Tensor:
     Each rank sends 2(P − 1) parts of n/P numbers to its right neighbour. Source: Patarasuk
     and Yuan, Bandwidth Optimal All-reduce Algorithms, 2009.
     """
+    if not isinstance(vector, Tensor) or not vector.ndim:
+        raise ValueError("ring_all_reduce cuts a vector (n,) into parts, and this is none: make "
+                         f"one of it, such as torch.tensor([…]). Got {vector!r}.")
     rank, world = dist.get_rank(), dist.get_world_size()
     right, left = (rank + 1) % world, (rank - 1) % world
     parts = [part.clone() for part in vector.tensor_split(world)]
@@ -49,26 +52,39 @@ class SumOverRanks(torch.autograd.Function):
 class SyncBatchNorm2d(nn.BatchNorm2d):
     """Batch normalization over the images of all ranks together, by two all-reduces.
 
-    Takes (N, C, H, W). PyTorch's own `nn.SyncBatchNorm` does the same on GPUs, and only there.
+    Takes (N, C, H, W), and the settings of `nn.BatchNorm2d`; half precision is counted in float32.
+    PyTorch's own `nn.SyncBatchNorm` does the same on GPUs, and only there.
     """
 
-    running_mean: Tensor
+    running_mean: Tensor  # these three are None without track_running_stats
     running_var: Tensor
     num_batches_tracked: Tensor
-    momentum: float
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C, H, W) normalised with all ranks' statistics, scaled by γ, moved by β."""
-        if not self.training:
-            return super().forward(x)
-        count = torch.full_like(x[0, :1, 0, 0], x.numel() / x.shape[1])
-        sums = torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), count])
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, C, H, W) normalised with all ranks' statistics, scaled by γ, moved by β."""
+        self._check_input_dim(images)
+        if not self.training and self.running_mean is not None:
+            return super().forward(images)
+        x = images.float() if images.element_size() < 4 else images  # sums of halves overflow
+        count = x.numel() // x.shape[1]
+        if count * dist.get_world_size() == 1:
+            raise ValueError("One number for each channel has no variance: give more images, or "
+                             "put the layer into evaluation mode.")
+        sums = torch.cat([x.sum((0, 2, 3)), x.square().sum((0, 2, 3)), x.new_full((1,), count)])
         total = SumOverRanks.apply(sums)     # (2C + 1,), one message
         mean, square = (total[:-1] / total[-1]).tensor_split(2)
         count, variance = total[-1].detach(), square - mean.square()
-        with torch.no_grad():
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
-        scale = self.weight * (variance + self.eps).rsqrt()
-        return x * scale.view(1, -1, 1, 1) + (self.bias - mean * scale).view(1, -1, 1, 1)
+        if self.training and self.running_mean is not None:
+            self._follow(mean.detach(), (variance * count / (count - 1)).detach())
+        scale = (variance + self.eps).rsqrt() * (1 if self.weight is None else self.weight)
+        shift = (0 if self.bias is None else self.bias) - mean * scale
+        return (x * scale.view(1, -1, 1, 1) + shift.view(1, -1, 1, 1)).to(images.dtype)
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics; without a momentum they are the mean over all batches."""
+        self.num_batches_tracked += 1
+        momentum = self.momentum
+        if momentum is None:
+            momentum = 1 / self.num_batches_tracked.item()
+        for running, new in ((self.running_mean, mean), (self.running_var, variance)):
+            running.lerp_(new.to(running.dtype), momentum)

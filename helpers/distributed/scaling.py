@@ -9,6 +9,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
 
+from ..convolution import whole
 from ..models import FastResNet
 from .group import process_group
 
@@ -22,8 +23,15 @@ def measure(sizes: Sequence[int], batch_sizes: Sequence[int],
     while the others do the same, and with "ddp" around it. Of `repeats` calls (messages: four times
     as many, they are short) the first quartile is returned: where ranks share their cores with
     other programs, a message that takes 0.3 ms waits 3 ms in every third call, and a median is now
-    the one, now the other.
+    the one, now the other. Raises ValueError for what is no size or number.
     """
+    whole("repeats", repeats, 1)
+    for size in sizes:
+        if whole("Each of sizes", size, 4) % 4:
+            raise ValueError(f"A message of {size} bytes holds no whole number of float32, which "
+                             "take 4: choose a multiple of 4.")
+    for count in batch_sizes:
+        whole("Each of batch_sizes", count, 1)
     with process_group() as device:
         def seconds(call, repeats=repeats) -> float:
             times = []

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ..convolution import whole
 from ..data.images import Batches, ImageSet
 
 
@@ -23,6 +24,12 @@ class Shard:
     batches: Batches
     seed: int = 0
     epoch: int = field(default=0, init=False)
+
+    def __post_init__(self):
+        whole("seed", self.seed, 0, 2 ** 62)
+        if not isinstance(self.batches, Batches):
+            raise ValueError("Shard divides what data.train.batches(…) returns, not "
+                             f"{type(self.batches).__name__}.")
 
     @property
     def source(self) -> str:
@@ -43,5 +50,5 @@ class Shard:
         self.epoch += 1
         for picked in self.batches.order(generator):
             even = -(-len(picked) // world) * world  # rounded up: the first are seen again
-            places = torch.arange(rank, even, world, device=picked.device) % len(picked)
+            places = torch.arange(even, device=picked.device)[rank::world] % max(1, len(picked))
             yield self.batches.cut(picked[places])
