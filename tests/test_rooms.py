@@ -65,6 +65,11 @@ def test_the_stub_exports_what_it_imports():
     assert sorted(found) == sorted(named)
 
 
+def test_fault_l14_the_stub_is_ascii():
+    """`lazy_loader` opens it in the encoding of the locale."""
+    assert (HELPERS / "__init__.pyi").read_bytes().isascii()
+
+
 def test_no_module_that_nobody_imports():
     readers = [*MODULES, HELPERS / "__init__.pyi"]
     names = {name for path in readers for name in imported(path)}

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 _INLINE = "module://matplotlib_inline.backend_inline"
+_TO_FILES = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
 _OF_NOTEBOOKS = ("inline", "ipympl", "widget", "nbagg", "notebook")
 
 
@@ -20,17 +21,19 @@ def has_front_end() -> bool:
 
 
 def show_in_notebook() -> None:
-    """Choose the inline backend in a notebook where MPLBACKEND names one that shows nothing there.
+    """Choose the inline backend in a notebook where another one would show nothing.
 
-    Clusters set Agg for all programs. A backend that is a module of its own was chosen by whoever
-    shows the notebook, and one that was chosen in it, as by `%matplotlib qt`, stays as well.
+    Clusters set MPLBACKEND=Agg for all programs, and start-up files call `matplotlib.use("Agg")`. A
+    backend that is a module of its own was chosen by whoever shows the notebook, and a window that
+    was asked for in it, as by `%matplotlib qt`, is one: these stay.
     """
-    asked = os.environ.get("MPLBACKEND", "")
-    shows = asked.startswith("module://") or asked.lower() in _OF_NOTEBOOKS
-    if not asked or shows or not has_front_end():
+    if not has_front_end():
         return
-    os.environ["MPLBACKEND"] = _INLINE  # matplotlib, when it is imported, fails at unknown names
+    asked = os.environ.get("MPLBACKEND", "")
+    silent = set(_TO_FILES)
+    if asked and not asked.startswith("module://") and asked.lower() not in _OF_NOTEBOOKS:
+        os.environ["MPLBACKEND"] = _INLINE  # matplotlib fails at unknown names when imported
+        silent.add(asked.lower())
     matplotlib = sys.modules.get("matplotlib")
-    # agg takes the place of one that has no screen to open windows on
-    if matplotlib and matplotlib.get_backend().lower() in (asked.lower(), "agg"):
+    if matplotlib and matplotlib.get_backend().lower() in silent:
         _shell().enable_matplotlib("inline")

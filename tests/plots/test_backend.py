@@ -30,7 +30,7 @@ def pictures(before: str, **environment) -> list[int]:
 @pytest.mark.slow  # starts a kernel
 @pytest.mark.parametrize("asked, before", [
     ("Agg", ""), ("TkAgg", "import matplotlib.pyplot as plt"), ("nonsense", ""),
-    ("pdf", "import matplotlib.pyplot as plt; plt.figure(); plt.close()")])
+    ("", "import matplotlib; matplotlib.use('pdf'); import matplotlib.pyplot as plt")])
 def test_fault_e1_a_kernel_shows_figures_whatever_mplbackend_says(asked, before):
     assert pictures(before, MPLBACKEND=asked) == [1, 1]
 
@@ -64,6 +64,7 @@ def test_fault_e1_a_backend_that_shows_nothing_gives_way(kernel, asked):
                                    "widget"])
 def test_a_backend_of_notebooks_stays(kernel, asked):
     assert kernel(asked, current=asked.lower()) == (asked,)
+    assert kernel(asked, current="agg") == (asked, "inline"), "a start-up file's matplotlib.use"
 
 
 ODD = {"image.origin": "lower", "image.aspect": "auto", "image.cmap": "jet", "text.usetex": True,
