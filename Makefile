@@ -20,7 +20,8 @@ help:
 	@echo "make clean     remove what was built, and .venv"
 
 # What looks after .venv: its own Python or, where that does not run or is too old, PYTHON.
-SET_UP  = @python=$(RUN); $$python -c 'import pip, tomllib' 2>/dev/null || python=$(PYTHON); $$python tools/setup.py
+FIT    = import pip, sys, tomllib; sys.exit(sys.prefix == sys.base_prefix)
+SET_UP = @python=$(RUN); $$python -c '$(FIT)' 2>/dev/null || python=$(PYTHON); $$python tools/setup.py
 
 setup:
 	$(SET_UP) dev

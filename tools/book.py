@@ -6,6 +6,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
@@ -23,13 +24,19 @@ def build(output: Path, environment: dict[str, str]) -> int:
                           check=False).returncode
 
 
-def main() -> int:
+def main() -> int | str:
     """Fetch the data once, build, and say where the site is."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT, help="the site is written to "
                                                                   "FOLDER/_build/html")
     output = parser.parse_args().output.resolve()
 
+    try:
+        (output / "_build").mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=output / "_build").close()
+    except OSError as error:
+        return (f"The site cannot be written to {output / '_build'}: {error.strerror}. Name a "
+                f"folder of your own: {sys.executable} {__file__} --output FOLDER")
     from helpers import load_cifar10
     load_cifar10()  # once, here: the kernels then find it, or need not look for a network again
     if failed := build(output, {**os.environ, "COURSE_OFFLINE": "1"}):

@@ -32,8 +32,9 @@ KINDS = {
 ELSEWHERE = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",
              "PIP_PYTHON", "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_REQUIRE_HASHES"}
 PIP = "-m pip install --quiet --disable-pip-version-check --no-user "
-# It has its own packages, so is not that of a Python upgraded in place, and is new enough.
-FIT = "import os, sysconfig, tomllib; os.listdir(sysconfig.get_path('purelib'))"
+# An environment, new enough, with its own packages: it has none where Python was upgraded in place.
+FIT = ("import os, sys, sysconfig, tomllib; assert sys.prefix != sys.base_prefix; "
+       "os.listdir(sysconfig.get_path('purelib'))")
 # The course's folder, seen from the packages: right after the folder is moved or copied, too, where
 # `pip install -e` has noted the old one.
 POINT_HERE = """
@@ -58,14 +59,15 @@ def call(command, quiet=False):
 
 def make(venv, python):
     """Make the environment `venv` anew where its `python` does not run."""
-    if call([python, "-c", FIT], quiet=True) and (
-            call([python, "-m", "pip", "--version"], quiet=True)
-            or call([python, "-Im", "ensurepip"], quiet=True)):
+    pip = [python, "-m", "pip", "--version"]
+    if call([python, "-c", FIT], quiet=True) and (call(pip, quiet=True) or (
+            call([python, "-Im", "ensurepip"], quiet=True) and call(pip, quiet=True))):
         return
     if not venv.is_dir() and (venv.exists() or venv.is_symlink()):
         sys.exit(str(venv) + " is a file, or a link to nothing. Remove it and run this again.")
     venv.mkdir(exist_ok=True)
-    if not call([sys.executable, "-m", "venv", "--clear", venv]):
+    base = getattr(sys, "_base_executable", sys.executable)  # not the Python that is taken away
+    if not call([base, "-m", "venv", "--clear", venv]):
         sys.exit("The environment " + venv.name + " could not be made, for the reason above. Run "
                  "the same command again once it is gone.")
 
