@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import ROOT, without_root_rights
 
-from tools import lab, notebooks
+from tools import book, lab, notebooks
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
                          check=False).stdout.split("\n")
@@ -172,3 +172,19 @@ def test_fault_a_chapter_with_marks_of_a_merge_is_named(tmp_path, monkeypatch, c
     with pytest.raises(SystemExit):
         notebooks.main()
     assert "01_a.ipynb cannot be read: not a notebook." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["JUPYTER_PATH", "PYTHONPATH"])
+def test_fault_n08_kernels_and_helpers_of_others_do_not_come_first(tmp_path, monkeypatch, name):
+    """As clusters set them: a kernel `python3` of another Python, modules with the same names."""
+    (tmp_path / "kernels/python3").mkdir(parents=True)
+    (tmp_path / "kernels/python3/kernel.json").write_text(
+        '{"argv": ["/other/python"], "display_name": "x", "language": "python"}')
+    (tmp_path / "helpers.py").write_text("raise SystemExit('another module')")
+    monkeypatch.setenv(name, str(tmp_path))
+    code = ("import sys, helpers; from jupyter_client.kernelspec import get_kernel_spec; "
+            "print(helpers.__file__, get_kernel_spec('python3').argv[0])")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "kernels", text=True,
+                          env=book.surroundings(), capture_output=True, check=False)
+    file, started = done.stdout.split()
+    assert Path(file).parent == ROOT / "helpers" and started != "/other/python", done.stderr

@@ -12,7 +12,8 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 
 def lay_out(chapters: Path, work: Path) -> list[str]:
@@ -32,7 +33,9 @@ def lay_out(chapters: Path, work: Path) -> list[str]:
 
 def start(folder: Path) -> int:
     """Run JupyterLab until it ends; Ctrl-C is its own to answer, and return its exit code."""
-    lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", str(folder)])
+    from tools.book import surroundings
+
+    lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", str(folder)], env=surroundings())
     while True:
         with suppress(KeyboardInterrupt):
             return lab.wait()

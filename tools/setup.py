@@ -77,7 +77,7 @@ def set_up(kind):
     name, installs, files = KINDS[kind]
     venv = ROOT / name
     # A stamp is newer than the files it depends on exactly when nothing is left to install.
-    stamp, learner = venv / (kind + ".stamp"), venv / "learner.stamp"
+    stamp = venv / (kind + ".stamp")
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if (not stamp.exists() or not call([python, "-c", FIT + "; import pip"], quiet=True)
             or any(stamp.stat().st_mtime <= (ROOT / f).stat().st_mtime for f in files)):
@@ -89,8 +89,8 @@ def set_up(kind):
             if not call(command):
                 sys.exit("Not all packages could be installed, for the reason above. Run the same "
                          "command again: what is installed stays.")
-        learner.touch()
-        stamp.touch()
+        for done in ("learner", "dev") if kind == "dev" else (kind,):
+            (venv / (done + ".stamp")).touch()
     call([python, "-c", POINT_HERE], quiet=True)  # a folder that is not writable was set up before
 
 
