@@ -84,7 +84,7 @@ def set_up(kind):
         sys.stderr.write("Setting up " + name + ". The first time takes some minutes.\n")
         make(venv, python)
         for words in installs:
-            command = [python]
+            command = [str(python)]
             command.extend((PIP + words).split())
             if not call(command):
                 sys.exit("Not all packages could be installed, for the reason above. Run the same "
