@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
+# Settings that would bring other modules into the course, or switch off its asserts. ROS, for one, and modules of clusters.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
 
 # Clusters set both for all programs: a backend that shows nothing, and modules that would come
 # before those of .venv.
@@ -21,47 +23,37 @@ help:
 	@echo "make setup     only the set-up"
 	@echo "make clean     remove what was built, and .venv"
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "The course needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+# What looks after .venv: its own Python or, where that does not run or is too old, PYTHON.
+FIT    = import pip, sys, tomllib; sys.exit(sys.prefix == sys.base_prefix)
+SET_UP = @python=$(RUN); $$python -c '$(FIT)' 2>/dev/null || python=$(PYTHON); $$python tools/setup.py
 
-# The stamps are newer than the files they depend on exactly when nothing is left to install.
-$(VENV)/learner.stamp: requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+setup:
+	$(SET_UP) dev
 
-$(VENV)/dev.stamp: requirements-dev.txt requirements.txt pyproject.toml | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $(VENV)/learner.stamp $@
-
-setup: $(VENV)/dev.stamp
-
-book: $(VENV)/dev.stamp
+book: setup
 	@$(RUN) tools/book.py
 
-lab: $(VENV)/learner.stamp
+lab:
+	$(SET_UP) learner
 	@$(RUN) tools/lab.py
 
-check: $(VENV)/dev.stamp
+check: setup
 	@$(RUN) tools/check.py
 
-test: $(VENV)/dev.stamp
+test: setup
 	@$(RUN) tools/test.py
 
-test-long: $(VENV)/dev.stamp
+test-long: setup
 	@$(RUN) tools/test.py --long
 
-# Another environment, so that none of these old versions gets into the one that everything else is tested in.
 test-colab:
-	$(PYTHON) -m venv $(VENV)-colab
-	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-colab.txt
-	$(VENV)-colab/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	$(VENV)-colab/bin/python tools/test.py --chapters
+	@$(PYTHON) tools/setup.py colab
+	@$(VENV)-colab/bin/python tools/test.py --chapters
 
-refresh: $(VENV)/dev.stamp
+refresh: setup
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)
 
-bench: $(VENV)/dev.stamp
+bench: setup
 	@for script in $(filter-out %/machine.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done
 
 clean:

@@ -1,6 +1,7 @@
 """What tests of several rooms use."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -50,3 +51,11 @@ def noise(count: int, size: int = 32) -> ImageSet:
 def from_one_seed(calls: Iterable[Callable], *values, **settings) -> list:
     """What each of `calls` gives for the same values, each with the same random numbers."""
     return [(set_seed(3), call(*values, **settings))[1] for call in calls]
+
+
+def without_root_rights() -> list[str] | None:
+    """Words before a command that must not write where modes forbid it; None if there are none."""
+    if not hasattr(os, "geteuid") or os.geteuid():
+        return []
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}"] if shutil.which("setpriv") else None

@@ -1,23 +1,31 @@
-"""Open the chapters in JupyterLab as copies in `work/`, never overwritten. `make lab` calls it."""
+"""Open the chapters in JupyterLab as copies in `work/`, never overwritten. `make lab` calls it.
+
+    python tools/lab.py [--work FOLDER]
+"""
 
 import filecmp
 import os
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
 
 def lay_out(chapters: Path, work: Path) -> list[str]:
     """Copy each chapter that is not in `work` yet; return the names of those that differ there."""
-    work.mkdir(exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     differing = []
     for chapter in sorted(chapters.glob("*.ipynb")):
         copy = work / chapter.name
         if not copy.exists():
-            shutil.copy(chapter, copy)
+            half = copy.with_suffix(".part")  # or half a chapter would stay after an interruption
+            shutil.copyfile(chapter, half)  # contents only: a read-only chapter's copy is writable
+            half.replace(copy)
         elif not filecmp.cmp(chapter, copy, shallow=False):
             differing.append(copy.name)
     return differing
@@ -28,18 +36,35 @@ def in_the_way(work: Path) -> list[Path]:
     return [one for one in (work / "helpers.py", work / "helpers") if one.exists()]
 
 
-def main() -> int:
+def start(folder: Path) -> int:
+    """Run JupyterLab until it ends; Ctrl-C is its own to answer, and return its exit code."""
+    from tools.book import surroundings
+
+    lab = subprocess.Popen([sys.executable, "-m", "jupyterlab", str(folder)], env=surroundings())
+    while True:
+        with suppress(KeyboardInterrupt):
+            return lab.wait()
+
+
+def main() -> int | str:
     """Lay out the copies and start JupyterLab (EDITION=author opens the chapters themselves)."""
-    folder = ROOT / "book"
-    if os.environ.get("EDITION") != "author":
-        folder = ROOT / "work"
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=ROOT / "work", help="where the copies are")
+    folder = parser.parse_args().work
+    if os.environ.get("EDITION") == "author":
+        return start(ROOT / "book")
+    try:
         for name in lay_out(ROOT / "book", folder):
-            print(f"work/{name} is yours and stays as it is. For a fresh copy, rename it and run "
-                  "this again.")
+            print(f"{folder.name}/{name} is yours and stays as it is. For a fresh copy, rename it "
+                  "and run this again.")
+    except OSError as error:
+        return (f"The chapters cannot be copied to {folder}: {error.strerror}, {error.filename}. "
+                "Rename what is in the way, or name a folder of your own: "
+                f"{sys.executable} {__file__} --work FOLDER")
     for one in in_the_way(folder):
         print(f"{one} comes before the course's package of the same name: no chapter beside it "
               "finds what it imports from helpers. Rename it.")
-    return subprocess.run([sys.executable, "-m", "jupyterlab", str(folder)], check=False).returncode
+    return start(folder)
 
 
 if __name__ == "__main__":

@@ -126,17 +126,32 @@ def check(paths: list[Path]) -> int:
              if written(stored_form(nbformat.read(p, 4))) != p.read_text(encoding="utf-8")]
     for path in wrong:
         print(f"{path.name} is not in stored form. Run: make refresh "
-              f"NOTEBOOK={path.relative_to(BOOK.parent)}")
+              f"NOTEBOOK={os.path.relpath(path, BOOK.parent)}")
     return len(wrong)
+
+
+def readable(name: str | Path) -> Path:
+    """Return the path of a chapter; raise ValueError, which says why, if it is none."""
+    path = Path(name).resolve()
+    try:
+        nbformat.read(path, 4)
+    except Exception as error:  # whatever a file may hold that is no notebook
+        reason = getattr(error, "strerror", None) or "not a notebook"
+        raise ValueError(f"{name} cannot be read: {reason}. Name a chapter as in "
+                         "book/01_tensors_and_autograd.ipynb") from None
+    return path
 
 
 def main() -> int:
     """Read the command line."""
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("refresh", "check"))
-    parser.add_argument("notebooks", nargs="*", type=Path)
+    parser.add_argument("notebooks", nargs="*")
     arguments = parser.parse_args()
-    paths = [p.resolve() for p in arguments.notebooks] or sorted(BOOK.glob("*.ipynb"))
+    try:
+        paths = [readable(p) for p in arguments.notebooks or sorted(BOOK.glob("*.ipynb"))]
+    except ValueError as error:
+        parser.error(str(error))
     return {"refresh": refresh, "check": check}[arguments.command](paths)
 
 
