@@ -1,14 +1,12 @@
 """CIFAR-10 in memory: from a folder, from a mirror, or as an announced synthetic stand-in."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from . import official, place, standin
 from .download import NoDownload, download
-from .images import ImageData, ImageSet, channel_statistics
+from .images import ImageData, assemble
 from .shared import ARCHIVE, sweep
 
 OFFICIAL = "CIFAR-10 (the official files)"
@@ -44,9 +42,13 @@ def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) ->
     found, reason = _files_or_reason()
     if found is not None:
         *tensors, is_official = official.read(found)
-        data = _assemble(tensors, official.CLASSES, OFFICIAL if is_official else UNOFFICIAL, device)
+        classes, source = official.CLASSES, OFFICIAL if is_official else UNOFFICIAL
     else:
-        data = _assemble(standin.draw(), standin.CLASSES, STAND_IN, device)
+        tensors, classes, source = standin.draw(), standin.CLASSES, STAND_IN
+    images, labels, test_images, test_labels = tensors
+    cut = len(images) - VALIDATION
+    data = assemble([(images[:cut], labels[:cut]), (images[cut:], labels[cut:]),
+                     (test_images, test_labels)], classes, source, device)
     if verbose:
         print(data if found is not None else announcement(reason), flush=True)
     return data
@@ -93,20 +95,3 @@ def announcement(reason: str) -> str:
             "number is CIFAR-10's.\n"
             f"Why: {reason.removesuffix('.')}.\nFor the real images, connect to the network, or "
             "name their folder in COURSE_DATA.")
-
-
-def _assemble(tensors: Sequence[Tensor], classes: Sequence[str], source: str,
-              device: torch.device | str) -> ImageData:
-    """Split off the validation images, measure the training images' channels, move all."""
-    train_images, train_labels, test_images, test_labels = tensors
-    cut = len(train_images) - VALIDATION
-    mean, std = channel_statistics(train_images[:cut])
-
-    def split(images: Tensor, labels: Tensor) -> ImageSet:
-        # convolutions on the CPU and on recent GPUs are faster on channels_last; indexing keeps it
-        images = images.to(device).contiguous(memory_format=torch.channels_last)
-        return ImageSet(images, labels.to(device), tuple(classes), mean.to(device), std.to(device),
-                        source)
-
-    return ImageData(split(train_images[:cut], train_labels[:cut]),
-                     split(train_images[cut:], train_labels[cut:]), split(test_images, test_labels))

@@ -30,7 +30,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class BadData(RuntimeError):
-    """What is on disk is not CIFAR-10 as published. The message says why, and the way out."""
+    """What is on disk is not what it should be. The message says why, and the way out."""
 
 
 def _bad(path: Path, what: str, folder: Path | None = None) -> BadData:
@@ -69,6 +69,17 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels.astype(np.int64)
 
 
+def _class_names(path: Path, content: bytes) -> tuple[str, ...]:
+    """Return the names of the classes, which must be CIFAR-10's."""
+    found = _read_dict(path, content).get("label_names")
+    names = tuple(name.decode("latin1") if isinstance(name, bytes) else name
+                  for name in (found if isinstance(found, list | tuple) else ()))
+    if names != CLASSES:
+        seen = shorten(", ".join(name for name in names if isinstance(name, str)), 80)
+        raise _bad(path, f"names the classes {seen or 'not at all'}, which are not CIFAR-10's")
+    return names
+
+
 def find(folder: Path) -> Path | None:
     """Return the folder with the batch files: `folder` or the one below it; None without one."""
     for candidate in (folder / FOLDER, folder):
@@ -105,14 +116,7 @@ def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
     contents = _contents(folder)
     official = all(hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]
                    for name, content in contents.items())
-    meta = _read_dict(folder / "batches.meta", contents.pop("batches.meta"))
-    names = meta.get("label_names")
-    names = [n.decode("latin1") if isinstance(n, bytes) else n
-             for n in (names if isinstance(names, list | tuple) else [])]
-    if tuple(names) != CLASSES:
-        seen = ", ".join(n for n in names if isinstance(n, str))
-        raise _bad(folder / "batches.meta", f"names the classes {shorten(seen, 80) or 'not at all'}"
-                                            ", which are not CIFAR-10's")
+    _class_names(folder / "batches.meta", contents.pop("batches.meta"))
     batches = [_read_batch(folder / name, content) for name, content in contents.items()]
 
     def tensors(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:

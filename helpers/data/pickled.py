@@ -7,6 +7,7 @@ file has; nothing it names is called, and memory stays within a few times the fi
 import math
 import pickletools
 import re
+import warnings
 from types import FunctionType
 
 import numpy as np
@@ -31,13 +32,12 @@ class _Dtype:
 
 class _Array:
     """An array, as a pickle makes it: empty, then filled."""
-
     def __init__(self):
         self.values = None
 
     def build(self, machine: "_Machine", state: tuple) -> None:
         _, shape, dtype, by_columns, raw = state
-        self.fill(machine, raw, dtype, shape, "F" if by_columns else "C")
+        self.fill(machine, raw, dtype, shape, "F" if by_columns is True else "C")
 
     def fill(self, machine: "_Machine", raw: object, dtype: object, shape: object,
              order: object) -> None:
@@ -46,7 +46,8 @@ class _Array:
                 or not all(type(n) is int and 0 <= n <= len(raw) for n in shape)
                 or math.prod(shape) * dtype.dtype.itemsize != len(raw)):
             raise ValueError("it has an array whose size is not that of its values")
-        self.values = np.frombuffer(raw, dtype.dtype).reshape(shape, order=order)
+        self.values = np.frombuffer(raw, dtype.dtype).reshape(
+            shape, order="F" if order == "F" else "C")
 
 
 def _reconstruct(_: "_Machine", kind: object, *__: object) -> _Array:
@@ -61,7 +62,7 @@ def _frombuffer(machine: "_Machine", *parts: object) -> _Array:
     return array
 
 
-def _encode(machine: "_Machine", text: object, codec: object) -> bytes:
+def _encode(machine: "_Machine", text: object, codec: object) -> bytes | bytearray:
     if codec != "latin1":
         raise ValueError("it has text in an unexpected codec")
     return machine.encoded(text)
@@ -184,12 +185,13 @@ def read(content: bytes) -> object:
     """
     machine = _Machine(len(content))
     try:
-        for count, (opcode, value, _) in enumerate(pickletools.genops(content)):
-            if count == STEPS:
-                raise ValueError("it has far more parts than a data file")
-            if opcode.name not in _STEPS:
-                raise ValueError(f"it has a step {opcode.name}, which a data file has no use for")
-            _STEPS[opcode.name](machine, value)
+        with warnings.catch_warnings(action="ignore"):  # of what is written in damaged text
+            for count, (opcode, value, _) in enumerate(pickletools.genops(content)):
+                if count == STEPS:
+                    raise ValueError("it has far more parts than a data file")
+                if opcode.name not in _STEPS:
+                    raise ValueError(f"it has a step {opcode.name}, which a data file never has")
+                _STEPS[opcode.name](machine, value)
         found = machine.stack.pop()
     except (IndexError, KeyError, TypeError) as problem:
         raise ValueError("its parts do not fit together") from problem

@@ -4,7 +4,6 @@ import gzip
 import tarfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 from .official import FOLDER, LARGEST, MD5, BadData
 
@@ -42,7 +41,7 @@ def unpack(archive: Path, folder: Path) -> None:
         raise _damaged(archive, f"{', '.join(missing)} missing")
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: gzip.GzipFile, count: int) -> bytes:
     content = stream.read(count)
     if len(content) < count:
         raise EOFError("it ends too soon")
