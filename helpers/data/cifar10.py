@@ -60,7 +60,7 @@ def _files_or_reason() -> tuple[Path | None, str]:
     if named == "stand-in":
         return None, "COURSE_DATA=stand-in asks for it"
     try:
-        return _files(place.folder(named)), ""
+        return get_files(place.folder(named)), ""
     except NoDownload as problem:
         return None, str(problem)
     except place.NoPlace as problem:
@@ -69,8 +69,8 @@ def _files_or_reason() -> tuple[Path | None, str]:
         return None, str(problem)
 
 
-def _files(folder: Path) -> Path:
-    """Return the folder with the files, downloaded into `folder` if need be."""
+def get_files(folder: Path) -> Path:
+    """Return the folder with the files, downloaded into `folder` if need be and allowed."""
     found = _found(folder)
     if found is not None:
         sweep(folder)
