@@ -185,11 +185,11 @@ HOSTILE = {
     "E14-S15b memo of 34 GB": b"\x80\x02}r" + struct.pack("<I", 0x7FFFFFFF) + b".",
     "E14 bytes of 2^40": b"\x80\x05\x96" + struct.pack("<Q", 1 << 40) + b"x.",
     "E14 text of 4 GB": b"X\xff\xff\xff\xffx.", "E14 a number of 2 GB": b"\x8b\xff\xff\xff\x7fx.",
-    "E14 a million empty lists": b"\x80\x02(" + b"]" * 1_000_000 + b"l.",
+    "a million empty lists": b"\x80\x02(" + b"]" * 1_000_000 + b"l.",
     "E14 one text, encoded 10,000 times": b"\x80\x02(" + TEXT + (
         b"c_codecs\nencode\n(h\x01X\x06\x00\x00\x00latin1tR" * 10_000) + b"l.",
-    "S17 lists in lists": b"\x80\x02" + b"]" * 90_000 + b"a" * 89_999 + b".",
-    "S17b tuples in tuples, as a key": b"\x80\x02})" + b"\x85" * 100_000 + b"K\x01s.",
+    "S17 lists in lists": b"\x80\x02" + b"]" * 40_000 + b"a" * 39_999 + b".",
+    "S17b tuples in tuples, as a key": b"\x80\x02})" + b"\x85" * 90_000 + b"K\x01s.",
     "S17c doubled tuples, as a key": b"})q\x00" + b"h\x00h\x00\x86q\x00" * 60 + b"K\x01s.",
     "S17d doubled lists as a name": NESTED + b"U\x05numpy" + DEEPEST + b"\x93.",
     "S17e as labels": NESTED + data_of(PIXELS, DEEPEST),
@@ -285,8 +285,8 @@ READERS = {"batch files": batch_case, "archives": archive_case}
 
 @pytest.mark.parametrize("reader", READERS)
 def test_fault_mutants(reader):
-    ends = feed(READERS[reader](), range(600))
-    assert set(ends) == {"taken", "refused"} and ends["refused"] > 100, ends
+    ends = feed(READERS[reader](), range(300))
+    assert set(ends) == {"taken", "refused"} and ends["refused"] > 50, ends
 
 
 @pytest.mark.long

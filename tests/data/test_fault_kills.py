@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import shutil
 import sys
+from collections import Counter
 from functools import partial
 
 import made
@@ -31,7 +32,7 @@ def fetch_and_unpack(begin, folder, url, sha, size):
                                    pytest.param(200, marks=pytest.mark.long)])
 def test_fault_e17_killed_while_fetching_and_unpacking(tmp_path, monkeypatch, count):
     content = made.archive(files=FILES)
-    sha, folder, moments = hashlib.sha256(content).hexdigest(), tmp_path / "data", set()
+    sha, folder, moments = hashlib.sha256(content).hexdigest(), tmp_path / "data", Counter()
     monkeypatch.setattr(module, "SHA256", sha)
     monkeypatch.setattr(module, "SIZE", len(content))
     monkeypatch.setenv("COURSE_DATA", str(folder))
@@ -40,12 +41,13 @@ def test_fault_e17_killed_while_fetching_and_unpacking(tmp_path, monkeypatch, co
         monkeypatch.setattr(download, "__defaults__", ((server.url,),))
         for _ in kill_often(fetch_and_unpack, folder, server.url, sha, len(content), count=count,
                             within=1.2):
-            moments.add("done" if (folder / FOLDER).exists() else
-                        "unpacking" if list(folder.glob(".unpacking-*/*/*")) else
-                        "fetching" if (folder / PARTIAL).exists() else "at the beginning")
+            moments["done" if (folder / FOLDER).exists() else
+                    "unpacking" if list(folder.glob(".unpacking-*/*/*")) else
+                    "fetching" if (folder / PARTIAL).exists() else "at the beginning"] += 1
             assert cifar10._files_or_reason() == (folder / FOLDER, "")
             found = {path.name: path.stat().st_size for path in (folder / FOLDER).iterdir()}
             assert found == dict.fromkeys(MD5, FILES)
             assert {path.name for path in folder.iterdir()} == {FOLDER, LOCK}
             shutil.rmtree(folder)
+    print("killed", dict(moments))
     assert len(moments) > 1, moments
