@@ -3,6 +3,7 @@
 from .augment import Mixup, color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, diabetes, load_cifar10
+from .data.own import load_folder
 from .data.photos import load_photo
 from .device import get_device, half_precision, set_seed
 from .diagnosis.curves import plot_patients
@@ -53,10 +54,10 @@ __all__ = [
     "Shard", "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives",
     "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diabetes",
     "diagnose", "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm",
-    "launch", "lenet_recipe", "load_cifar10", "load_photo", "merged", "plot_class_accuracy",
-    "plot_confusion", "plot_history", "plot_lines", "plot_patients", "pool_out_size", "predict",
-    "process_group", "profile", "random_crop", "random_flip", "random_resized_crop", "read_json",
-    "receptive_field", "resnet_recipe", "scaling", "seconds_per_call", "set_seed", "show_images",
-    "show_maps", "show_predictions", "show_screenshot", "textbook_resnet18", "train_patient",
-    "workers",
+    "launch", "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged",
+    "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",
+    "pool_out_size", "predict", "process_group", "profile", "random_crop", "random_flip",
+    "random_resized_crop", "read_json", "receptive_field", "resnet_recipe", "scaling",
+    "seconds_per_call", "set_seed", "show_images", "show_maps", "show_predictions",
+    "show_screenshot", "textbook_resnet18", "train_patient", "workers",
 ]

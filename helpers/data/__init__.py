@@ -1,4 +1,4 @@
-"""Images in memory: CIFAR-10 or its stand-in, photographs, and a small table."""
+"""Images in memory: CIFAR-10 or its stand-in, pictures of one's own, photographs, a table."""
 
 from . import diabetes
 from .cifar10 import STAND_IN, UNOFFICIAL, find_files, load_cifar10

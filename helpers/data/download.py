@@ -2,17 +2,11 @@
 
 import hashlib
 import shutil
-import tarfile
-import tempfile
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from filelock import FileLock
-from tqdm import tqdm
-
-from . import official
+from . import fetch, official, place
+from .shared import ARCHIVE, PARTIAL, alone_in, can_append, remove_leftovers, working_folder
+from .unpack import unpack
 
 # Byte-identical copies first: the origin has served 55 to 85 kB/s since June 2026, see
 # pytorch/vision#9536.
@@ -22,11 +16,7 @@ MIRRORS = (
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
 )
 SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
-ARCHIVE = "cifar-10-python.tar.gz"
-MINIMUM_RATE = 200_000  # bytes per second; slower than this, and the next mirror is tried
-PATIENCE = 15  # seconds over which that rate is measured
-TIMEOUT = 10  # seconds without any answer
-CHUNK = 1 << 16
+SIZE = 170_498_071  # bytes
 
 
 class NoDownload(RuntimeError):
@@ -36,95 +26,97 @@ class NoDownload(RuntimeError):
 def download(folder: Path, mirrors: tuple[str, ...] = MIRRORS) -> Path:
     """Put the official files into `folder` and return the folder that holds them.
 
-    What an interrupted download left is resumed. The hash is checked before anything is unpacked,
-    files appear whole or not at all, and two programs that ask at once fetch it once. Raises
-    NoDownload when no mirror delivers and BadData when the folder cannot be used.
+    What an interrupted download left is resumed or swept away, and an archive that lies in the
+    folder is used. The hash is checked before anything is unpacked, files appear whole or not at
+    all, and several programs that ask at once fetch it once. Raises NoDownload when no mirror
+    delivers, BadData when something is in the way, and NoPlace when the folder cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        locked = FileLock(folder / ".download.lock").acquire()
-    except (FileExistsError, NotADirectoryError) as problem:
-        raise official.BadData(f"{folder} is a file, not a folder. Move it, or name a folder in "
-                               "COURSE_DATA.") from problem
-    except OSError as problem:
-        raise official.BadData(f"{folder} cannot be written to: {problem.strerror}. Name a folder "
-                               "of your own in COURSE_DATA.") from problem
-    try:
-        with locked:
+        with alone_in(folder) as alone:
             if found := official.find(folder):
                 return found
-            partial = folder / f"{ARCHIVE}.part"
-            _fetch_from_any(mirrors, partial)
-            _unpack(partial, folder)
-            partial.unlink()
+            _check_goal(folder / official.FOLDER)
+            remove_leftovers(folder, alone)
+            work = working_folder(folder)
+            try:
+                # Others may be writing to the same file, or have left one: then we need our own.
+                resumed = alone and can_append(folder / PARTIAL)
+                archive = _archive(folder, mirrors, (folder if resumed else work) / PARTIAL)
+                unpack(archive, work)
+                _move(work / official.FOLDER, folder)
+                if archive == folder / PARTIAL:
+                    archive.unlink()
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
             return folder / official.FOLDER
     except OSError as problem:
-        raise official.BadData(f"The download could not be written to {folder}: "
-                               f"{problem.strerror or problem}. Free some space (it needs 400 MB) "
-                               "or name another folder in COURSE_DATA.") from problem
+        raise place.unwritable(folder, problem) from problem
 
 
-def _fetch_from_any(mirrors: tuple[str, ...], partial: Path) -> None:
-    failures = []
-    for number, url in enumerate(mirrors):
-        host = url.split("/")[2]
+def _check_goal(goal: Path) -> None:
+    """Raise BadData where something else lies where the files go: before 170 MB are fetched."""
+    what = ""
+    if goal.is_symlink():
+        what = "is a link to a place without its files"
+    elif goal.is_dir():
+        others = sorted(path.name for path in goal.iterdir())
+        what = f"holds other files ({', '.join(others[:3])})" if others else ""
+    elif goal.exists():
+        what = "is a file"
+    if what:
+        raise official.BadData(f"{goal}, where CIFAR-10 goes, {what}. Move it away, or name "
+                               "another folder in COURSE_DATA.")
+
+
+def _archive(folder: Path, mirrors: tuple[str, ...], partial: Path) -> Path:
+    """Return the archive with the right hash: what lies in the folder, or `partial`, fetched."""
+    own, failures = folder / ARCHIVE, []
+    if own.is_file():
+        if _is_right(own):
+            return own
+        failures.append(f"{own}: it has the wrong hash (it is not whole, or another file)")
+    if partial.exists() and partial.stat().st_size >= SIZE:
+        if _is_right(partial):
+            return partial
+        partial.unlink()
+    for url in mirrors:
         try:
-            # The last one is given all the time it wants: slow is better than nothing.
-            _fetch(url, partial, MINIMUM_RATE if number < len(mirrors) - 1 else 0)
-            if _sha256(partial) == SHA256:
-                return
-            partial.unlink()  # or the next mirror would resume from wrong bytes
-            failures.append(f"{host}: what it sent has the wrong hash")
-        except (urllib.error.URLError, TimeoutError, ConnectionError, _TooSlow) as problem:
-            failures.append(f"{host}: {getattr(problem, 'reason', problem)}")
-    raise NoDownload("\n  ".join(failures))
+            if _fetched(url, partial, fetch.LAST_RATE if url == mirrors[-1] else
+                        fetch.MINIMUM_RATE):
+                return partial
+            failures.append(f"{url.split('/')[2]}: what it sent has the wrong hash")
+        except fetch.Failed as problem:
+            failures.append(f"{url.split('/')[2]}: {problem}")
+    why = "no mirror delivered the images." if mirrors else "COURSE_OFFLINE is set."
+    raise NoDownload("\n  ".join([why, *failures]))
 
 
-class _TooSlow(Exception):
-    """A mirror stays under the minimum rate."""
+def _fetched(url: str, partial: Path, minimum_rate: float) -> bool:
+    """Return whether the archive is whole and right now; where its start was wrong, fetch anew."""
+    while True:
+        resumed = partial.exists()
+        try:
+            fetch.fetch(url, partial, SIZE, minimum_rate)
+            if _is_right(partial):
+                return True
+        except fetch.NothingLeft:
+            if not resumed:
+                raise
+        partial.unlink()
+        if not resumed:
+            return False
 
 
-def _fetch(url: str, partial: Path, minimum_rate: float) -> None:
-    """Append to `partial` what it lacks of `url`; start anew where the server cannot resume."""
-    have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as problem:
-        if problem.code == 416:  # nothing is left to send: the file is whole, or too long
-            return
-        raise
-    with response:
-        resumed = response.status == 206
-        total = int(response.headers.get("Content-Length") or 0) + (have if resumed else 0)
-        with partial.open("ab" if resumed else "wb") as file, tqdm(
-                total=total or None, initial=have if resumed else 0, unit="B", unit_scale=True,
-                desc="CIFAR-10", leave=False) as bar:
-            started, received = time.monotonic(), 0
-            while chunk := response.read(CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-                received += len(chunk)
-                elapsed = time.monotonic() - started
-                if elapsed > PATIENCE:
-                    if received < minimum_rate * elapsed:
-                        raise _TooSlow(f"only {received / elapsed / 1000:.0f} kB/s")
-                    started, received = time.monotonic(), 0
-    if total and partial.stat().st_size < total:
-        raise ConnectionError("the connection closed before the end")
-
-
-def _sha256(path: Path) -> str:
+def _is_right(path: Path) -> bool:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == SHA256
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack beside the goal, then move into place in one step."""
-    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=".unpacking-"))
+def _move(files: Path, folder: Path) -> None:
+    """Move the files to where they are looked for, in one step; another program may be first."""
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(temporary, filter="data")  # refuses paths and links that lead outside
-        (temporary / official.FOLDER).replace(folder / official.FOLDER)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        files.replace(folder / official.FOLDER)
+    except OSError:
+        if official.find(folder) is None:
+            raise

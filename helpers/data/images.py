@@ -163,6 +163,21 @@ class ImageData:
                 f"{len(self.test):,} test images")
 
 
+def assemble(splits: Sequence[tuple[Tensor, Tensor]], classes: Sequence[str], source: str,
+             device: torch.device | str) -> ImageData:
+    """Make a data set of images and labels of training, validation and test; measure channels."""
+    mean, std = channel_statistics(splits[0][0])
+    std = std.clamp_min(1 / 255)  # a channel may be the same everywhere
+
+    def split(images: Tensor, labels: Tensor) -> ImageSet:
+        # convolutions on the CPU and on recent GPUs are faster on channels_last; indexing keeps it
+        images = images.to(device).contiguous(memory_format=torch.channels_last)
+        return ImageSet(images, labels.to(device), tuple(classes), mean.to(device), std.to(device),
+                        source)
+
+    return ImageData(*(split(*tensors) for tensors in splits))
+
+
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation (C,) of uint8 images (N, C, H, W), full range = 1.
 

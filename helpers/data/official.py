@@ -4,13 +4,14 @@ Source of the layout: https://www.cs.toronto.edu/~kriz/cifar.html (Krizhevsky, 2
 """
 
 import hashlib
-import io
-import pickle
 from pathlib import Path
+from textwrap import shorten
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from . import pickled
 
 FOLDER = "cifar-10-batches-py"
 MD5 = {
@@ -24,11 +25,12 @@ MD5 = {
 }
 IMAGES_PER_FILE = 10_000
 PIXELS = 3 * 32 * 32
+LARGEST = 64 << 20  # bytes of a file; CIFAR-10's have 31 MB
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
 class BadData(RuntimeError):
-    """What is on disk is not CIFAR-10 as published. The message says why, and the way out."""
+    """What is on disk is not what it should be. The message says why, and the way out."""
 
 
 def _bad(path: Path, what: str, folder: Path | None = None) -> BadData:
@@ -38,42 +40,13 @@ def _bad(path: Path, what: str, folder: Path | None = None) -> BadData:
                    "with drawn images.")
 
 
-def _as_bytes(text: str, encoding: str) -> bytes:
-    """Stand in for `_codecs.encode`, by which protocol 2 spells bytes, with this one codec."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"unexpected codec {encoding!r}")
-    return text.encode("latin1")
-
-
-# How NumPy rebuilds an array, by both protocols: asked of one, since modules moved from 1 to 2.
-_reconstruct = np.empty(0).__reduce_ex__(2)[0]
-_frombuffer = np.empty(0).__reduce_ex__(5)[0]
-# The official files name numpy.core (NumPy 1, Python 2); files written today name numpy._core.
-_ALLOWED = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype,
-            ("_codecs", "encode"): _as_bytes}
-for _core in ("numpy.core", "numpy._core"):
-    _ALLOWED[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
-    _ALLOWED[f"{_core}.numeric", "_frombuffer"] = _frombuffer
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """An unpickler of dictionaries, lists, text, numbers and NumPy arrays, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> object:
-        try:
-            return _ALLOWED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a data file has no "
-                                         "use for") from None
-
-
 def _read_dict(path: Path, content: bytes) -> dict:
     """Unpickle one file to a dictionary with text keys, whichever Python wrote it."""
     try:
-        found = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
-    except Exception as problem:  # a damaged pickle can raise nearly anything
-        raise _bad(path, f"cannot be read: {problem or type(problem).__name__}. It is damaged, or "
-                         "not a CIFAR-10 file") from problem
+        found = pickled.read(content)
+    except ValueError as problem:
+        raise _bad(path, f"cannot be read: {shorten(str(problem), 150)}. It is damaged, or not a "
+                         "CIFAR-10 file") from problem
     if not isinstance(found, dict):
         raise _bad(path, f"holds a {type(found).__name__} where CIFAR-10 has a dictionary")
     return {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in found.items()}
@@ -88,13 +61,23 @@ def _read_batch(path: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
         seen = (f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray)
                 else type(pixels).__name__)
         raise _bad(path, f"should hold pixels as uint8 {shape}, but has {seen}")
-    try:
-        labels = np.asarray(labels, dtype=np.int64)
-    except (TypeError, ValueError):
-        labels = np.empty(0, np.int64)
-    if labels.shape != shape[:1] or labels.min() < 0 or labels.max() > 9:
+    if isinstance(labels, list) and all(type(label) is int for label in labels):
+        labels = np.array([label if 0 <= label <= 9 else -1 for label in labels], np.int64)
+    if (not isinstance(labels, np.ndarray) or labels.shape != shape[:1] or labels.dtype.kind not in
+            "iu" or labels.min() < 0 or labels.max() > 9):
         raise _bad(path, "should hold 10,000 labels from 0 to 9, but does not")
-    return pixels, labels
+    return pixels, labels.astype(np.int64)
+
+
+def _class_names(path: Path, content: bytes) -> tuple[str, ...]:
+    """Return the names of the classes, which must be CIFAR-10's."""
+    found = _read_dict(path, content).get("label_names")
+    names = tuple(name.decode("latin1") if isinstance(name, bytes) else name
+                  for name in (found if isinstance(found, list | tuple) else ()))
+    if names != CLASSES:
+        seen = shorten(", ".join(name for name in names if isinstance(name, str)), 80)
+        raise _bad(path, f"names the classes {seen or 'not at all'}, which are not CIFAR-10's")
+    return names
 
 
 def find(folder: Path) -> Path | None:
@@ -105,29 +88,35 @@ def find(folder: Path) -> Path | None:
     return None
 
 
+def _contents(folder: Path) -> dict[str, bytes]:
+    """Return what the files hold, by name."""
+    contents = {}
+    try:
+        missing = [name for name in MD5 if not (folder / name).is_file()]
+        if missing:
+            raise _bad(folder, f"is not complete: {', '.join(missing)} "
+                               f"{'is' if len(missing) == 1 else 'are'} missing", folder)
+        for name in MD5:
+            path = folder / name
+            if path.stat().st_size > LARGEST:
+                raise _bad(path, f"has {path.stat().st_size:,} bytes, more than CIFAR-10's")
+            contents[name] = path.read_bytes()
+    except OSError as problem:
+        raise BadData(f"{problem.filename or folder} cannot be opened: {problem.strerror}. Check "
+                      "its permissions, or name another folder in COURSE_DATA.") from problem
+    return contents
+
+
 def read(folder: Path) -> tuple[Tensor, Tensor, Tensor, Tensor, bool]:
     """Return train images uint8 (50000, 3, 32, 32) and labels int64 (50000,), and those for test.
 
     Last comes whether every file has the official md5 sum. Raises BadData for a missing, truncated
     or foreign file.
     """
-    missing = [name for name in MD5 if not (folder / name).is_file()]
-    if missing:
-        raise _bad(folder, f"is not complete: {', '.join(missing)} "
-                           f"{'is' if len(missing) == 1 else 'are'} missing", folder)
-    contents = {}
-    for name in MD5:
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as problem:
-            raise BadData(f"{folder / name} cannot be opened: {problem.strerror}. Check its "
-                          "permissions, or name another folder in COURSE_DATA.") from problem
+    contents = _contents(folder)
     official = all(hashlib.md5(content, usedforsecurity=False).hexdigest() == MD5[name]
                    for name, content in contents.items())
-    meta = _read_dict(folder / "batches.meta", contents.pop("batches.meta"))
-    names = [n.decode("latin1") if isinstance(n, bytes) else n for n in meta.get("label_names", ())]
-    if tuple(names) != CLASSES:
-        raise _bad(folder / "batches.meta", f"names the classes {names}, which are not CIFAR-10's")
+    _class_names(folder / "batches.meta", contents.pop("batches.meta"))
     batches = [_read_batch(folder / name, content) for name, content in contents.items()]
 
     def tensors(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,6 @@
 """CIFAR-10's files: both spellings of the pickle, and every way in which they can be wrong."""
 
 import hashlib
-import io
 import os
 import pickle
 import shutil
@@ -9,48 +8,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from made import batch, meta, python2_pickle
 
 from helpers import load_cifar10
 from helpers.data import UNOFFICIAL, find_files, official
 from helpers.data.official import CLASSES, FOLDER, MD5, BadData
-
-
-class Python2Pickler(pickle._Pickler):
-    """Writes as Python 2 and NumPy 1 did: protocol 2, strings as bytes, `numpy.core`."""
-
-    dispatch = dict(pickle._Pickler.dispatch)
-
-    def _byte_string(self, text):
-        raw = text.encode("latin1") if isinstance(text, str) else text
-        if len(raw) < 256:
-            self.write(pickle.SHORT_BINSTRING + bytes([len(raw)]) + raw)
-        else:
-            self.write(pickle.BINSTRING + len(raw).to_bytes(4, "little") + raw)
-        self.memoize(text)
-
-    dispatch[str] = dispatch[bytes] = _byte_string
-
-    def save_global(self, obj, name=None):
-        module, name = getattr(obj, "__module__", None), name or obj.__qualname__
-        self.write(pickle.GLOBAL +
-                   f"{module.replace('numpy._core', 'numpy.core')}\n{name}\n".encode())
-        self.memoize(obj)
-
-    dispatch[type] = dispatch[type(len)] = dispatch[type(lambda: 0)] = save_global
-
-
-def python2_pickle(value) -> bytes:
-    stream = io.BytesIO()
-    Python2Pickler(stream, protocol=2).dump(value)
-    return stream.getvalue()
-
-
-def batch(number: int) -> dict:
-    labels = np.arange(10_000) % 10
-    pixels = np.zeros((10_000, 3072), np.uint8)  # red's and green's first, blue's last pixel:
-    pixels[:, 0], pixels[:, 1024], pixels[:, 3071] = number, labels, 255
-    return {"batch_label": f"batch {number}", "data": pixels, "labels": labels.tolist(),
-            "filenames": ["x.png"] * 3}
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +23,7 @@ def whole(tmp_path_factory):
     for number, name in enumerate(list(MD5)[:6], start=1):
         written = python2_pickle if number == 1 else pickle.dumps
         (folder / name).write_bytes(written(batch(number)))
-    (folder / "batches.meta").write_bytes(python2_pickle({"label_names": list(CLASSES)}))
+    (folder / "batches.meta").write_bytes(meta())
     return folder
 
 
@@ -160,7 +122,7 @@ def test_truncated_file(folder, size):
 @pytest.mark.parametrize("change, words", [
     ({"data": np.zeros((9_999, 3072), np.uint8)},
      r"pixels as uint8 \(10000, 3072\), but has uint8 \(9999, 3072\)"),
-    ({"data": np.zeros((10_000, 3072), np.float32)}, "but has float32"),
+    ({"data": np.zeros((10, 3072), np.float32)}, r"but has float32 \(10, 3072\)"),
     ({"data": "pixels"}, "but has str"),
     *(({"labels": labels}, "10,000 labels from 0 to 9")
       for labels in ([0] * 9_999, [10] * 10_000, ["cat"] * 10_000, None)),
