@@ -1,6 +1,7 @@
 """Files of `torch.save`: a crash while one is written leaves the old one, and none does harm."""
 
 import contextlib
+import errno
 import io
 import math
 import os
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -101,14 +102,23 @@ def read(path: Path) -> Any:
     """Return what `write` has written, on the CPU.
 
     Only what `plain` lets through is built, in memory of about twice the file's size: no code of
-    the file runs. Raises FileNotFoundError, or another exception for a file that is none of ours.
+    the file runs. Raises OSError where there is no file to be read, and other exceptions for one
+    that is not ours.
     """
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):  # a pipe would never end
-        raise IsADirectoryError(f"{path} is no file")
-    with zipfile.ZipFile(path) as archive:
+        raise OSError(errno.EINVAL, "it is not a file")
+    with path.open("rb") as file:
+        try:
+            return _read(file, about.st_size)
+        except OSError as problem:  # a place in it that cannot be
+            raise zipfile.BadZipFile(str(problem)) from problem
+
+
+def _read(file: BinaryIO, size: int) -> Any:
+    with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        if (sum(member.file_size for member in members) > about.st_size
+        if (sum(member.file_size for member in members) > size
                 or any(member.compress_type != zipfile.ZIP_STORED for member in members)):
             raise pickle.UnpicklingError("its members are packed")
         (name,) = (m.filename for m in members if m.filename.count("/") == 1

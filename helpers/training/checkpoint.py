@@ -68,7 +68,7 @@ class Checkpoint:
             content = archive.read(self.path)
         except FileNotFoundError:
             self._try_to_write()
-        except PermissionError as problem:
+        except OSError as problem:
             raise BadCheckpoint(f"{self.path} cannot be read: {problem.strerror}. Name a file of "
                                 "your own.") from problem
         except Exception as problem:  # whatever a damaged file makes Python's readers say

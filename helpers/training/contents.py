@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from .history import History
+from .settings import chosen_by
 
 PARTS = ("model", "optimizer", "scheduler", "batch_scheduler")
+_NUMBERS = (bool, int, float)
 _MOST = 1 << 53  # above it, whole numbers are no longer exact as floats
 _OWN_SHAPES = {"LBFGS", "Adafactor"}  # optimizers of PyTorch that keep more than a copy a parameter
 
@@ -64,10 +66,8 @@ def alike(found: Any, mine: Any) -> bool:
     if isinstance(mine, list | tuple):
         return (type(found) is type(mine) and len(found) == len(mine)
                 and all(map(alike, found, mine)))
-    if found is None or mine is None:  # not yet known, or no longer
-        return not isinstance(found, dict | Tensor)
-    numbers = {int, float}
-    return type(found) is type(mine) or {type(found), type(mine)} <= numbers
+    kinds = {type(found), type(mine)}
+    return len(kinds) == 1 or kinds <= {int, float} or (mine is None and type(found) in _NUMBERS)
 
 
 def state_for(name: str, state: dict, part: Any) -> dict:
@@ -111,10 +111,18 @@ def _is_history(name: str, value: Any) -> bool:
 def _are_states(found: Any, mine: dict) -> bool:
     """Whether these are states of random generators; devices and own ones may be others."""
     return (found.keys() == mine.keys()
-            and all(alike(found[name], mine[name]) for name in ("python", "numpy", "torch"))
+            and _is_state(found["python"], mine["python"])
+            and all(alike(found[name], mine[name]) for name in ("numpy", "torch"))
             and all(_is_list(found[name], Tensor) for name in ("cuda", "mps"))
-            and type(found["own"]) is list
-            and (len(found["own"]) != len(mine["own"]) or alike(found["own"], mine["own"])))
+            and type(found["own"]) is list and (len(found["own"]) != len(mine["own"])
+                                                or all(map(_is_state, found["own"], mine["own"]))))
+
+
+def _is_state(found: Any, mine: Any) -> bool:
+    """Whether this is the state of such a generator; the last of Python's may be none yet."""
+    if type(mine) is list and type(found) is list and len(mine) == 3:
+        return alike(found[:2], mine[:2]) and type(found[2]) in (type(None), float)
+    return alike(found, mine)
 
 
 def _is_optimizer(found: Any, mine: dict, optimizer: Any) -> bool:
@@ -136,13 +144,17 @@ def _is_kept(value: Any, param: Tensor) -> bool:
     """Whether an optimizer can keep this for a parameter: a number, or a tensor of its shape."""
     if isinstance(value, Tensor):
         return value.shape in (param.shape, torch.Size())
-    return value is None or type(value) in (bool, int, float)
+    return value is None or type(value) in _NUMBERS
 
 
 def _is_schedule(found: Any, mine: dict, schedule: Any) -> bool:
     """Whether this can be the state of a schedule; one may learn names as it goes on."""
+    chosen, several = {*chosen_by(schedule)} & mine.keys(), "_schedulers"
     return (type(found) is dict and mine.keys() <= found.keys()
-            and all(alike(found[key], value) for key, value in mine.items())
+            and all(alike(found[key], mine[key]) for key in mine.keys() - chosen - {several})
+            and all(_equal(found[key], mine[key]) for key in chosen - {several})
+            and (several not in mine or (len(found[several]) == len(mine[several]) and all(
+                map(_is_schedule, found[several], mine[several], schedule._schedulers))))
             and not any(hasattr(type(schedule), key) for key in found.keys() - mine.keys()))
 
 

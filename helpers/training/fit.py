@@ -15,7 +15,6 @@ from .checkpoint import Checkpoint
 from .forms import CheckedLoss, Loss, count_hits, device_of, image_set, logits_of, pair
 from .guard import guarded
 from .history import History
-from .rhythm import check_parts
 
 _EVAL_BATCH = 1000
 
@@ -52,8 +51,7 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
         checkpoint.attach(history, train=train, loss_fn=loss_fn, model=model, optimizer=optimizer,
                           scheduler=scheduler, batch_scheduler=batch_scheduler)
     with guarded(history, optimizer, verbose, monitor, checkpoint) as guard:
-        check_parts(model, optimizer, scheduler, batch_scheduler)
-        guard.look_at((scheduler, batch_scheduler), epochs, train)
+        guard.look_at(model, (scheduler, batch_scheduler), epochs, train)
         for meter in guard.epochs(epochs):
             model.train()
             for batch in guard.batches(train):

@@ -5,6 +5,7 @@ nothing of itself is tried once.
 """
 
 import itertools
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -86,12 +87,22 @@ class CheckedLoss:
                              f"number for {each} is needed: (batch, {self.classes or 'classes'}). "
                              "Look at its last layer")
         _form(logits, labels)
-        loss = self.loss_fn(logits, labels)
+        try:
+            loss = self.loss_fn(logits, labels)
+        except RuntimeError as problem:
+            if "multi-target not supported" not in str(problem):
+                raise
+            raise ValueError("F.cross_entropy takes class numbers (N,), not in a column "
+                             f"{tuple(labels.shape)}. Give it labels.squeeze(1)") from problem
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise ValueError("loss_fn must give one number, the mean over the batch, as PyTorch's "
                              f"losses do with reduction=\"mean\"; it gives {_said(loss)}")
         if self.adds_up is None:
             self.adds_up = _adds_up(self.loss_fn, logits, labels, loss)
+            if self.adds_up and loss.requires_grad:
+                warnings.warn("loss_fn is the sum over a batch, not the mean: the steps grow with "
+                              "the batch's size. The losses that are shown are means per image.",
+                              stacklevel=3)
         return loss.reshape(())
 
     def mean(self, loss: Tensor, labels: Tensor) -> Tensor:

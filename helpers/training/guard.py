@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from operator import length_hint
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
@@ -13,7 +14,7 @@ from .checkpoint import BadCheckpoint, Checkpoint
 from .forms import pair
 from .history import History, TrainingStopped
 from .meter import Meter
-from .rhythm import doubts, has_vanished
+from .rhythm import doubts, has_vanished, mistake
 
 _CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
 # What to try, by a text that PyTorch's error contains.
@@ -24,8 +25,6 @@ HINTS = {
         "this batch has one image, and batch normalization cannot train on that: a single number "
         "for each feature has no spread to be divided by. Choose a batch size or num_samples that "
         "leaves no rest of one, or drop_last=True in a DataLoader.",
-    "multi-target not supported": "F.cross_entropy takes class numbers (N,), not in a column "
-        "(N, 1). Pass it labels.squeeze(1).",
     "does not require grad": "the loss does not depend on a parameter that is to be trained. Is "
         "the model under no_grad, are all its parameters frozen, or is the loss made anew, by "
         "item(), detach() or argmax()?",
@@ -56,9 +55,13 @@ class Guard:
             yield self.meter
             self._end_epoch(count)
 
-    def look_at(self, schedules: tuple[Any, Any], epochs: int, train: Iterable) -> None:
-        """Warn where a schedule and the length of this run do not go together."""
-        for doubt in doubts(*schedules, epochs - self._done(), length_hint(train)):
+    def look_at(self, model: nn.Module, schedules: tuple[Any, Any], epochs: int,
+                train: Iterable) -> None:
+        """Stop where the parts of a run do not belong together; warn where they hardly can."""
+        if why := mistake(model, self.optimizer, *schedules):
+            raise self.stopped(why)
+        over = self.checkpoint.batch if self.checkpoint else 0
+        for doubt in doubts(*schedules, epochs - self._done(), length_hint(train), over):
             warnings.warn(doubt, stacklevel=3)
 
     def batches(self, train: Iterable) -> Iterator:

@@ -11,44 +11,48 @@ _WAVES = lr_scheduler.OneCycleLR | lr_scheduler.CosineAnnealingLR
 _FALLING = lr_scheduler.StepLR | lr_scheduler.MultiStepLR | lr_scheduler.ExponentialLR
 
 
-def check_parts(model: nn.Module, optimizer: Optimizer, scheduler: Any,
-                batch_scheduler: Any) -> None:
-    """Raise ValueError where optimizer or schedules belong to something else than `model`."""
-    theirs = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    own = {id(p) for p in model.parameters()}
+def mistake(model: nn.Module, optimizer: Optimizer, scheduler: Any, batch_scheduler: Any) -> str:
+    """Say what makes a training with these parts senseless; "" where nothing does."""
+    theirs, own = _parameters(optimizer), {id(p) for p in model.parameters()}
     if not own:
-        raise ValueError("the model has no parameters, so there is nothing to train. Layers in a "
-                         "Python list are not seen: put them into nn.ModuleList or nn.Sequential.")
+        return ("the model has no parameters, so there is nothing to train. Layers in a Python "
+                "list are not seen: put them into nn.ModuleList or nn.Sequential.")
     if not theirs & own:
-        raise ValueError("the optimizer holds no parameter of this model, so nothing would be "
-                         "trained. Make it from model.parameters(), after the last change of the "
-                         "model.")
+        return ("the optimizer holds no parameter of this model, so nothing would be trained. Make "
+                "it from model.parameters(), after the last change of the model.")
     for each in (scheduler, batch_scheduler):
         found = getattr(each, "optimizer", None)
-        if isinstance(found, Optimizer) and not theirs & {
-                id(p) for group in found.param_groups for p in group["params"]}:
-            raise ValueError(f"{type(each).__name__} belongs to another optimizer, so the rate of "
-                             "this one would stay as it is. Make it from the optimizer that you "
-                             "pass.")
+        if isinstance(found, Optimizer) and not theirs & _parameters(found):
+            return (f"{type(each).__name__} belongs to another optimizer, so the rate of this one "
+                    "would stay as it is. Make it from the optimizer that you pass.")
     if scheduler is not None and scheduler is batch_scheduler:
-        raise ValueError("the same schedule is scheduler and batch_scheduler. It steps once an "
-                         "epoch as scheduler, or once a batch as batch_scheduler: choose one.")
+        return ("the same schedule is scheduler, which steps once an epoch, and batch_scheduler, "
+                "which steps once a batch. Choose one.")
+    return ""
 
 
-def doubts(scheduler: Any, batch_scheduler: Any, epochs: int, per_epoch: int) -> Iterator[str]:
+def _parameters(optimizer: Optimizer) -> set[int]:
+    return {id(p) for group in optimizer.param_groups for p in group["params"]}
+
+
+def doubts(scheduler: Any, batch_scheduler: Any, epochs: int, per_epoch: int,
+           over: int = 0) -> Iterator[str]:
     """Say where a schedule seems to count epochs as batches, or batches as epochs.
 
-    epochs: those still to be done. per_epoch: batches in one, 0 where nobody knows.
+    epochs: those still to be done. per_epoch: batches in one, 0 where nobody knows. over: how many
+    of the first epoch's are done.
     """
-    for schedule, by_batch in ((scheduler, False), (batch_scheduler, True)):
+    kinds = [(scheduler, epochs, False)]
+    if per_epoch:
+        kinds.append((batch_scheduler, epochs * per_epoch - over, True))
+    for schedule, steps, by_batch in kinds:
         if isinstance(schedule, _WAVES):
-            doubt = _of_waves(schedule, epochs, per_epoch, by_batch)
+            doubt = _of_waves(schedule, steps, per_epoch, by_batch)
         elif isinstance(schedule, _FALLING):
-            doubt = _of_falls(schedule, epochs, per_epoch, by_batch)
+            doubt = _of_falls(schedule, steps, per_epoch, by_batch)
         else:
             continue
-        if doubt and (per_epoch or not by_batch):
-            steps = epochs * per_epoch if by_batch else epochs
+        if doubt:
             yield (f"{type(schedule).__name__} steps {steps} times in this run, once "
                    f"{'a batch' if by_batch else 'an epoch'}, {doubt}")
 
@@ -58,10 +62,9 @@ def has_vanished(rates: Sequence[float], first: float) -> bool:
     return len(rates) > 1 and max(rates[-2:]) < TINY * max(first, *rates)
 
 
-def _of_waves(schedule: Any, epochs: int, per_epoch: int, by_batch: bool) -> str:
+def _of_waves(schedule: Any, steps: int, per_epoch: int, by_batch: bool) -> str:
     """Doubts about schedules that are made for a number of steps."""
     one_cycle = isinstance(schedule, lr_scheduler.OneCycleLR)
-    steps = epochs * per_epoch if by_batch else epochs
     left = (schedule.total_steps if one_cycle else schedule.T_max) - schedule.last_epoch
     counts_batches = not by_batch and per_epoch and left >= 0.5 * steps * per_epoch
     hint = ("Give it the number of its steps: epochs * len(train) as batch_scheduler, epochs as "
@@ -75,9 +78,9 @@ def _of_waves(schedule: Any, epochs: int, per_epoch: int, by_batch: bool) -> str
     return ""
 
 
-def _of_falls(schedule: Any, epochs: int, per_epoch: int, by_batch: bool) -> str:
+def _of_falls(schedule: Any, steps: int, per_epoch: int, by_batch: bool) -> str:
     """Doubts about schedules that fall again and again, or at some steps."""
-    steps, done = epochs * per_epoch if by_batch else epochs, schedule.last_epoch
+    done = schedule.last_epoch
     other = ("Does it count epochs? Then pass it as scheduler." if by_batch else
              "Does it count batches? Then pass it as batch_scheduler.")
     if isinstance(schedule, lr_scheduler.MultiStepLR):
@@ -93,7 +96,7 @@ def _of_falls(schedule: Any, epochs: int, per_epoch: int, by_batch: bool) -> str
         return ""
     if not by_batch and per_epoch and places[0] > max(steps, per_epoch):
         return f"but changes the rate after {places[0]} only. {other}"
-    if by_batch and isinstance(schedule, lr_scheduler.MultiStepLR) and epochs > 1 and (
-            places[-1] <= min(epochs, per_epoch)):
+    if by_batch and isinstance(schedule, lr_scheduler.MultiStepLR) and steps > per_epoch and (
+            places[-1] <= min(steps / per_epoch, per_epoch)):
         return f"and changes the rate for the last time after {places[-1]}. {other}"
     return ""

@@ -42,14 +42,19 @@ def settings(train: Any, *, model: nn.Module, optimizer: Any = None, scheduler: 
     return {name: _simple(value) for name, value in found.items()}
 
 
-def _of_schedule(schedule: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a schedule was made with, as far as it remembers it."""
+def chosen_by(schedule: Any) -> Iterator[str]:
+    """Yield the names of attributes that hold what a schedule was made with."""
     chosen = {*inspect.signature(type(schedule).__init__).parameters} - {
         "self", "optimizer", "last_epoch", "verbose"}
-    for name in sorted(chosen | {"schedule_phases", "base_lrs"}):
-        value = getattr(schedule, name, getattr(schedule, f"_{name}", None))
-        if not callable(value):
-            yield name, value
+    for name in (*sorted(chosen), "base_lrs", "schedule_phases"):
+        yield from (name, f"_{name}")
+
+
+def _of_schedule(schedule: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a schedule was made with, as far as it remembers it."""
+    for name in chosen_by(schedule):
+        if name in vars(schedule) and not callable(vars(schedule)[name]):
+            yield name.strip("_"), vars(schedule)[name]
     for at, function in enumerate(getattr(schedule, "lr_lambdas", ())):
         for moment in _MOMENTS:
             with suppress(Exception):  # not made for so many steps

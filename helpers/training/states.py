@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def random_states(own: Sequence = ()) -> dict:
 
     own: those of the run's own, as `own_generators` finds them.
     """
-    # lists and tensors, not NumPy arrays: to read a file then needs to trust no code
+    # tensors, not NumPy arrays: to read a file then needs to trust no code
     return {"python": _state(_PYTHON), "numpy": _state(_NUMPY), "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "mps": [torch.mps.get_rng_state()] if torch.backends.mps.is_available() else [],
@@ -53,7 +53,7 @@ def own_generators(*roots: object) -> list:
     are found in their attributes and methods, in those of what is found there, and in what
     functions use; and so is what draws its order by the number of an epoch, `epoch`.
     """
-    found, seen, kept = [], set(), []
+    found, seen, kept = [], {id(_PYTHON), id(_NUMPY)}, []
     waiting = list(reversed(roots))
     while waiting and len(seen) < _MOST:
         one = waiting.pop()
@@ -87,11 +87,11 @@ def _parts(one: object) -> Iterator[Any]:
             yield from one.values() if isinstance(one, dict) else one
     elif isinstance(one, partial):
         yield from (one.func, one.args, one.keywords)
-    elif isinstance(one, MethodType):
-        yield from (one.__self__, one.__func__)
+    elif hasattr(one, "__self__"):  # a method, bound
+        yield from (one.__self__, getattr(one, "__func__", None))
     elif isinstance(one, FunctionType) and not _is_known(one.__module__):
         yield from (one.__defaults__, one.__kwdefaults__)
-        yield from filter(None, (one.__globals__.get(name) for name in one.__code__.co_names))
+        yield from (one.__globals__.get(name) for name in one.__code__.co_names)
         for cell in one.__closure__ or ():
             with suppress(ValueError):  # not yet filled
                 yield cell.cell_contents
@@ -108,20 +108,16 @@ def _is_known(module: str | None) -> bool:
     return (module or "").partition(".")[0] in _LIBRARIES
 
 
-def _words(numbers: Sequence) -> tuple:
-    """Return the state of NumPy's Mersenne Twister as NumPy takes it."""
-    kind, keys, *rest = numbers
-    return kind, np.array(keys, dtype=np.uint32), *rest
-
-
 def _state(one: object) -> Any:
     """Return the state of one generator, of numbers, lists and tensors."""
     if isinstance(one, torch.Generator):
         return one.get_state()
     if isinstance(one, random.Random):
-        return plain(list(one.getstate()), "random")
+        version, numbers, gauss = one.getstate()
+        return [version, torch.tensor(numbers), gauss]
     if isinstance(one, np.random.RandomState):
-        return plain(list(one.get_state()), "numpy.random")
+        kind, keys, *rest = one.get_state()
+        return [str(kind), torch.tensor(np.asarray(keys, dtype=np.int64)), *rest]
     if isinstance(one, np.random.Generator):
         return plain(one.bit_generator.state, "numpy.random")
     return vars(one)["epoch"]
@@ -132,9 +128,10 @@ def _set_state(one: Any, state: Any) -> None:
         one.set_state(state)
     elif isinstance(one, random.Random):
         version, numbers, gauss = state
-        one.setstate((version, tuple(numbers), gauss))
+        one.setstate((version, tuple(numbers.tolist()), gauss))
     elif isinstance(one, np.random.RandomState):
-        one.set_state(_words(state))
+        kind, keys, *rest = state
+        one.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     elif isinstance(one, np.random.Generator):
         one.bit_generator.state = state
     else:
