@@ -87,8 +87,8 @@ def _parts(one: object) -> Iterator[Any]:
             yield from one.values() if isinstance(one, dict) else one
     elif isinstance(one, partial):
         yield from (one.func, one.args, one.keywords)
-    elif hasattr(one, "__self__"):  # a method, bound
-        yield from (one.__self__, getattr(one, "__func__", None))
+    elif (bound := getattr(one, "__self__", None)) is not None:  # a method
+        yield from (bound, getattr(one, "__func__", None))
     elif isinstance(one, FunctionType) and not _is_known(one.__module__):
         yield from (one.__defaults__, one.__kwdefaults__)
         yield from (one.__globals__.get(name) for name in one.__code__.co_names)
