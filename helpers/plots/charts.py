@@ -1,6 +1,7 @@
 """Charts, one verb for each: it draws, and returns the axes it drew on; none writes a file."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -33,11 +34,15 @@ def plot_history(history: History | Mapping[str, History]) -> np.ndarray:
     for ax, kind in zip(axes, ("loss", "accuracy"), strict=True):
         for color, (name, run) in zip(colors, runs.items(), strict=False):
             for split, said, dashes in (("train", "training", "--"), ("val", "validation", "-")):
-                if values := getattr(run, f"{split}_{kind}"):
+                values = getattr(run, f"{split}_{kind}")
+                if not all(map(math.isnan, values)):
                     ax.plot(range(1, len(values) + 1), values, dashes, color=color, marker="o",
                             markersize=3, label=f"{name} {said}".strip())
         ax.set(xlabel="epoch", ylabel=kind)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if axes[0].lines and not axes[1].lines:
+        axes[1].text(0.5, 0.5, "no accuracy:\nthese are no classes", ha="center", va="center",
+                     transform=axes[1].transAxes)
     axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes[0].legend(fontsize=8)
     _say_stand_in(axes[1], *(run.source for run in runs.values()))

@@ -1,45 +1,25 @@
 """Training that goes on where it stopped, bit for bit."""
 
+import copy
 import os
-import pickle
-import random
-from dataclasses import asdict
+import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+from torch import Tensor
 
+from . import archive
+from .contents import is_damaged, marks, misfit, same_batch, state_for
 from .history import History
+from .meter import Meter
+from .settings import settings
+from .states import out_of_reach, own_generators, random_states, set_random_states
 
 _WAY_OUT = "Build the same to go on, or name another file to begin anew."
-_PARTS = ("model", "optimizer", "scheduler", "batch_scheduler")
-
-
-def random_states() -> dict:
-    """Return the states of the generators that training draws from, on each device."""
-    version, numbers, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state()
-    # lists and tensors, not NumPy arrays: torch.load then needs to trust no code
-    return {"python": [version, list(numbers), gauss],
-            "numpy": [kind, np.asarray(keys).tolist(), *rest],
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
-
-
-def set_random_states(states: dict) -> None:
-    """Put the generators back to `states`, so that they draw the same numbers again."""
-    version, numbers, gauss = states["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    kind, keys, *rest = states["numpy"]
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
-    torch.set_rng_state(states["torch"])
-    if len(states["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(states["cuda"])
 
 
 class BadCheckpoint(ValueError):
-    """A file that cannot be gone on from. It is left as it is."""
+    """A file that cannot be gone on from, or a run that none can hold. The file stays as it is."""
 
 
 class Checkpoint:
@@ -50,8 +30,12 @@ class Checkpoint:
 
     If the file is there when `fit` begins, training goes on from it and ends, on the CPU, with
     exactly the numbers of a run that was never stopped: model, optimizer, schedulers, curves, the
-    states of the random generators, and the position in the data are all in it. On a GPU some
-    operations add in an order that changes, see `set_seed(deterministic=True)`.
+    states of the random generators (also those that loader, loss and model have of their own), and
+    the position in the data are all in it. On a GPU some operations add in an order that changes,
+    see `set_seed(deterministic=True)`. Where the file and the run do not belong together, and
+    where the data come in another order than before, `fit` raises `BadCheckpoint` and has trained
+    nothing. A loader that keeps a position of another kind between epochs, such as an open stream,
+    is not seen through.
     """
 
     def __init__(self, path: str | os.PathLike, every: int = 100):
@@ -59,79 +43,151 @@ class Checkpoint:
             raise ValueError(f"every must be a number of batches, from 1, not {every!r}.")
         self.path, self.every = Path(path), every
 
-    def attach(self, history: History, **parts: Any) -> None:
-        """Keep `parts`, the model and what trains it, or bring them back from the file."""
-        self.history = history
+    def attach(self, history: History, *, train: Any = None, loss_fn: Any = None,
+               **parts: Any) -> None:
+        """Keep `parts`, the model and what trains it, or bring them back from the file.
+
+        history: of this run. train, loss_fn: what may have random generators of its own.
+        """
+        self.history, self._train = history, train
         self.parts = {name: part for name, part in parts.items() if part is not None}
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the one after them
         self.meter: dict = {}
         self._at_start: dict = {}  # random states of when the epoch began and its order was drawn
         self._now: dict = {}
-        if self.path.exists():
-            self._load()
+        self._mark: list[float] = []  # of the last finished batch
+        self._own = own_generators(train, loss_fn, self.parts["model"])
+        try:
+            if why := out_of_reach(train):
+                raise TypeError(why)
+            mine = self._content(0, 0, {})
+        except TypeError as problem:
+            raise BadCheckpoint(f"{self.path} cannot hold this run: {problem}.") from problem
+        archive.sweep(self.path)
+        try:
+            content = archive.read(self.path)
+        except FileNotFoundError:
+            self._try_to_write()
+        except OSError as problem:
+            raise BadCheckpoint(f"{self.path} cannot be read: {problem.strerror}. Name a file of "
+                                "your own.") from problem
+        except Exception as problem:  # whatever a damaged file makes Python's readers say
+            raise self._not_ours() from problem
+        else:
+            self._load(content, mine)
+
+    def begin(self, epochs: int) -> None:
+        """Raise BadCheckpoint where the file's run is longer than `epochs`, or not whole."""
+        counted = len(self.meter.get("losses", ()))
+        if self.epoch != self.history.epochs or counted != self.batch:
+            raise self._not_ours()
+        if self.epoch + (self.batch > 0) > epochs:
+            raise BadCheckpoint(f"{self.path} holds a run of {self.epoch} finished epochs"
+                                f"{' and a begun one' if self.batch else ''}, more than the "
+                                f"{epochs} asked for. Ask for as many, or name another file to "
+                                "begin anew.")
 
     def begin_epoch(self) -> int:
         """Set the generators as they were when this epoch began; return its finished batches."""
         if self._at_start:
-            set_random_states(self._at_start)
+            set_random_states(self._at_start, self._own)
         else:
-            self._at_start = random_states()
+            self._at_start = random_states(self._own)
         return self.batch
 
-    def catch_up(self) -> None:
-        """Set the generators as they were at the save: the finished batches are passed over."""
-        set_random_states(self._now)
+    def catch_up(self, meter: Meter, last: tuple[Tensor, Tensor]) -> None:
+        """Set counts and generators as they were at the save: the finished batches are over.
+
+        last: the last of them, which must be that of the file.
+        """
+        if not same_batch(self._mark, marks(last)):
+            raise self.other_data()
+        try:
+            meter.load_state(self.meter)
+        except (KeyError, TypeError, ValueError) as problem:
+            raise self._not_ours() from problem
+        set_random_states(self._now, self._own)
         self.batch = 0
 
-    def save(self, epoch: int, batch: int, meter: dict) -> None:
-        """Write the file: first beside the old one, so that a crash leaves the old or the new."""
+    def other_data(self) -> BadCheckpoint:
+        """Return what is raised where the finished batches do not come again."""
+        return BadCheckpoint(f"{self.path} was saved after {self.batch} batches of other images "
+                             "than come now. Has the size of a batch been changed, or the data, or "
+                             "has the loader an order that cannot be brought back? " + _WAY_OUT)
+
+    def save(self, epoch: int, batch: int, meter: dict,
+             last: tuple[Tensor, Tensor] | None = None) -> None:
+        """Write the file, so that a crash leaves the old one or the new.
+
+        epoch, batch: how many are finished. meter: the counts of the epoch so far. last: the last
+        batch. Raises OSError where it cannot be written, and TypeError where a part has come to
+        hold what no file can; the old file is there then.
+        """
         if batch == 0:
             self._at_start = {}  # the next epoch begins with the states that are there now
-        content = {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
-                   "now": random_states(), "history": asdict(self.history),
-                   **{name: part.state_dict() for name, part in self.parts.items()}}
-        new = self.path.with_name(self.path.name + ".new")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with new.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
+        self._mark = marks(last) if last is not None and batch else []
+        archive.write(self._content(epoch, batch, meter), self.path)
 
-    def _load(self) -> None:
+    def _content(self, epoch: int, batch: int, meter: dict) -> dict:
+        history = {**vars(self.history), "best_weights": archive.plain(
+            self.history.best_weights, "best_weights")}
+        return {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
+                "now": random_states(self._own), "mark": self._mark, "history": history,
+                "settings": settings(self._train, **self.parts),
+                **{name: archive.plain(part.state_dict(), f"the {name}'s state")
+                   for name, part in self.parts.items()}}
+
+    def _try_to_write(self) -> None:
+        """Find out before the training whether there is a place for the file."""
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            found = {name for name in _PARTS if name in content}
-            history, self.meter = content["history"], content["meter"]
-            self._at_start, self._now = content["start"], content["now"]
-            self.epoch, self.batch = content["epoch"], content["batch"]
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError,
-                OSError) as problem:
-            raise BadCheckpoint(f"{self.path} is not a checkpoint of this course, or is damaged. "
-                                "Move it away, or name another file, to begin anew.") from problem
-        wanted = set(self.parts)
-        if found != wanted:
-            raise BadCheckpoint(f"{self.path} was saved with {_listed(found)}, but this run has "
-                                f"{_listed(wanted)}. Pass the same to go on, or name another file "
-                                "to begin anew.")
-        # load_state_dict copies what fits before it complains about the rest, so look first
-        if _shapes(content["model"]) != _shapes(self.parts["model"].state_dict()):
-            raise BadCheckpoint(f"{self.path} holds another network than yours. {_WAY_OUT}")
-        # the model last: what the others change, the next run sets anew
-        for name in sorted(wanted, key=_PARTS.index, reverse=True):
-            try:
-                self.parts[name].load_state_dict(content[name])
-            except (RuntimeError, ValueError, KeyError) as problem:
-                raise BadCheckpoint(f"{self.path} does not fit: its {name} is another one than "
-                                    f"yours. {_WAY_OUT} ({problem})") from problem
-        vars(self.history).update(history)
-        if not self.batch:
-            set_random_states(self._now)
+            archive.try_to_write(self.path)
+        except OSError as problem:
+            raise BadCheckpoint(f"{self.path} cannot be written: {problem.strerror}. Name a file "
+                                "in a folder of your own, with room for it.") from problem
 
+    def _load(self, content: Any, mine: dict) -> None:
+        """Bring the run back, if all of the file fits; else leave all as it is."""
+        try:
+            why = ("" if is_damaged(content, mine) else
+                   misfit(content, mine, self.parts) or "fits")
+        except Exception:  # some part of it has another form
+            why = ""
+        if not why:
+            raise self._not_ours()
+        if why != "fits":
+            raise BadCheckpoint(f"{self.path} {why}. {_WAY_OUT}")
+        self._bring_back(content)
+        vars(self.history).update(content["history"])
+        self.epoch, self.batch = content["epoch"], content["batch"]
+        self.meter, self._mark = content["meter"], content["mark"]
+        self._at_start, self._now = content["start"], content["now"]
+        there, here = (one["settings"].get("device") for one in (content, mine))
+        if there != here:
+            warnings.warn(f"{self.path} was saved on {there} and goes on on {here}: not to the "
+                          "same bits, and with other random numbers there.", stacklevel=4)
 
-def _shapes(state: dict) -> dict:
-    return {name: tensor.shape for name, tensor in state.items()}
+    def _bring_back(self, content: dict) -> None:
+        """Give each part its state, and the generators theirs; where one fails, give all back."""
+        before = {name: part.state_dict() for name, part in self.parts.items() if name != "model"}
+        before = {name: state if name == "optimizer" else copy.deepcopy(state)
+                  for name, state in before.items()}
+        random, name = random_states(self._own), "random generators"
+        try:
+            for states in (content["start"], content["now"]):
+                if states:
+                    set_random_states(states, self._own)
+            if content["batch"]:
+                set_random_states(random, self._own)  # begin_epoch brings them back
+            # the model last: it takes every state that has its names and shapes
+            for name in reversed(self.parts):
+                self.parts[name].load_state_dict(state_for(name, content[name], self.parts[name]))
+        except Exception as problem:
+            set_random_states(random, self._own)
+            for other, state in before.items():
+                self.parts[other].load_state_dict(state)
+            raise BadCheckpoint(f"{self.path} does not fit: its {name} cannot be those of yours. "
+                                f"{_WAY_OUT} ({problem})") from problem
 
-
-def _listed(names: set[str]) -> str:
-    return " and ".join(sorted(names, key=_PARTS.index))
+    def _not_ours(self) -> BadCheckpoint:
+        return BadCheckpoint(f"{self.path} is not a checkpoint of this course, or is damaged. Move "
+                             "it away, or name another file, to begin anew.")

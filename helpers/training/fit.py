@@ -1,6 +1,7 @@
 """The training loop, evaluation and prediction that every chapter after the fifth uses."""
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from ..data import ImageSet
 from .checkpoint import Checkpoint
+from .forms import CheckedLoss, Loss, count_hits, device_of, image_set, logits_of, pair
 from .guard import guarded
 from .history import History
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 _EVAL_BATCH = 1000
 
 
@@ -43,31 +44,32 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
     Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory,
     a loader that raises) is a `TrainingStopped` that says what to try and carries `.history`.
     """
-    device = next(model.parameters()).device
-    history = History(source=getattr(_image_set(train), "source", ""))
-    compute_loss = _checked(loss_fn, train)
+    device = device_of(model)
+    history = History(source=getattr(image_set(train), "source", ""))
+    compute_loss = CheckedLoss(loss_fn, train)
     if checkpoint is not None:
-        checkpoint.attach(history, model=model, optimizer=optimizer, scheduler=scheduler,
-                          batch_scheduler=batch_scheduler)
+        checkpoint.attach(history, train=train, loss_fn=loss_fn, model=model, optimizer=optimizer,
+                          scheduler=scheduler, batch_scheduler=batch_scheduler)
     with guarded(history, optimizer, verbose, monitor, checkpoint) as guard:
+        guard.look_at(model, (scheduler, batch_scheduler), epochs, train)
         for meter in guard.epochs(epochs):
             model.train()
-            for images, labels in guard.batches(train):
-                images, labels = images.to(device), labels.to(device)
-                logits = _logits(model, images, autocast)
+            for batch in guard.batches(train):
+                images, labels = pair(batch, device)
+                logits = logits_of(model, images, autocast)
                 loss = compute_loss(logits, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 if batch_scheduler is not None:
                     batch_scheduler.step()
-                meter.add(loss, logits, labels)
+                meter.add(compute_loss.mean(loss, labels), logits, labels)
             meter.close()
             validation = None
             if val is not None:
                 validation = evaluate(model, val, loss_fn=loss_fn, autocast=autocast)
             history.add_epoch(model, meter=meter, validation=validation,
-                              lr=optimizer.param_groups[0]["lr"])
+                              lr=float(optimizer.param_groups[0]["lr"]))
             if isinstance(scheduler, ReduceLROnPlateau):
                 scheduler.step(validation[0] if validation else meter.loss)
             elif scheduler is not None:
@@ -87,14 +89,15 @@ def evaluate(model: nn.Module, data: ImageSet | Iterable, *, loss_fn: Loss = F.c
     Raises ValueError where there is no image.
     """
     total_loss, hits, count = 0.0, 0, 0
-    compute_loss = _checked(loss_fn, data)
+    compute_loss = CheckedLoss(loss_fn, data)
     for logits, labels in _forward(model, data, autocast):
-        total_loss += compute_loss(logits, labels) * len(labels)
-        hits += (logits.argmax(1) == labels).sum()
+        total_loss += compute_loss.mean(compute_loss(logits, labels), labels) * len(labels)
+        right = count_hits(logits, labels)
+        hits += math.nan if right is None else right
         count += len(labels)
     if not count:
         raise ValueError("There is no image to evaluate on.")
-    return float(total_loss) / count, int(hits) / count
+    return float(total_loss) / count, float(hits) / count
 
 
 def predict(model: nn.Module, data: ImageSet | Iterable, *,
@@ -110,46 +113,13 @@ def predict(model: nn.Module, data: ImageSet | Iterable, *,
 def _forward(model: nn.Module, data: ImageSet | Iterable,
              autocast: torch.dtype | None) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (logits, labels) for each batch, in evaluation mode."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     batches = data.batches(_EVAL_BATCH, shuffle=False) if isinstance(data, ImageSet) else data
     was_training = model.training
     model.eval()
     try:
-        for images, labels in batches:
-            yield _logits(model, images.to(device), autocast), labels.to(device)
+        for batch in batches:
+            images, labels = pair(batch, device)
+            yield logits_of(model, images, autocast), labels
     finally:
         model.train(was_training)
-
-
-def _logits(model: nn.Module, images: Tensor, autocast: torch.dtype | None) -> Tensor:
-    """Return the model's logits, computed in the type `autocast` where that is safe."""
-    if autocast is None:
-        return model(images)
-    with torch.autocast(images.device.type, autocast):
-        return model(images).float()
-
-
-def _image_set(data: object) -> ImageSet | None:
-    """Return the images of batches that are ours: `Batches`, `Shard`, `Mixup` have `.data`."""
-    found = getattr(data, "data", data)
-    return found if isinstance(found, ImageSet) else None
-
-
-def _checked(loss_fn: Loss, data: object) -> Loss:
-    """Return `loss_fn` with a look at the shapes first, where PyTorch's errors are riddles."""
-    images = _image_set(data)
-    classes = len(images.classes) if images is not None else None
-
-    def compute(logits: Tensor, labels: Tensor) -> Tensor:
-        if logits.ndim != 2 or (classes and logits.shape[1] != classes):
-            goal = f"(batch, {classes or 'classes'})"
-            raise ValueError(f"The model gives an output of shape {tuple(logits.shape)}, but one "
-                             f"number for each of the {classes or ''} classes is needed: {goal}. "
-                             "Look at its last layer")
-        if len(logits) != len(labels):
-            raise ValueError(f"The model gives {len(logits)} outputs for {len(labels)} labels: a "
-                             "view or reshape in it mixes images. Use flatten(1), which keeps the "
-                             "batch")
-        return loss_fn(logits, labels)
-
-    return compute

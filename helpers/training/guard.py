@@ -1,16 +1,20 @@
 """What watches over a training loop from outside it: guards, progress bar, live curves, saves."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from operator import length_hint
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from .checkpoint import Checkpoint
+from .checkpoint import BadCheckpoint, Checkpoint
+from .forms import pair
 from .history import History, TrainingStopped
 from .meter import Meter
+from .rhythm import doubts, has_vanished, mistake
 
 _CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
 # What to try, by a text that PyTorch's error contains.
@@ -21,6 +25,9 @@ HINTS = {
         "this batch has one image, and batch normalization cannot train on that: a single number "
         "for each feature has no spread to be divided by. Choose a batch size or num_samples that "
         "leaves no rest of one, or drop_last=True in a DataLoader.",
+    "does not require grad": "the loss does not depend on a parameter that is to be trained. Is "
+        "the model under no_grad, are all its parameters frozen, or is the loss made anew, by "
+        "item(), detach() or argmax()?",
 }
 
 
@@ -32,34 +39,47 @@ class Guard:
         self.history, self.optimizer, self.verbose = history, optimizer, verbose
         self.monitor, self.checkpoint = monitor, checkpoint
         self.epoch = self.batch = 0  # under way, counted from 1
-        self._title, self._shown = "", 0
+        self._title, self._shown, self._warned = "", 0, False
+        self._first_rate = float(optimizer.param_groups[0]["lr"])
         self.meter = Meter()
 
     def epochs(self, count: int) -> Iterator[Meter]:
         """Yield an empty meter for each epoch still to be done; show and save each afterwards."""
         if self.monitor is not None:
             self.monitor.start(self.history, count)
-        done = self.checkpoint.epoch if self.checkpoint else 0
-        for epoch in range(done + 1, count + 1):
+        if self.checkpoint:
+            self.checkpoint.begin(count)
+        for epoch in range(self._done() + 1, count + 1):
             self.epoch, self.batch, self._shown = epoch, 0, 0
             self._title, self.meter = f"epoch {epoch}/{count}", Meter()
             yield self.meter
-            self._end_epoch()
+            self._end_epoch(count)
+
+    def look_at(self, model: nn.Module, schedules: tuple[Any, Any], epochs: int,
+                train: Iterable) -> None:
+        """Stop where the parts of a run do not belong together; warn where they hardly can."""
+        if why := mistake(model, self.optimizer, *schedules):
+            raise self.stopped(why)
+        over = self.checkpoint.batch if self.checkpoint else 0
+        for doubt in doubts(*schedules, epochs - self._done(), length_hint(train), over):
+            warnings.warn(doubt, stacklevel=3)
 
     def batches(self, train: Iterable) -> Iterator:
         """Pass the batches of one epoch on, looking at the loss now and then.
 
         Where the run goes on from a checkpoint, those that were done before are passed over.
         """
-        done = self.checkpoint.begin_epoch() if self.checkpoint else 0
+        saved = self.checkpoint
+        done = saved.begin_epoch() if saved else 0
         for batch in self._read(train):
             self.batch += 1
             if self.batch > done:
                 yield batch
-                self._end_batch(train)
-            elif self.checkpoint and self.batch == done:
-                self.meter.load_state(self.checkpoint.meter)
-                self.checkpoint.catch_up()
+                self._end_batch(train, batch)
+            elif saved and self.batch == done:
+                saved.catch_up(self.meter, pair(batch, None))
+        if saved and self.batch < done:
+            raise saved.other_data()
         if not self.batch:
             raise self.stopped("the training data gave no batch. A generator can be used up once "
                                "only: pass data.train.batches(…) or a DataLoader, which start anew "
@@ -80,7 +100,7 @@ class Guard:
                                "Iterate over it alone, without a model, to find the batch that "
                                "does.") from problem
 
-    def _end_batch(self, train: Iterable) -> None:
+    def _end_batch(self, train: Iterable, batch: Any) -> None:
         save = self.checkpoint and self.batch % self.checkpoint.every == 0
         if save or self.batch % _CHECK_EVERY == 0:
             self._check_loss()
@@ -88,17 +108,36 @@ class Guard:
             new = self.meter.losses_since(self._shown)
             self._shown += len(new)
             self.monitor.show_batch(self.epoch, self.batch, length_hint(train) or None, new)
-        if self.checkpoint and save:
-            self.checkpoint.save(self.epoch - 1, self.batch, self.meter.state())
+        if save:
+            self._save(self.epoch - 1, self.batch, self.meter.state(), batch)
 
-    def _end_epoch(self) -> None:
-        if self.checkpoint:
-            self.checkpoint.save(self.epoch, 0, {})
+    def _end_epoch(self, count: int) -> None:
+        self._save(self.epoch, 0, {})
+        rates = self.history.lr
+        if self.epoch < count and not self._warned and has_vanished(rates, self._first_rate):
+            self._warned = True
+            warnings.warn(f"The learning rate is {rates[-1]:.0e} after {self.epoch} of {count} "
+                          "epochs, and nothing is learned with it. Does the schedule count epochs, "
+                          "and steps once a batch? Then pass it as scheduler.", stacklevel=4)
         if self.monitor is not None:
             self.monitor.show_losses(self.meter.batch_losses[self._shown:])
             self.monitor.show_epoch(self.history, self.batch)
         elif self.verbose:
             print(self.history.last_line())
+
+    def _save(self, epoch: int, batch: int, counts: dict, last: Any = None) -> None:
+        if self.checkpoint is None:
+            return
+        try:
+            self.checkpoint.save(epoch, batch, counts, last)
+        except (OSError, TypeError) as problem:
+            why = getattr(problem, "strerror", None) or problem
+            raise self.stopped(f"{self.checkpoint.path} could not be written: {why}. It is still "
+                               "as it was saved before, and the same call goes on from there when "
+                               "it can be written again.") from problem
+
+    def _done(self) -> int:
+        return self.checkpoint.epoch if self.checkpoint else 0
 
     def _check_loss(self) -> None:
         if not self.meter.last_loss_is_finite():
@@ -110,8 +149,10 @@ class Guard:
 
     def stopped(self, why: str) -> TrainingStopped:
         """Return the exception that says where and why training stopped."""
-        message = (f"Training stopped in epoch {self.epoch}, batch {self.batch}: {why} The "
-                   f"{self.history.epochs} finished epochs are in .history of this exception.")
+        where = (f"Training stopped in epoch {self.epoch}, batch {self.batch}" if self.epoch else
+                 "Training has not begun")
+        message = (f"{where}: {why} The {self.history.epochs} finished epochs are in .history of "
+                   "this exception.")
         return TrainingStopped(message, self.history)
 
 
@@ -126,7 +167,7 @@ def guarded(history: History, optimizer: Optimizer, verbose: bool, monitor: Any,
         why = (f"Interrupted in epoch {guard.epoch}. The {history.epochs} finished epochs are in "
                "the history.")
         print(why)
-    except TrainingStopped as stopped:
+    except (TrainingStopped, BadCheckpoint) as stopped:
         why = str(stopped)
         raise
     except Exception as problem:

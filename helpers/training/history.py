@@ -1,6 +1,7 @@
 """What a run of training leaves: its curves, its speed, its best weights, and why it stopped."""
 
 import copy
+import math
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
@@ -12,8 +13,9 @@ from .meter import Meter
 class History:
     """Curves of a training run, one entry per epoch, and one per batch in `batch_loss`.
 
-    Losses are means per image, accuracies fractions, `seconds` those of training alone, `lr` the
-    learning rate that the epoch ended with. `source` is that of the training data.
+    Losses are means per image, accuracies fractions, or nan where outputs and labels are no
+    classes, `seconds` those of training alone, `lr` the learning rate that the epoch ended with.
+    `source` is that of the training data.
     """
 
     train_loss: list[float] = field(default_factory=list)
@@ -39,8 +41,13 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """Number (from 1) of the epoch with the best validation accuracy, else training loss."""
-        scores = self.val_accuracy or [-loss for loss in self.train_loss]
+        """Number (from 1) of the epoch with the best validation accuracy.
+
+        Where there is no accuracy it is that with the least validation loss, else training loss.
+        """
+        scores = self.val_accuracy
+        if not scores or any(map(math.isnan, scores)):
+            scores = [-loss for loss in self.val_loss or self.train_loss]
         return 1 + max(range(len(scores)), key=scores.__getitem__) if scores else 0
 
     def add_epoch(self, model: nn.Module, *, meter: Meter, validation: tuple[float, float] | None,
@@ -66,14 +73,19 @@ class History:
         if not self.epochs:
             return "no epoch finished"
         line = (f"epoch {self.epochs:2} | training loss {self.train_loss[-1]:.3f}, "
-                f"accuracy {100 * self.train_accuracy[-1]:.1f} %")
+                f"accuracy {percent(self.train_accuracy[-1])}")
         if self.val_loss:
-            line += f" | validation {self.val_loss[-1]:.3f}, {100 * self.val_accuracy[-1]:.1f} %"
+            line += f" | validation {self.val_loss[-1]:.3f}, {percent(self.val_accuracy[-1])}"
         return line + f" | {self.seconds[-1]:.1f} s"
 
     def __repr__(self) -> str:
         return (f"History({self.epochs} epochs, {self.images_per_second:,.0f} images/s; last: "
                 f"{self.last_line()})")
+
+
+def percent(fraction: float) -> str:
+    """Return an accuracy as a reader wants it: in percent, or a dash where there is none."""
+    return "–" if math.isnan(fraction) else f"{100 * fraction:.1f} %"
 
 
 class TrainingStopped(RuntimeError):

@@ -78,7 +78,7 @@ export function render(context) {
       chart(each, "loss", [{ points: loose, kind: "batch" }, ...curves("loss")], { log: now.log_scale, span, cursor: chosen }),
       chart(each, "accuracy", curves("accuracy"), { percent: true, span, cursor: chosen }));
     const one = epochs[chosen - 1];
-    const percent = (v) => `${(100 * v).toFixed(1)} %`;
+    const percent = (v) => (v === null ? "–" : `${(100 * v).toFixed(1)} %`);  // none where there are no classes
     numbers.textContent = !one ? "No epoch is finished yet." : `Epoch ${chosen} of ${now.total_epochs || count}: training loss ${one.train_loss.toFixed(3)}, `
       + `accuracy ${percent(one.train_accuracy)}${one.val_loss === null ? "" : `; validation loss ${one.val_loss.toFixed(3)}, accuracy ${percent(one.val_accuracy)}`}; `
       + `it took ${short(one.seconds)} s.`;

@@ -1,13 +1,14 @@
 """`TrainingMonitor`: the curves of a training run while it goes on, and afterwards."""
 
 import itertools
+import math
 import time
 from typing import Any
 
 import traitlets as t
 
 from ..plots.backend import has_front_end
-from ..training.history import History
+from ..training.history import History, percent
 from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import Count
 
@@ -91,7 +92,8 @@ class TrainingMonitor(Figure):
         """Draw the finished epochs."""
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
         rows = itertools.zip_longest(*(getattr(history, name) for name in names))
-        self.epochs = [dict(zip(names, row, strict=True))
+        self.epochs = [{name: None if value is None or math.isnan(value) else value  # as JSON can
+                        for name, value in zip(names, row, strict=True)}
                        for row in itertools.islice(rows, history.epochs)]
 
     def stop(self, history: History, problem: str = "") -> None:
@@ -104,12 +106,12 @@ class TrainingMonitor(Figure):
 
     def to_html(self) -> str:
         """Return the epochs as a table."""
-        def percent(value: float | None) -> str:
-            return "" if value is None else f"{100 * value:.1f} %"
+        def numbers(loss: float | None, accuracy: float | None) -> tuple[str, str]:
+            return (("", "") if loss is None else
+                    (f"{loss:.3f}", percent(math.nan if accuracy is None else accuracy)))
 
-        rows = [[i, f"{e['train_loss']:.3f}", percent(e["train_accuracy"]),
-                 "" if e["val_loss"] is None else f"{e['val_loss']:.3f}",
-                 percent(e["val_accuracy"])] for i, e in enumerate(self.epochs, 1)]
+        rows = [[i, *numbers(e["train_loss"], e["train_accuracy"]),
+                 *numbers(e["val_loss"], e["val_accuracy"])] for i, e in enumerate(self.epochs, 1)]
         head = ("epoch", "training loss", "accuracy", "validation loss", "accuracy")
         note = f"Trained on: {self.source}." if self.source else ""
         return html_boxes(html_table(rows, self.status, head), note=note)
