@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import json
 import os
 import pickle
 import sys
@@ -16,12 +15,12 @@ import psutil
 import torch
 
 from .failure import LaunchError, explain
-from .rank import DEADLINE
+from .plan import MARK, Plan
 from .start import Forked, start_agent
 
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
-_GRACE = 10.0          # seconds that torchrun has to end the other ranks after one has failed
+_GRACE = 10.0          # seconds that torchrun has to find the cause and end the other ranks
 # What torchrun tells its ranks: inherited from an outer run it would confuse an inner one.
 _OF_TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
                 "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
@@ -38,7 +37,8 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
 
     * worker: a function of a module, since every process imports it, anew each time.
     * processes: how many ranks, 1 or more. They share this process's number of threads.
-    * timeout: after so many seconds, ranks that have not returned are ended.
+    * timeout: so many seconds after all have begun, ranks that have not returned are ended. To
+      begin, to import PyTorch and the worker and to join their group, they have five minutes.
     * arguments: what the worker takes. They and its result travel through files, pickled.
 
     Raises `LaunchError`, which names the rank to blame and says where it stood, when a rank raises
@@ -60,21 +60,20 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
             raise ValueError(f"An argument cannot be sent to another process: {problem}. Numbers, "
                              "strings, tensors and lists of them can; functions of this notebook "
                              "and open files cannot.") from problem
-        deadline = time.time() + timeout
-        agent = start_agent(folder, target, processes, _environment(processes, deadline))
+        plan = Plan(folder, target, processes, float(timeout), time.monotonic(), os.getpid())
+        agent = start_agent(plan, _environment(plan))
         family, shown = Family(agent, folder), _Shown(folder)
         try:
-            in_time = _watch(family, deadline, shown)
+            in_time = _watch(family, plan, shown)
         except KeyboardInterrupt:
             print(f"Interrupted: the {processes} processes are ended.")
             raise
         finally:
+            code = agent.poll()  # before it is ended
             family.end()
         shown.rest(processes)
-        if agent.poll() or not in_time:
-            report = folder / "report.json"
-            codes = json.loads(report.read_text()) if report.exists() else {}
-            raise explain(folder, processes, codes, None if in_time else timeout)
+        if code != 0 or not in_time:
+            raise explain(plan, code, late=not in_time)
         return [_result(folder, rank, processes) for rank in range(processes)]
 
 
@@ -92,13 +91,13 @@ def _importable(worker: Callable) -> str:
     return f"{module}:{name}"
 
 
-def _environment(processes: int, deadline: float) -> dict[str, str]:
+def _environment(plan: Plan) -> dict[str, str]:
     """Return the ranks' environment: this one's, the same modules, a fair share of the threads."""
     own = {name: value for name, value in os.environ.items() if name not in _OF_TORCHRUN}
-    own.update({DEADLINE: str(deadline), "PYTHONUNBUFFERED": "1",
+    own.update({MARK: plan.text(), "PYTHONUNBUFFERED": "1",
                 "TQDM_DISABLE": "1",  # a progress bar cannot move in what is shown line by line
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // processes)),
+                "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // plan.processes)),
                 "TORCH_CPP_LOG_LEVEL": "ERROR"})
     loopback = [name for name, addresses in psutil.net_if_addrs().items()
                 if any(address.address == "127.0.0.1" for address in addresses)]
@@ -142,14 +141,14 @@ class Family:
         psutil.wait_procs(everyone, timeout=5)
 
 
-def _watch(family: Family, deadline: float, shown: "_Shown") -> bool:
+def _watch(family: Family, plan: Plan, shown: "_Shown") -> bool:
     """Wait until torchrun has ended, showing what rank 0 prints; return whether it did in time."""
     failed_at = None
     while family.agent.poll() is None:
         time.sleep(_POLL)
         shown.live()
-        failed, now = family.some_rank_failed(), time.time()
-        if now > deadline + _LAST_WORDS:
+        failed, now = family.some_rank_failed(), time.monotonic()
+        if failed_at is None and now > plan.limit() + _LAST_WORDS:
             return False
         if failed and failed_at is None:
             failed_at = now

@@ -19,6 +19,7 @@ import psutil
 import torch
 
 from .parent import end_with_parent
+from .plan import Plan
 
 # `torch._dynamo`: every optimizer asks for it, and it takes as long to import as all the rest.
 _PRELOAD = ["torch._dynamo", "helpers.distributed.agent", "helpers.distributed.workers"]
@@ -62,19 +63,17 @@ class Forked(psutil.Process):
         return self._process.exitcode
 
 
-def start_agent(folder: Path, target: str, processes: int,
-                environment: dict[str, str]) -> psutil.Popen | Forked:
+def start_agent(plan: Plan, environment: dict[str, str]) -> psutil.Popen | Forked:
     """Start torchrun for `launch`, warm where that is wanted and can be."""
     if _wanted:
         with suppress(OSError, EOFError, psutil.NoSuchProcess):  # the server is gone: do without
-            return _forked(folder, target, processes, environment)
-    with (folder / "agent.log").open("wb") as log:
-        return psutil.Popen([sys.executable, "-m", "helpers.distributed.agent", str(folder), target,
-                             str(processes)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                            env=environment)
+            return _forked(plan, environment)
+    with (plan.folder / "agent.log").open("wb") as log:
+        return psutil.Popen([sys.executable, "-m", "helpers.distributed.agent"], env=environment,
+                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
-def _forked(folder: Path, target: str, processes: int, environment: dict[str, str]) -> Forked:
+def _forked(plan: Plan, environment: dict[str, str]) -> Forked:
     """Have the server, a new one if there is none for these settings, start a torchrun."""
     global _settings
     settings = {name: value for name, value in environment.items() if name.startswith(_READ_ONCE)}
@@ -82,7 +81,7 @@ def _forked(folder: Path, target: str, processes: int, environment: dict[str, st
         _end_server()
     _settings = settings
     process = multiprocessing.get_context("forkserver").Process(
-        target=_become_agent, args=(folder, target, processes, environment, os.getpid()))
+        target=_become_agent, args=(plan, environment))
     with _plain_program(environment | {"OMP_NUM_THREADS": "1"}):  # rank.py sets a rank's threads
         forkserver.set_forkserver_preload(_PRELOAD)
         process.start()
@@ -108,19 +107,18 @@ def _plain_program(environment: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _become_agent(folder: Path, target: str, processes: int, environment: dict[str, str],
-                  notebook: int) -> None:
+def _become_agent(plan: Plan, environment: dict[str, str]) -> None:
     """Run one launch, in the forked process, with the environment and output of a new one."""
     from .agent import run  # which takes long, and only this process has done already
 
-    log = os.open(folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(plan.folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(log, number)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:] = [str(Path.cwd()), *environment["PYTHONPATH"].split(os.pathsep)]
-    end_with_parent(notebook)
-    sys.exit(run(folder, target, processes))
+    end_with_parent(plan.caller)
+    sys.exit(run(plan))
 
 
 def _end_server() -> None:

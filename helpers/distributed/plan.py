@@ -1,0 +1,77 @@
+"""What `launch`, its torchrun and its ranks know of one another: one plan, and notes in a folder.
+
+The plan travels in the environment, so that all that belongs to a launch can be told by it. Times
+are those of `time.monotonic`, which is one clock for all processes of a computer, and does not jump
+when somebody sets the time.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MARK = "COURSE_LAUNCH"  # the variable that holds the plan
+SETUP = 300.0           # seconds in which all ranks must have imported PyTorch and the worker, and
+                        # again in which all that join a process group must have joined
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One launch: what runs, how often, since when, how long, and for which process."""
+
+    folder: Path
+    target: str
+    processes: int
+    timeout: float
+    started: float
+    caller: int
+    setup: float = SETUP
+
+    def text(self) -> str:
+        """The plan as it stands in the environment."""
+        return json.dumps(asdict(self) | {"folder": str(self.folder)})
+
+    @classmethod
+    def here(cls) -> "Plan":
+        """The plan that this process belongs to."""
+        said = json.loads(os.environ[MARK])
+        return cls(**said | {"folder": Path(said["folder"])})
+
+    def path(self, rank: int, word: str) -> Path:
+        """The file in which a rank says `word`."""
+        return self.folder / f"{rank}.{word}"
+
+    def leave(self, name: str, text: str) -> None:
+        """Write a file that others see whole or not at all."""
+        new = self.folder / f"{name}.unfinished"
+        new.write_text(text, encoding="utf-8")
+        new.rename(self.folder / name)
+
+    def note(self, rank: int, word: str) -> None:
+        """Note that a rank has come so far: "begun" its worker, "joining" a group, "joined" it."""
+        if not self.path(rank, word).exists():  # the first time counts
+            self.leave(f"{rank}.{word}", str(time.monotonic()))
+
+    def times(self, word: str) -> list[float]:
+        """When the ranks came so far, those that did."""
+        paths = (self.path(rank, word) for rank in range(self.processes))
+        return [float(path.read_text()) for path in paths if path.exists()]
+
+    def all(self, word: str) -> bool:
+        """Whether all ranks came so far."""
+        return all(self.path(rank, word).exists() for rank in range(self.processes))
+
+    def limit(self) -> float:
+        """Until when the ranks may work, as far as can be said by now.
+
+        The time-out counts from when all have begun and, if all join a group, have joined it. What
+        comes before has a limit of its own: imports take a second here and two minutes there.
+        """
+        begun = self.times("begun")
+        if len(begun) < self.processes:
+            return self.started + self.setup
+        joining, joined = self.times("joining"), self.times("joined")
+        if len(joined) < len(joining) == self.processes:
+            return max(joining) + self.setup
+        return max(begun + joined) + self.timeout
