@@ -120,7 +120,7 @@ class Ends:
         self._since = now if self._since is None else self._since
         if not self._settled(found, now - self._since):
             return False
-        self.plan.leave("report.json", json.dumps({"codes": self._codes}))
+        self.plan.report(codes=self._codes)
         return True
 
     def _settled(self, found: list[End], waited: float) -> bool:

@@ -1,14 +1,24 @@
 """What is left of a launch that failed, read for a learner: which rank it was, and why."""
 
-import json
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .cause import End, failures, first_cause
-from .plan import Plan
+from .plan import MUTE, Plan
 
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+# What keeps processes from starting, and what helps.
+_HINTS = {"Too many open files":
+              "Allow more in the shell that starts this program: ulimit -n 1024.",
+          "No space left":
+              "Free some space, or name another folder for temporary files in TMPDIR.",
+          "SemLock|semaphore|Function not implemented|/dev/shm|shared memory":
+              "They need shared memory: is there a folder /dev/shm that can be written to?",
+          "Resource temporarily unavailable|Cannot allocate memory":
+              "Close other programs, or ask for fewer processes."}
 _WAITING = re.compile(r"[/\\]torch[/\\]distributed[/\\]")
 
 
@@ -20,13 +30,22 @@ class LaunchError(RuntimeError):
         self.rank = rank
 
 
+@contextmanager
+def starting(processes: int) -> Iterator[None]:
+    """Say in one sentence why processes could not be started, where the system refuses something.
+    """
+    try:
+        yield
+    except OSError as problem:
+        raise _not_started(processes, str(problem)) from problem
+
+
 def explain(plan: Plan, agent: int | None, late: bool) -> LaunchError:
     """Return the error that says what happened, from what the ranks left in the plan's folder.
 
     `agent`: torchrun's exit code, if it has ended by itself. `late`: whether time was up.
     """
-    report = plan.folder / "report.json"
-    said = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    said = plan.reported()
     codes = {int(rank): code for rank, code in said.get("codes", {}).items()}
     found = failures(plan, codes)
     cause = first_cause(found)
@@ -39,9 +58,19 @@ def explain(plan: Plan, agent: int | None, late: bool) -> LaunchError:
                            f"{plan.processes} ranks were ended with it.")
     if found:
         return _no_cause(found, plan)
-    log = (plan.folder / "agent.log").read_text(encoding="utf-8", errors="replace").strip()
-    return LaunchError(f"The {plan.processes} processes could not be started or ended without a "
-                       f"word. torchrun says:\n{log}")
+    if not plan.folder.exists():
+        return LaunchError(f"The folder {plan.folder} was removed while the {plan.processes} ranks "
+                           "worked. Launch again; TMPDIR names another place for such folders.")
+    log = plan.folder / "agent.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    last = next((line for line in reversed(lines) if line.strip()), "it ended without a word")
+    return _not_started(plan.processes, said.get("trouble", last))
+
+
+def _not_started(processes: int, why: str) -> LaunchError:
+    hints = [hint for words, hint in _HINTS.items() if re.search(words, why)]
+    return LaunchError(f"The {processes} processes could not be started: {why.rstrip('.')}. "
+                       + " ".join(hints[:1]).strip())
 
 
 def _failed(cause: End, found: list[End], processes: int) -> LaunchError:
@@ -54,6 +83,9 @@ def _failed(cause: End, found: list[End], processes: int) -> LaunchError:
     who = f"Rank {cause.rank} of {processes}"
     if cause.code is None:
         text = f"{who} failed: {cause.reason}\n{cause.traceback.strip()}\n{others}".strip()
+    elif cause.code == MUTE:
+        text = (f"{who} failed, and could not write why into the folder for temporary files. Is "
+                f"that disk full? {others}")
     elif cause.code < 0:
         text = f"{who} was {_by_signal(-cause.code)} {others}"
     else:

@@ -11,14 +11,16 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+MUTE = 74               # the exit code of a rank that cannot write why it failed
 MARK = "COURSE_LAUNCH"  # the variable that holds the plan
+KEPT_BY = "COURSE_KEPT_BY"  # the program that a process which waits for launches belongs to
 SETUP = 300.0           # seconds in which all ranks must have imported PyTorch and the worker, and
                         # again in which all that join a process group must have joined
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One launch: what runs, how often, since when, how long, and for which process."""
+    """One launch: what runs, how often, since when, how long, for which process, meeting where."""
 
     folder: Path
     target: str
@@ -26,6 +28,7 @@ class Plan:
     timeout: float
     started: float
     caller: int
+    address: str = "127.0.0.1"
     setup: float = SETUP
 
     def text(self) -> str:
@@ -47,6 +50,15 @@ class Plan:
         new = self.folder / f"{name}.unfinished"
         new.write_text(text, encoding="utf-8")
         new.rename(self.folder / name)
+
+    def report(self, **found) -> None:
+        """Leave what torchrun's process has to say."""
+        self.leave("report.json", json.dumps(found))
+
+    def reported(self) -> dict:
+        """What it has said, if anything."""
+        path = self.folder / "report.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def note(self, rank: int, word: str) -> None:
         """Note that a rank has come so far: "begun" its worker, "joining" a group, "joined" it."""
@@ -75,3 +87,10 @@ class Plan:
         if len(joined) < len(joining) == self.processes:
             return max(joining) + self.setup
         return max(begun + joined) + self.timeout
+
+    def over(self, longer: float) -> bool:
+        """Whether `longer` seconds have passed since the limit, or the caller has given up."""
+        try:
+            return not self.folder.exists() or time.monotonic() > self.limit() + longer
+        except OSError:  # the folder is going
+            return True

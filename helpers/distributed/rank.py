@@ -7,6 +7,7 @@ of.
 import faulthandler
 import importlib
 import inspect
+import io
 import json
 import os
 import signal
@@ -16,10 +17,11 @@ import time
 import traceback
 
 from .cause import standing
-from .parent import end_with_parent
-from .plan import Plan
+from .parent import end_with, killed_with_parent
+from .plan import MUTE, Plan
 
-_LONG = 1e8    # seconds: what faulthandler takes is limited
+_LONG = 1e8     # seconds: what faulthandler takes is limited
+_LONGER = 20.0  # seconds after its time that a rank which nobody ends ends by itself
 _here: "_Notes | None" = None  # those of the rank that this process is
 
 
@@ -88,11 +90,15 @@ def for_launch(agent: str) -> None:
     global _here
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # a forked rank has torchrun's own, which raise
-    end_with_parent(int(agent))
-    socket.getfqdn = inspect.unwrap(socket.getfqdn)  # the agent's, where it forked
+    killed_with_parent()
     plan, rank = Plan.here(), int(os.environ["RANK"])
+    end_with(int(agent), lambda: plan.over(_LONGER))
+    socket.getfqdn = inspect.unwrap(socket.getfqdn)  # the agent's, where it forked
     for stream, number in (("out", 1), ("err", 2)):
         os.dup2(os.open(plan.path(rank, stream), os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    for text in (sys.stdout, sys.stderr):  # in any locale, and with any characters
+        if isinstance(text, io.TextIOWrapper):
+            text.reconfigure(encoding="utf-8", errors="backslashreplace")
     _here = _Notes(plan, rank)
     try:
         import torch
@@ -103,6 +109,10 @@ def for_launch(agent: str) -> None:
         _here.begin()
         _here.returned(worker(**arguments))
     except BaseException as problem:  # whatever ends a rank is told, sys.exit included
-        _here.failed(problem)
-        sys.stdout.flush()
-        os._exit(1)  # the others may wait in a collective, and tearing it down would wait for them
+        code = 1
+        try:
+            _here.failed(problem)
+            sys.stdout.flush()
+        except OSError:
+            code = MUTE
+        os._exit(code)  # others may wait in a collective, and tearing it down would wait for them

@@ -18,11 +18,9 @@ from typing import Any
 import psutil
 import torch
 
-from .parent import end_with_parent
-from .plan import Plan
+from .plan import KEPT_BY, MARK, Plan
 
-# `torch._dynamo`: every optimizer asks for it, and it takes as long to import as all the rest.
-_PRELOAD = ["torch._dynamo", "helpers.distributed.agent", "helpers.distributed.workers"]
+_PRELOAD = ["helpers.distributed.preload"]
 _READ_ONCE = ("MKL", "OPENBLAS", "TORCH", "CUDA", "LD_")  # variables that count when PyTorch starts
 _wanted = False
 _settings: dict[str, str] | None = None   # of these variables, as the server was started with them
@@ -82,7 +80,9 @@ def _forked(plan: Plan, environment: dict[str, str]) -> Forked:
     _settings = settings
     process = multiprocessing.get_context("forkserver").Process(
         target=_become_agent, args=(plan, environment))
-    with _plain_program(environment | {"OMP_NUM_THREADS": "1"}):  # rank.py sets a rank's threads
+    # The server belongs to no launch, but to this program. Threads are set by each rank.
+    plain = {name: value for name, value in environment.items() if name != MARK}
+    with _plain_program(plain | {"OMP_NUM_THREADS": "1", KEPT_BY: str(os.getpid())}):
         forkserver.set_forkserver_preload(_PRELOAD)
         process.start()
     return Forked(process)
@@ -109,7 +109,8 @@ def _plain_program(environment: dict[str, str]) -> Iterator[None]:
 
 def _become_agent(plan: Plan, environment: dict[str, str]) -> None:
     """Run one launch, in the forked process, with the environment and output of a new one."""
-    from .agent import run  # which takes long, and only this process has done already
+    from .agent import watched, whole
+    from .engine import run  # which takes long, and only this process has done already
 
     log = os.open(plan.folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
@@ -117,8 +118,8 @@ def _become_agent(plan: Plan, environment: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:] = [str(Path.cwd()), *environment["PYTHONPATH"].split(os.pathsep)]
-    end_with_parent(plan.caller)
-    sys.exit(run(plan))
+    watched(plan)
+    sys.exit(whole(plan, run))
 
 
 def _end_server() -> None:

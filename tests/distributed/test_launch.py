@@ -14,7 +14,7 @@ import torch
 from support import ROOT
 
 from helpers import LaunchError, launch, workers
-from helpers.distributed.launch import Family
+from helpers.distributed.family import Family
 from tests.distributed import odd_workers
 from tests.distributed.processes import left_over, processes_with, until
 
