@@ -7,8 +7,12 @@ That takes seconds, in which the process that has called `launch` may be killed.
 
 import shutil
 import sys
+import traceback
+from pathlib import Path
 
-from .parent import adopt_orphans, end_family, end_with, killed_with_parent
+import psutil
+
+from .parent import adopt_orphans, alive, end_family, end_with, killed_with_parent
 from .plan import Plan
 
 _LONGER = 30.0  # seconds after its time that a launch whose caller does not end it ends by itself
@@ -27,8 +31,13 @@ def main() -> int:
 
 def watched(plan: Plan) -> None:
     """End with the caller, with the folder that it removes when it is interrupted, or in time."""
-    end_with(plan.caller, lambda: plan.over(_LONGER),
-             lambda: shutil.rmtree(plan.folder, ignore_errors=True))
+    end_with(plan.caller, lambda: plan.over(_LONGER), lambda: _tidy(plan))
+
+
+def _tidy(plan: Plan) -> None:
+    """Remove the folder that a caller which is gone cannot remove."""
+    if not psutil.pid_exists(plan.caller) or not alive(psutil.Process(plan.caller)):
+        shutil.rmtree(plan.folder, ignore_errors=True)
 
 
 def whole(plan: Plan, run) -> int:
@@ -37,10 +46,12 @@ def whole(plan: Plan, run) -> int:
     try:
         return run(plan)
     except Exception as problem:
-        plan.report(trouble=f"{type(problem).__name__}: {problem}")
+        file = Path(traceback.extract_tb(problem.__traceback__)[-1].filename).name
+        plan.report(trouble=f"{type(problem).__name__}: {problem} (in {file})")
         raise
     finally:
         end_family()
+        _tidy(plan)
 
 
 if __name__ == "__main__":

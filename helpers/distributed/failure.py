@@ -11,12 +11,12 @@ from .plan import MUTE, Plan
 
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 # What keeps processes from starting, and what helps.
-_HINTS = {"Too many open files":
+_HINTS = {r"synchronize\.py|/dev/shm|shared memory":  # semaphores, whatever their error is
+              "They need shared memory: is there a folder /dev/shm that can be written to?",
+          "Too many open files":
               "Allow more in the shell that starts this program: ulimit -n 1024.",
           "No space left":
               "Free some space, or name another folder for temporary files in TMPDIR.",
-          "SemLock|semaphore|Function not implemented|/dev/shm|shared memory":
-              "They need shared memory: is there a folder /dev/shm that can be written to?",
           "Resource temporarily unavailable|Cannot allocate memory":
               "Close other programs, or ask for fewer processes."}
 _WAITING = re.compile(r"[/\\]torch[/\\]distributed[/\\]")
@@ -69,8 +69,9 @@ def explain(plan: Plan, agent: int | None, late: bool) -> LaunchError:
 
 def _not_started(processes: int, why: str) -> LaunchError:
     hints = [hint for words, hint in _HINTS.items() if re.search(words, why)]
-    return LaunchError(f"The {processes} processes could not be started: {why.rstrip('.')}. "
-                       + " ".join(hints[:1]).strip())
+    who = "process" if processes == 1 else f"{processes} processes"
+    text = f"The {who} could not be started: {why.rstrip('.')}. {' '.join(hints[:1])}"
+    return LaunchError(text.strip())
 
 
 def _failed(cause: End, found: list[End], processes: int) -> LaunchError:

@@ -70,6 +70,7 @@ def _run(plan: Plan) -> list:
     family, shown = Family(plan.folder), Shown(plan.folder)
     try:
         with starting(plan.processes):
+            plan.reserve("report")
             family.agent = start_agent(plan, _environment(plan))
         in_time, code = _watch(family, plan, shown), family.code()
         failed = None if in_time and code == 0 else explain(plan, code, late=not in_time)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 MUTE = 74               # the exit code of a rank that cannot write why it failed
 MARK = "COURSE_LAUNCH"  # the variable that holds the plan
+_SPACE = 65_536         # bytes
 KEPT_BY = "COURSE_KEPT_BY"  # the program that a process which waits for launches belongs to
 SETUP = 300.0           # seconds in which all ranks must have imported PyTorch and the worker, and
                         # again in which all that join a process group must have joined
@@ -45,10 +46,18 @@ class Plan:
         """The file in which a rank says `word`."""
         return self.folder / f"{rank}.{word}"
 
+    def reserve(self, name: object) -> None:
+        """Keep some space for the last words of a rank, or of torchrun: a disk may fill up."""
+        (self.folder / f"{name}.reserve").write_bytes(bytes(_SPACE))
+
     def leave(self, name: str, text: str) -> None:
         """Write a file that others see whole or not at all."""
         new = self.folder / f"{name}.unfinished"
-        new.write_text(text, encoding="utf-8")
+        try:
+            new.write_text(text, encoding="utf-8")
+        except OSError:
+            (self.folder / f"{name.partition('.')[0]}.reserve").unlink(missing_ok=True)
+            new.write_text(text, encoding="utf-8")
         new.rename(self.folder / name)
 
     def report(self, **found) -> None:

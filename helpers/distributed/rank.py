@@ -45,6 +45,7 @@ class _Notes:
         # A rank that hangs cannot say where: Python's own watch does, when time is up.
         self._stack = os.open(plan.path(rank, "stack"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._wind_up(plan.limit() - time.monotonic())
+        plan.reserve(rank)
         plan.leave(f"{rank}.pid", str(os.getpid()))
 
     def note(self, word: str) -> None:
@@ -68,7 +69,11 @@ class _Notes:
         import torch
 
         new = self.plan.path(self.rank, "unfinished")
-        torch.save(result, new)
+        try:
+            torch.save(result, new)
+        except BaseException:
+            new.unlink(missing_ok=True)  # it may have filled the disk
+            raise
         new.rename(self.plan.path(self.rank, "result"))
         faulthandler.cancel_dump_traceback_later()
 

@@ -114,6 +114,13 @@ class Slow:
         return slow, (self.seconds,)
 
 
+class Unsent:
+    """An argument that cannot be written, in words of its own."""
+
+    def __reduce__(self):
+        raise OverflowError("on purpose")
+
+
 def slow(seconds: float) -> Slow:
     if os.environ["RANK"] == "1":
         time.sleep(seconds)
@@ -130,3 +137,46 @@ def joins_slowly(seconds: float) -> int:
     dist.init_process_group = lambda *given: (time.sleep(seconds), join(*given))
     with process_group():
         return dist.get_world_size()
+
+
+def says(text: str) -> str:
+    print(text)
+    return text
+
+
+def returns(size: int) -> bytes:
+    return bytes(size)
+
+
+def fills() -> None:
+    """Print until the disk is full."""
+    while True:
+        print("x" * 1000)
+
+
+def _sleeper(mark: str, **settings) -> None:
+    """Start a process that sleeps, and carries `mark` in its command."""
+    subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"], **settings)
+
+
+def starts(how: str, mark: str) -> None:
+    """Start a process, and be gone before anybody has seen it."""
+    _sleeper(mark, start_new_session=how == "leaves its session")
+    if how != "returns":
+        raise LookupError("at once")
+
+
+def starts_processes(path: str) -> None:
+    """Each rank starts a process and works without end."""
+    _sleeper(path)
+    wait_for(path)
+
+
+def kills(victim: str, mark: str) -> None:
+    """Rank 0 kills torchrun's process, its parent, or itself."""
+    _sleeper(mark)
+    with process_group():
+        dist.barrier()
+        if dist.get_rank() == 0:
+            os.kill(os.getppid() if victim == "torchrun" else os.getpid(), signal.SIGKILL)
+        time.sleep(600)
