@@ -12,7 +12,7 @@ import ast
 import os
 import sys
 
-from .parent import end_with_parent
+from .parent import end_with
 from .rank import load
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     """Read the command line."""
     if len(sys.argv) < 2 or ":" not in sys.argv[1]:
         raise SystemExit(__doc__)
-    end_with_parent()
+    end_with(os.getppid())
     result = load(sys.argv[1])(**parsed(sys.argv[2:]))
     if os.environ.get("RANK", "0") == "0" and result is not None:
         print(result)

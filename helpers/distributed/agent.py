@@ -1,52 +1,57 @@
-"""torchrun's engine, as `launch` starts it, in a process of its own.
+"""torchrun's process, as `launch` starts it: what it does before PyTorch is imported.
 
-    python -m helpers.distributed.agent FOLDER TARGET PROCESSES
+    python -m helpers.distributed.agent
 
-All that it leaves behind, ports, threads, environment, ends with this process. Where it is safe, on
-Linux without a GPU, the ranks are forked from it and need not import PyTorch again, which is half
-of the time that a launch takes.
+That takes seconds, in which the process that has called `launch` may be killed.
 """
 
-import importlib
-import json
+import shutil
 import sys
-import uuid
+import traceback
 from pathlib import Path
 
-from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+import psutil
 
-from .parent import end_with_parent
-from .rank import for_launch
-from .start import can_fork
+from .parent import adopt_orphans, alive, end_family, end_with, killed_with_parent
+from .plan import Plan
+
+_LONGER = 30.0  # seconds after its time that a launch whose caller does not end it ends by itself
 
 
 def main() -> int:
-    """Read the command line."""
-    end_with_parent()
-    return run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    """Run the plan that the environment names, as a child of the process that has made it."""
+    killed_with_parent()
+    plan = Plan.here()
+    watched(plan)
+    from .engine import run
+
+    killed_with_parent(False)  # from here on there are ranks, which `watched` ends, too
+    return whole(plan, run)
 
 
-def run(folder: Path, target: str, processes: int) -> int:
-    """Run the ranks; write the exit codes of those that failed, by rank, the first one first."""
-    forks = can_fork()
-    if forks:
-        importlib.import_module(target.partition(":")[0])
-    config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=processes, run_id=str(uuid.uuid4()),
-        max_restarts=0,
-        rdzv_backend="c10d", rdzv_endpoint="localhost:0",  # meet on a free port of this computer,
-        local_addr="127.0.0.1",                            # without asking for the computer's name
-        logs_specs=DefaultLogsSpecs(log_dir=str(folder)), start_method="fork" if forks else "spawn")
+def watched(plan: Plan) -> None:
+    """End with the caller, with the folder that it removes when it is interrupted, or in time."""
+    end_with(plan.caller, lambda: plan.over(_LONGER), lambda: _tidy(plan))
+
+
+def _tidy(plan: Plan) -> None:
+    """Remove the folder that a caller which is gone cannot remove."""
+    if not psutil.pid_exists(plan.caller) or not alive(psutil.Process(plan.caller)):
+        shutil.rmtree(plan.folder, ignore_errors=True)
+
+
+def whole(plan: Plan, run) -> int:
+    """Run a launch and leave nothing that it has started; if it cannot be run, say why."""
+    adopt_orphans()
     try:
-        elastic_launch(config, for_launch)(target, str(folder))
-    except ChildFailedError as failed:
-        found = sorted(failed.failures.items(), key=lambda item: item[1].timestamp)
-        text = json.dumps({rank: failure.exitcode for rank, failure in found})
-        (folder / "report.json").write_text(text, encoding="utf-8")
-        return 1
-    return 0
+        return run(plan)
+    except Exception as problem:
+        file = Path(traceback.extract_tb(problem.__traceback__)[-1].filename).name
+        plan.report(trouble=f"{type(problem).__name__}: {problem} (in {file})")
+        raise
+    finally:
+        end_family()
+        _tidy(plan)
 
 
 if __name__ == "__main__":

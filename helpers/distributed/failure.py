@@ -1,13 +1,24 @@
 """What is left of a launch that failed, read for a learner: which rank it was, and why."""
 
-import json
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from .rank import LOST_PEER
+from .cause import End, failures, first_cause
+from .plan import MUTE, Plan
 
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+# What keeps processes from starting, and what helps.
+_HINTS = {r"synchronize\.py|/dev/shm|shared memory":  # semaphores, whatever their error is
+              "They need shared memory: is there a folder /dev/shm that can be written to?",
+          "Too many open files":
+              "Allow more in the shell that starts this program: ulimit -n 1024.",
+          "No space left":
+              "Free some space, or name another folder for temporary files in TMPDIR.",
+          "Resource temporarily unavailable|Cannot allocate memory":
+              "Close other programs, or ask for fewer processes."}
 _WAITING = re.compile(r"[/\\]torch[/\\]distributed[/\\]")
 
 
@@ -19,44 +30,72 @@ class LaunchError(RuntimeError):
         self.rank = rank
 
 
-def explain(folder: Path, processes: int, codes: dict[str, int],
-            timeout: float | None) -> LaunchError:
-    """Return the error that says what happened, from what the ranks left in `folder`.
-
-    `codes`: exit codes of the ranks that failed, the first one first. `timeout`: seconds, if time
-    was up.
+@contextmanager
+def starting(processes: int) -> Iterator[None]:
+    """Say in one sentence why processes could not be started, where the system refuses something.
     """
-    errors = {rank: json.loads(path.read_text(encoding="utf-8")) for rank in range(processes)
-              if (path := folder / f"{rank}.error").exists()}
-    own = {rank: error for rank, error in errors.items() if not LOST_PEER.search(error["reason"])}
-    if own:  # the ranks that lost the connection to one that failed did nothing wrong
-        return _raised(min(own), own[min(own)], processes)
-    ended = {int(rank): -code for rank, code in codes.items() if code < 0}
-    killed = {rank: number for rank, number in ended.items() if number != signal.SIGTERM} or ended
-    if killed:
-        return _killed(*next(iter(killed.items())), processes)
-    left = {int(rank): code for rank, code in codes.items() if code > 0 and int(rank) not in errors}
-    if left:
-        rank, code = next(iter(left.items()))
-        return LaunchError(f"Rank {rank} of {processes} ended with exit code {code}, without an "
-                           "exception: does it call os._exit? The other ranks were ended with "
-                           "it.", rank)
-    if timeout is not None:
-        return _late(folder, processes, timeout)
-    if errors:
-        return _raised(min(errors), errors[min(errors)], processes)
-    log = (folder / "agent.log").read_text(encoding="utf-8", errors="replace").strip()
-    return LaunchError(f"The {processes} processes could not be started or ended without a word. "
-                       f"torchrun says:\n{log}")
+    try:
+        yield
+    except OSError as problem:
+        raise _not_started(processes, str(problem)) from problem
 
 
-def _raised(rank: int, error: dict[str, str], processes: int) -> LaunchError:
-    others = "\nThe other ranks were ended with it." if processes > 1 else ""
-    return LaunchError(f"Rank {rank} of {processes} failed: {error['reason']}\n"
-                       f"{error['traceback'].strip()}{others}", rank)
+def explain(plan: Plan, agent: int | None, late: bool) -> LaunchError:
+    """Return the error that says what happened, from what the ranks left in the plan's folder.
+
+    `agent`: torchrun's exit code, if it has ended by itself. `late`: whether time was up.
+    """
+    said = plan.reported()
+    codes = {int(rank): code for rank, code in said.get("codes", {}).items()}
+    found = failures(plan, codes)
+    cause = first_cause(found)
+    if cause is not None:
+        return _failed(cause, found, plan.processes)
+    if late:
+        return _late(plan)
+    if agent is not None and agent < 0:
+        return LaunchError(f"torchrun's own process was {_by_signal(-agent)} The "
+                           f"{plan.processes} ranks were ended with it.")
+    if found:
+        return _no_cause(found, plan)
+    if not plan.folder.exists():
+        return LaunchError(f"The folder {plan.folder} was removed while the {plan.processes} ranks "
+                           "worked. Launch again; TMPDIR names another place for such folders.")
+    log = plan.folder / "agent.log"
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    last = next((line for line in reversed(lines) if line.strip()), "it ended without a word")
+    return _not_started(plan.processes, said.get("trouble", last))
 
 
-def _killed(rank: int, number: int, processes: int) -> LaunchError:
+def _not_started(processes: int, why: str) -> LaunchError:
+    hints = [hint for words, hint in _HINTS.items() if re.search(words, why)]
+    who = "process" if processes == 1 else f"{processes} processes"
+    text = f"The {who} could not be started: {why.rstrip('.')}. {' '.join(hints[:1])}"
+    return LaunchError(text.strip())
+
+
+def _failed(cause: End, found: list[End], processes: int) -> LaunchError:
+    """Name the rank that failed first, and those that failed, too, by themselves."""
+    also = [str(end.rank) for end in found if end.standing == "own" and end is not cause]
+    others = "The other ranks were ended with it." if processes > 1 else ""
+    if also:
+        others = (f"{'Rank' if len(also) == 1 else 'Ranks'} {', '.join(also)} failed, too, and not "
+                  "because of it." + (f" {others}" if len(also) < processes - 1 else ""))
+    who = f"Rank {cause.rank} of {processes}"
+    if cause.code is None:
+        text = f"{who} failed: {cause.reason}\n{cause.traceback.strip()}\n{others}".strip()
+    elif cause.code == MUTE:
+        text = (f"{who} failed, and could not write why into the folder for temporary files. Is "
+                f"that disk full? {others}")
+    elif cause.code < 0:
+        text = f"{who} was {_by_signal(-cause.code)} {others}"
+    else:
+        text = (f"{who} ended with exit code {cause.code}, without an exception: does it call "
+                f"os._exit? {others}")
+    return LaunchError(text.strip(), cause.rank)
+
+
+def _by_signal(number: int) -> str:
     try:
         name = signal.Signals(number).name
     except ValueError:
@@ -64,16 +103,37 @@ def _killed(rank: int, number: int, processes: int) -> LaunchError:
     why = {"SIGKILL": " The operating system does this when memory runs out: try a smaller batch "
                       "or fewer processes.",
            "SIGSEGV": " That is an error in compiled code, not in Python."}.get(name, "")
-    return LaunchError(f"Rank {rank} of {processes} was killed by signal {number} ({name}) from "
-                       f"outside.{why} The other ranks were ended with it.", rank)
+    return f"killed by signal {number} ({name}) from outside.{why}"
 
 
-def _late(folder: Path, processes: int, timeout: float) -> LaunchError:
+def _no_cause(found: list[End], plan: Plan) -> LaunchError:
+    """Say what each rank noticed where none is known to have failed by itself."""
+    ends = [f"Rank {end.rank}: {end.reason or 'ended by PyTorch'}." for end in found]
+    hint = _returned(plan) or ("No rank is known to have failed first; what each printed may tell "
+                               "more.")
+    return LaunchError("A connection between ranks was lost. " + " ".join([*ends, hint]))
+
+
+def _returned(plan: Plan) -> str:
+    """Say which ranks had returned while others still waited, if any had."""
+    gone = [str(rank) for rank in range(plan.processes) if plan.path(rank, "result").exists()]
+    return f"Rank {', '.join(gone)} had returned: every rank must come to each collective " \
+           "operation." if gone else ""
+
+
+def _late(plan: Plan) -> LaunchError:
     """Say where each rank stood when time was up; to blame is one that did not wait for others."""
-    stood = [_where(folder, rank) for rank in range(processes)]
+    processes = plan.processes
+    stood = [_where(plan, rank) for rank in range(processes)]
     suspects = [rank for rank, (_, waits) in enumerate(stood) if not waits]
     blame = suspects[0] if suspects and len(suspects) < processes else None
-    if not suspects:
+    where = " ".join(text for text, _ in stood)
+    if not plan.all("begun"):
+        return LaunchError(f"After {plan.setup:g} seconds the {processes} ranks had not all begun "
+                           f"their work, and were ended. {where}", blame)
+    if not suspects and (gone := _returned(plan)):
+        hint = gone
+    elif not suspects:
         hint = ("Each waits for another: they do not call the same collective operations in the "
                 "same order.")
     elif blame is None:
@@ -82,28 +142,31 @@ def _late(folder: Path, processes: int, timeout: float) -> LaunchError:
     else:
         hint = (f"The others cannot go on without rank {blame}: every rank must come to each "
                 "collective operation.")
-    return LaunchError(f"After {timeout:g} seconds the {processes} ranks had not returned, and "
-                       f"were ended. {' '.join(text for text, _ in stood)} {hint}", blame)
+    return LaunchError(f"After {plan.timeout:g} seconds the {processes} ranks had not returned, "
+                       f"and were ended. {where} {hint}", blame)
 
 
-def _where(folder: Path, rank: int) -> tuple[str, bool]:
+def _where(plan: Plan, rank: int) -> tuple[str, bool]:
     """Say where a rank stood, and whether it had returned or was waiting for the others."""
-    if (folder / f"{rank}.result").exists():
+    if plan.path(rank, "result").exists():
         return f"Rank {rank} had returned.", True
-    path = folder / f"{rank}.stack"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    stack = _main_thread(text)
+    path, begun = plan.path(rank, "stack"), plan.path(rank, "begun").exists()
+    if begun and not plan.all("begun"):
+        return f"Rank {rank} was ready.", True
+    stack = _main_thread(path.read_text(encoding="utf-8", errors="replace")
+                         if path.exists() else "")
     if not stack:
-        return f"Rank {rank} had not begun.", False
+        return (f"Rank {rank} was stopped and could not say where." if begun else
+                f"Rank {rank} had not begun."), False
     file, line, name = stack[0]
-    waits = bool(_WAITING.search(file))
+    waits = bool(_WAITING.search(file)) and begun
     calls = [f"{Path(file).name}, line {line}, in {name}" for file, line, name in stack
              if not _WAITING.search(file) and Path(file).name != "rank.py"
              and not file.startswith("<frozen")]
     if not calls:
         return f"Rank {rank} was in {Path(file).name}, line {line}.", waits
     inside = f"{name}, called from " if waits else ""
-    what = "waiting for the others" if waits else "busy"
+    what = "waiting for the others" if waits else "busy" if begun else "not ready: it was"
     return f"Rank {rank} was {what} in {inside}{calls[0]}.", waits
 
 
@@ -112,4 +175,5 @@ def _main_thread(text: str) -> list[tuple[str, str, str]]:
     threads = [part for part in text.split("\n\n") if "most recent call first" in part]
     frames = [_FRAME.findall(part) for part in threads]
     return next((found for found in reversed(frames)
-                 if any(name == "for_launch" for *_, name in found)), [])
+                 if any(name == "for_launch" for *_, name in found)),
+                frames[-1] if frames else [])  # of a deep stack only the innermost frames are told

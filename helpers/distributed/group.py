@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from ..device import get_device
+from .rank import note
 
 _left: list[dist.ProcessGroup] = []
 
@@ -22,12 +23,14 @@ def process_group() -> Iterator[torch.device]:
     One GPU for each rank of this host where there are enough (and nccl to speak), otherwise the CPU
     (and gloo).
     """
+    note("joining")
     local, ranks_here = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     on_gpus = get_device(verbose=False).type == "cuda" and torch.cuda.device_count() >= ranks_here
     device = torch.device("cuda", local) if on_gpus else torch.device("cpu")
     if on_gpus:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if on_gpus else "gloo")
+    note("joined")
     try:
         yield device
     finally:

@@ -2,26 +2,27 @@
 
 import importlib
 import inspect
-import json
+import io
 import os
-import pickle
+import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
 import torch
 
-from .failure import LaunchError, explain
-from .rank import DEADLINE
-from .start import Forked, start_agent
+from .failure import explain, starting
+from .family import Family, own_folder
+from .plan import MARK, Plan
+from .shown import Shown
+from .start import start_agent
 
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
-_GRACE = 10.0          # seconds that torchrun has to end the other ranks after one has failed
+_GRACE = 10.0          # seconds that torchrun has to find the cause and end the other ranks
 # What torchrun tells its ranks: inherited from an outer run it would confuse an inner one.
 _OF_TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
                 "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
@@ -38,7 +39,8 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
 
     * worker: a function of a module, since every process imports it, anew each time.
     * processes: how many ranks, 1 or more. They share this process's number of threads.
-    * timeout: after so many seconds, ranks that have not returned are ended.
+    * timeout: so many seconds after all have begun, ranks that have not returned are ended. To
+      begin, to import PyTorch and the worker and to join their group, they have five minutes.
     * arguments: what the worker takes. They and its result travel through files, pickled.
 
     Raises `LaunchError`, which names the rank to blame and says where it stood, when a rank raises
@@ -52,30 +54,35 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
         raise ValueError(f"{worker.__name__} cannot be called so: {problem}.") from problem
     if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
         raise ValueError(f"processes must be a whole number from 1, not {processes!r}.")
-    with tempfile.TemporaryDirectory(prefix="launch-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        try:
-            torch.save(arguments, folder / "arguments.pt")
-        except (pickle.PicklingError, TypeError, AttributeError) as problem:
-            raise ValueError(f"An argument cannot be sent to another process: {problem}. Numbers, "
-                             "strings, tensors and lists of them can; functions of this notebook "
-                             "and open files cannot.") from problem
-        deadline = time.time() + timeout
-        agent = start_agent(folder, target, processes, _environment(processes, deadline))
-        family, shown = Family(agent, folder), _Shown(folder)
-        try:
-            in_time = _watch(family, deadline, shown)
-        except KeyboardInterrupt:
-            print(f"Interrupted: the {processes} processes are ended.")
-            raise
-        finally:
-            family.end()
-        shown.rest(processes)
-        if agent.poll() or not in_time:
-            report = folder / "report.json"
-            codes = json.loads(report.read_text()) if report.exists() else {}
-            raise explain(folder, processes, codes, None if in_time else timeout)
-        return [_result(folder, rank, processes) for rank in range(processes)]
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
+        raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}.")
+    with ExitStack() as stack:
+        with starting(processes):
+            address = _loopback()
+            folder = stack.enter_context(own_folder())
+            _send(arguments, folder)
+        return _run(Plan(folder, target, processes, float(timeout), time.monotonic(), os.getpid(),
+                         address))
+
+
+def _run(plan: Plan) -> list:
+    """Start torchrun, wait for it, end all of it, and return what the ranks have returned."""
+    family, shown = Family(plan.folder), Shown(plan.folder)
+    try:
+        with starting(plan.processes):
+            plan.reserve("report")
+            family.agent = start_agent(plan, _environment(plan))
+        in_time, code = _watch(family, plan, shown), family.code()
+        failed = None if in_time and code == 0 else explain(plan, code, late=not in_time)
+    except KeyboardInterrupt:
+        print(f"Interrupted: the {plan.processes} processes are ended.")
+        raise
+    finally:
+        family.end()
+    shown.rest(plan.processes)
+    if failed is not None:
+        raise failed
+    return [_result(plan, rank) for rank in range(plan.processes)]
 
 
 def _importable(worker: Callable) -> str:
@@ -92,64 +99,54 @@ def _importable(worker: Callable) -> str:
     return f"{module}:{name}"
 
 
-def _environment(processes: int, deadline: float) -> dict[str, str]:
+def _loopback() -> str:
+    """Return the address by which processes of this computer reach each other."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with suppress(OSError), socket.socket(family) as here:
+            here.bind((address, 0))
+            here.listen()
+            with socket.create_connection(here.getsockname()[:2], timeout=2):
+                return address
+    raise OSError("they cannot reach each other, neither by 127.0.0.1 nor by ::1. Is the network "
+                  "interface \"lo\" down")
+
+
+def _send(arguments: dict, folder: Path) -> None:
+    """Write the worker's arguments for all ranks."""
+    try:
+        text = io.BytesIO()
+        torch.save(arguments, text)
+    except Exception as problem:  # also what a class of somebody's own raises
+        raise ValueError(f"An argument cannot be sent to another process: {problem}. Numbers, "
+                         "strings, tensors and lists of them can; functions of this notebook "
+                         "and open files cannot.") from problem
+    (folder / "arguments.pt").write_bytes(text.getbuffer())
+
+
+def _environment(plan: Plan) -> dict[str, str]:
     """Return the ranks' environment: this one's, the same modules, a fair share of the threads."""
     own = {name: value for name, value in os.environ.items() if name not in _OF_TORCHRUN}
-    own.update({DEADLINE: str(deadline), "PYTHONUNBUFFERED": "1",
+    own.update({MARK: plan.text(), "PYTHONUNBUFFERED": "1",
+                "PYTHONIOENCODING": "utf-8:backslashreplace",  # in any locale
                 "TQDM_DISABLE": "1",  # a progress bar cannot move in what is shown line by line
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-                "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // processes)),
+                "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // plan.processes)),
                 "TORCH_CPP_LOG_LEVEL": "ERROR"})
     loopback = [name for name, addresses in psutil.net_if_addrs().items()
-                if any(address.address == "127.0.0.1" for address in addresses)]
+                if any(address.address == plan.address for address in addresses)]
     if loopback:  # otherwise gloo looks up the computer's name, which some networks do not know
         own.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
     return own
 
 
-class Family:
-    """torchrun and all that it has started.
-
-    Processes are known by pid and time of birth: pids are used again.
-    """
-
-    def __init__(self, agent: psutil.Popen | Forked, folder: Path):
-        self.agent, self.folder = agent, folder
-        self._known: set[psutil.Process] = set()
-
-    def look(self) -> None:
-        """Note the processes that are there: once torchrun is gone, nothing says whose they are."""
-        with suppress(psutil.NoSuchProcess):
-            self._known.update(self.agent.children(recursive=True))
-
-    def some_rank_failed(self) -> bool:
-        """Whether a rank has left an error, or is gone without a result."""
-        begun = {path: int(text) for path in self.folder.glob("*.pid")
-                 if (text := path.read_text())}
-        self.look()  # now: one that has just begun is known, too
-        running = {process.pid for process in self._known if process.is_running()}
-        return any(self.folder.glob("*.error")) or any(
-            pid not in running and not path.with_suffix(".result").exists()
-            for path, pid in begun.items())
-
-    def end(self) -> None:
-        """End every process that is still there."""
-        self.look()
-        everyone = [self.agent, *self._known]
-        for process in everyone:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(everyone, timeout=5)
-
-
-def _watch(family: Family, deadline: float, shown: "_Shown") -> bool:
+def _watch(family: Family, plan: Plan, shown: Shown) -> bool:
     """Wait until torchrun has ended, showing what rank 0 prints; return whether it did in time."""
     failed_at = None
-    while family.agent.poll() is None:
+    while family.code() is None:
         time.sleep(_POLL)
         shown.live()
-        failed, now = family.some_rank_failed(), time.time()
-        if now > deadline + _LAST_WORDS:
+        failed, now = family.some_rank_failed(), time.monotonic()
+        if failed_at is None and now > plan.limit() + _LAST_WORDS:
             return False
         if failed and failed_at is None:
             failed_at = now
@@ -158,43 +155,5 @@ def _watch(family: Family, deadline: float, shown: "_Shown") -> bool:
     return True
 
 
-class _Shown:
-    """Shows what the ranks print: rank 0 at once, then the others, so that the order is one."""
-
-    def __init__(self, folder: Path):
-        self.folder, self._at = folder, 0
-
-    def live(self, all_of_it: bool = False) -> None:
-        """Print the lines of rank 0 that are new."""
-        path = self.folder / "0.out"
-        if not path.exists():
-            return
-        with path.open("rb") as file:
-            file.seek(self._at)
-            new = file.read()
-        whole = len(new) if all_of_it else new.rfind(b"\n") + 1
-        self._at += whole
-        self._print(0, new[:whole])
-
-    def rest(self, processes: int) -> None:
-        """Print the rest of rank 0, then the other ranks; warnings last, to the error stream."""
-        self.live(all_of_it=True)
-        for rank in range(1, processes):
-            path = self.folder / f"{rank}.out"
-            self._print(rank, path.read_bytes() if path.exists() else b"")
-        for rank in range(processes):
-            path = self.folder / f"{rank}.err"
-            self._print(rank, path.read_bytes() if path.exists() else b"", sys.stderr)
-
-    @staticmethod
-    def _print(rank: int, text: bytes, stream=None) -> None:
-        for line in text.decode("utf-8", "replace").splitlines():
-            print(f"[rank {rank}] {line}", file=stream or sys.stdout)
-
-
-def _result(folder: Path, rank: int, processes: int):
-    path = folder / f"{rank}.result"
-    if not path.exists():
-        raise LaunchError(f"Rank {rank} of {processes} ended without returning: did it call "
-                          "os._exit?", rank)
-    return torch.load(path, weights_only=False, map_location="cpu")
+def _result(plan: Plan, rank: int):
+    return torch.load(plan.path(rank, "result"), weights_only=False, map_location="cpu")

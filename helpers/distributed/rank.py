@@ -6,23 +6,23 @@ of.
 
 import faulthandler
 import importlib
+import inspect
+import io
 import json
 import os
-import re
 import signal
+import socket
 import sys
 import time
 import traceback
-from pathlib import Path
 
-from .parent import end_with_parent
+from .cause import standing
+from .parent import end_with, killed_with_parent
+from .plan import MUTE, Plan
 
-DEADLINE = "COURSE_LAUNCH_DEADLINE"  # the variable that says when, in seconds of time.time()
-
-# How a rank notices that another one is gone: words of gloo, of nccl, of the store where they meet.
-LOST_PEER = re.compile(r"Connection (closed|reset)|Broken pipe|remote process exited|"
-                       r"NCCL (communicator|error)|Socket Timeout|recvValue failed|failed to recv",
-                       re.IGNORECASE)
+_LONG = 1e8     # seconds: what faulthandler takes is limited
+_LONGER = 20.0  # seconds after its time that a rank which nobody ends ends by itself
+_here: "_Notes | None" = None  # those of the rank that this process is
 
 
 def load(target: str):
@@ -31,35 +31,93 @@ def load(target: str):
     return getattr(importlib.import_module(module), name)
 
 
-def for_launch(target: str, folder: str) -> None:
-    """Call the worker; leave its result, or the reason why there is none, in `folder`."""
+def note(word: str) -> None:
+    """Note how far this rank has come ("joining", "joined"), if it belongs to a launch."""
+    if _here is not None:
+        _here.note(word)
+
+
+class _Notes:
+    """What a rank tells of itself while it works."""
+
+    def __init__(self, plan: Plan, rank: int):
+        self.plan, self.rank = plan, rank
+        # A rank that hangs cannot say where: Python's own watch does, when time is up.
+        self._stack = os.open(plan.path(rank, "stack"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self._wind_up(plan.limit() - time.monotonic())
+        plan.reserve(rank)
+        plan.leave(f"{rank}.pid", str(os.getpid()))
+
+    def note(self, word: str) -> None:
+        """Note how far this rank has come: time may count anew from there."""
+        self.plan.note(self.rank, word)
+        if word == "joined":
+            self._wind_up(self.plan.timeout)
+
+    def begin(self) -> None:
+        """Wait until all ranks can begin, so that the same time counts for all."""
+        self.plan.note(self.rank, "begun")
+        while not self.plan.all("begun"):
+            time.sleep(0.005)
+        self._wind_up(self.plan.timeout)
+
+    def _wind_up(self, seconds: float) -> None:
+        faulthandler.dump_traceback_later(min(max(seconds, 0.1), _LONG), file=self._stack)
+
+    def returned(self, result) -> None:
+        """Leave what the worker returned."""
+        import torch
+
+        new = self.plan.path(self.rank, "unfinished")
+        try:
+            torch.save(result, new)
+        except BaseException:
+            new.unlink(missing_ok=True)  # it may have filled the disk
+            raise
+        new.rename(self.plan.path(self.rank, "result"))
+        faulthandler.cancel_dump_traceback_later()
+
+    def failed(self, problem: BaseException) -> None:
+        """Leave the reason why there is no result."""
+        whole = problem.__traceback__
+        own = (whole and whole.tb_next) or whole  # without the frame of `for_launch`
+        trace = "".join(traceback.format_exception(type(problem), problem, own))
+        self.plan.leave(f"{self.rank}.error", json.dumps({
+            "when": time.monotonic(), "standing": standing(problem),
+            "reason": f"{type(problem).__name__}: {problem}", "traceback": trace}))
+
+
+def for_launch(agent: str) -> None:
+    """Call the worker; leave its result, or the reason why there is none, in the plan's folder.
+
+    `agent`: the process of torchrun, with which this one ends.
+    """
+    global _here
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # a forked rank has torchrun's own, which raise
-    end_with_parent()
-    rank, left = os.environ["RANK"], Path(folder)
+    killed_with_parent()
+    plan, rank = Plan.here(), int(os.environ["RANK"])
+    end_with(int(agent), lambda: plan.over(_LONGER))
+    socket.getfqdn = inspect.unwrap(socket.getfqdn)  # the agent's, where it forked
     for stream, number in (("out", 1), ("err", 2)):
-        os.dup2(os.open(left / f"{rank}.{stream}", os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    # A rank that hangs cannot say where: Python's own watch does, at the deadline.
-    stack = (left / f"{rank}.stack").open("w")
-    faulthandler.dump_traceback_later(max(0.1, float(os.environ[DEADLINE]) - time.time()),
-                                      file=stack)
-    (left / f"{rank}.pid").write_text(str(os.getpid()))
+        os.dup2(os.open(plan.path(rank, stream), os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    for text in (sys.stdout, sys.stderr):  # in any locale, and with any characters
+        if isinstance(text, io.TextIOWrapper):
+            text.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _here = _Notes(plan, rank)
     try:
         import torch
 
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))  # read long ago, where it forked
-        result = load(target)(**torch.load(left / "arguments.pt", weights_only=False))
-        torch.save(result, left / f"{rank}.unfinished")
-        (left / f"{rank}.unfinished").rename(left / f"{rank}.result")
+        worker = load(plan.target)
+        arguments = torch.load(plan.folder / "arguments.pt", weights_only=False)
+        _here.begin()
+        _here.returned(worker(**arguments))
     except BaseException as problem:  # whatever ends a rank is told, sys.exit included
-        whole = problem.__traceback__
-        own = (whole and whole.tb_next) or whole  # without the frame of this function
-        trace = "".join(traceback.format_exception(type(problem), problem, own))
-        text = json.dumps({"reason": f"{type(problem).__name__}: {problem}", "traceback": trace})
-        (left / f"{rank}.unfinished").write_text(text, encoding="utf-8")
-        (left / f"{rank}.unfinished").rename(left / f"{rank}.error")
-        sys.stdout.flush()
-        if LOST_PEER.search(str(problem)):
-            time.sleep(1)  # another rank is gone: torchrun should see that one first
-        os._exit(1)  # the others may wait in a collective, and tearing it down would wait for them
-    faulthandler.cancel_dump_traceback_later()
+        code = 1
+        try:
+            _here.failed(problem)
+            sys.stdout.flush()
+        except OSError:
+            code = MUTE
+        os._exit(code)  # others may wait in a collective, and tearing it down would wait for them

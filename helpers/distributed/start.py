@@ -18,10 +18,9 @@ from typing import Any
 import psutil
 import torch
 
-from .parent import end_with_parent
+from .plan import KEPT_BY, MARK, Plan
 
-# `torch._dynamo`: every optimizer asks for it, and it takes as long to import as all the rest.
-_PRELOAD = ["torch._dynamo", "helpers.distributed.agent", "helpers.distributed.workers"]
+_PRELOAD = ["helpers.distributed.preload"]
 _READ_ONCE = ("MKL", "OPENBLAS", "TORCH", "CUDA", "LD_")  # variables that count when PyTorch starts
 _wanted = False
 _settings: dict[str, str] | None = None   # of these variables, as the server was started with them
@@ -62,19 +61,17 @@ class Forked(psutil.Process):
         return self._process.exitcode
 
 
-def start_agent(folder: Path, target: str, processes: int,
-                environment: dict[str, str]) -> psutil.Popen | Forked:
+def start_agent(plan: Plan, environment: dict[str, str]) -> psutil.Popen | Forked:
     """Start torchrun for `launch`, warm where that is wanted and can be."""
     if _wanted:
         with suppress(OSError, EOFError, psutil.NoSuchProcess):  # the server is gone: do without
-            return _forked(folder, target, processes, environment)
-    with (folder / "agent.log").open("wb") as log:
-        return psutil.Popen([sys.executable, "-m", "helpers.distributed.agent", str(folder), target,
-                             str(processes)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                            env=environment)
+            return _forked(plan, environment)
+    with (plan.folder / "agent.log").open("wb") as log:
+        return psutil.Popen([sys.executable, "-m", "helpers.distributed.agent"], env=environment,
+                            stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
-def _forked(folder: Path, target: str, processes: int, environment: dict[str, str]) -> Forked:
+def _forked(plan: Plan, environment: dict[str, str]) -> Forked:
     """Have the server, a new one if there is none for these settings, start a torchrun."""
     global _settings
     settings = {name: value for name, value in environment.items() if name.startswith(_READ_ONCE)}
@@ -82,8 +79,10 @@ def _forked(folder: Path, target: str, processes: int, environment: dict[str, st
         _end_server()
     _settings = settings
     process = multiprocessing.get_context("forkserver").Process(
-        target=_become_agent, args=(folder, target, processes, environment, os.getpid()))
-    with _plain_program(environment | {"OMP_NUM_THREADS": "1"}):  # rank.py sets a rank's threads
+        target=_become_agent, args=(plan, environment))
+    # The server belongs to no launch, but to this program. Threads are set by each rank.
+    plain = {name: value for name, value in environment.items() if name != MARK}
+    with _plain_program(plain | {"OMP_NUM_THREADS": "1", KEPT_BY: str(os.getpid())}):
         forkserver.set_forkserver_preload(_PRELOAD)
         process.start()
     return Forked(process)
@@ -108,19 +107,19 @@ def _plain_program(environment: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _become_agent(folder: Path, target: str, processes: int, environment: dict[str, str],
-                  notebook: int) -> None:
+def _become_agent(plan: Plan, environment: dict[str, str]) -> None:
     """Run one launch, in the forked process, with the environment and output of a new one."""
-    from .agent import run  # which takes long, and only this process has done already
+    from .agent import watched, whole
+    from .engine import run  # which takes long, and only this process has done already
 
-    log = os.open(folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(plan.folder / "agent.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in (1, 2):
         os.dup2(log, number)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[:] = [str(Path.cwd()), *environment["PYTHONPATH"].split(os.pathsep)]
-    end_with_parent(notebook)
-    sys.exit(run(folder, target, processes))
+    watched(plan)
+    sys.exit(whole(plan, run))
 
 
 def _end_server() -> None:

@@ -63,3 +63,120 @@ def surroundings() -> dict:
             "omp": os.environ["OMP_NUM_THREADS"], "threads": torch.get_num_threads(),
             "interrupts": signal.getsignal(signal.SIGINT) is signal.SIG_DFL,
             "product": x @ x.T, "sum": x.exp().sum()}
+
+
+def ends(rank: int, how: str) -> None:
+    """One rank ends in some way while the others wait for it."""
+    with process_group():
+        dist.barrier()
+        if dist.get_rank() == rank:
+            _end(how)
+        else:
+            dist.barrier()
+
+
+def _end(how: str) -> None:
+    if how == "sigkill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "sigsegv":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif how.startswith("os._exit"):
+        os._exit(int(how[-2]))
+    elif how == "sys.exit":
+        sys.exit(4)
+    elif how == "raise":
+        raise LookupError("on purpose")
+    elif how == "group":
+        raise ExceptionGroup("several", [LookupError("on purpose"), ValueError("and another")])
+
+
+def victims(rank: int, how: str) -> None:
+    """One rank is killed, and the others make something else of the error that they get."""
+    with process_group():
+        dist.barrier()
+        if dist.get_rank() == rank:
+            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            dist.barrier()
+        except RuntimeError as lost:
+            if how == "exit":
+                sys.exit(2)
+            raise ValueError("training failed") from lost
+
+
+class Slow:
+    """An argument that only rank 1 takes long to read."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+
+    def __reduce__(self):
+        return slow, (self.seconds,)
+
+
+class Unsent:
+    """An argument that cannot be written, in words of its own."""
+
+    def __reduce__(self):
+        raise OverflowError("on purpose")
+
+
+def slow(seconds: float) -> Slow:
+    if os.environ["RANK"] == "1":
+        time.sleep(seconds)
+    return Slow(seconds)
+
+
+def takes(thing: Slow) -> int:
+    return 1
+
+
+def joins_slowly(seconds: float) -> int:
+    """Join a group as on a computer where that takes long."""
+    join = dist.init_process_group
+    dist.init_process_group = lambda *given: (time.sleep(seconds), join(*given))
+    with process_group():
+        return dist.get_world_size()
+
+
+def says(text: str) -> str:
+    print(text)
+    return text
+
+
+def returns(size: int) -> bytes:
+    return bytes(size)
+
+
+def fills() -> None:
+    """Print until the disk is full."""
+    while True:
+        print("x" * 1000)
+
+
+def _sleeper(mark: str, **settings) -> None:
+    """Start a process that sleeps, and carries `mark` in its command."""
+    subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"], **settings)
+
+
+def starts(how: str, mark: str) -> None:
+    """Start a process, and be gone before anybody has seen it."""
+    _sleeper(mark, start_new_session=how == "leaves its session")
+    if how != "returns":
+        raise LookupError("at once")
+
+
+def starts_processes(path: str) -> None:
+    """Each rank starts a process and works without end."""
+    _sleeper(path)
+    wait_for(path)
+
+
+def kills(victim: str, mark: str) -> None:
+    """Rank 0 kills torchrun's process, its parent, or itself."""
+    _sleeper(mark)
+    with process_group():
+        dist.barrier()
+        if dist.get_rank() == 0:
+            os.kill(os.getppid() if victim == "torchrun" else os.getpid(), signal.SIGKILL)
+        time.sleep(600)

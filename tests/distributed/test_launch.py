@@ -14,7 +14,7 @@ import torch
 from support import ROOT
 
 from helpers import LaunchError, launch, workers
-from helpers.distributed.launch import Family
+from helpers.distributed.family import Family
 from tests.distributed import odd_workers
 from tests.distributed.processes import left_over, processes_with, until
 
@@ -94,7 +94,10 @@ def test_a_result_that_cannot_travel_is_told():
     (lambda: launch(workers.hello, processes=0), "whole number from 1"),
     (lambda: launch(workers.hello, processes=True), "whole number from 1"),
     (lambda: launch(workers.train_steps, images=lambda: 1, labels=0, dtype=0), "cannot be sent"),
-    (lambda: launch(workers.hello, size=1), "size")])
+    (lambda: launch(workers.hello, size=1), "size"),
+    *((lambda timeout=timeout: launch(workers.hello, timeout=timeout), "seconds above 0")
+      for timeout in (0, -1, float("nan"), "5", None, True)),
+    (lambda: launch(odd_workers.says, text=odd_workers.Unsent()), "cannot be sent.*on purpose")])
 def test_bad_calls_are_told_before_anything_starts(call, words):
     with pytest.raises(ValueError, match=words):
         call()

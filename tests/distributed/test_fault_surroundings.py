@@ -1,0 +1,96 @@
+"""Launches in surroundings that break programs elsewhere: they work, or one sentence says why."""
+
+import re
+import sys
+
+import pytest
+
+from tests.distributed.programs import asked, in_namespace, instead_of
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="made with Linux's namespaces and limits")]
+
+HELLO = "[one['all_reduce'] for one in launch(workers.hello, 2, timeout=100)]"
+
+
+@pytest.mark.parametrize("commands, flags", [
+    pytest.param([instead_of("/etc/hosts", "127.0.1.1 me\\n")], "-m", id="E12-no-localhost"),
+    pytest.param([instead_of("/etc/hosts", "10.99.99.99 localhost\\n")], "-m",
+                 id="E12-wrong-localhost"),
+    pytest.param(["ip link set lo up", "ip addr del 127.0.0.1/8 dev lo"], "-mn",
+                 id="E12-ipv6-only")])
+def test_fault_addresses(tmp_path, commands, flags):
+    assert asked(HELLO, tmp_path, in_namespace(*commands, flags=flags))["found"] == [[30.0]] * 2
+
+
+def test_fault_network_down(tmp_path):
+    """E12: told before anything starts."""
+    found = asked("launch(workers.hello, 2)", tmp_path, in_namespace("true", flags="-mn"))
+    assert "could not be started: they cannot reach each other" in found["error"]
+
+
+@pytest.mark.parametrize("how, words", [
+    ("kill", "Rank 1 of 2 was killed by signal 9"), ("exit", "Rank 1 of 2 ended with exit code 3"),
+    ("forget", "Rank 0 was waiting .*Rank 1 was busy")])
+def test_fault_name_server_that_does_not_answer(tmp_path, how, words):
+    """D4: torchrun asked it for each entry of its log, ten seconds each; a victim was blamed."""
+    (tmp_path / "server.py").write_text(
+        "import socket, time\ns = socket.socket(2, 2)\ns.bind(('127.0.0.53', 53))\n"
+        "time.sleep(120)\n")
+    prefix = in_namespace(
+        "ip link set lo up", "hostname nowhere-at-all",
+        instead_of("/etc/hosts", "127.0.0.1 localhost\\n"),
+        instead_of("/etc/resolv.conf", "nameserver 127.0.0.53\\n"),
+        f"{{ {sys.executable} $TMPDIR/server.py >/dev/null 2>&1 & }}", "sleep 1", flags="-mnu")
+    found = asked(f"launch(workers.fail, 2, rank=1, how={how!r}, timeout=8)", tmp_path, prefix)
+    assert found["rank"] == 1 and re.search(words, found["error"])
+
+
+@pytest.mark.parametrize("commands, words", [
+    pytest.param(["mount -t tmpfs -o ro none /dev/shm"], "shared memory: is there a folder",
+                 id="E25-shared-memory-read-only"),
+    pytest.param(["ulimit -n 32"], "Too many open files.*ulimit -n 1024", id="E25-32-open-files")])
+def test_fault_what_processes_need(tmp_path, commands, words):
+    """One sentence, where torchrun had sixty lines."""
+    error = asked("launch(workers.hello, 2)", tmp_path, in_namespace(*commands))["error"]
+    assert re.search(f"The 2 processes could not be started: .*{words}", error), error
+    assert "\n" not in error and len(error) < 500
+
+
+@pytest.mark.parametrize("size, call, words", [
+    ("16k", "launch(odd_workers.takes, 2, thing=[1.0] * 10_000)", "could not be started.*space"),
+    ("400k", "launch(odd_workers.returns, 2, size=10_000_000)", "Rank 0 of 2 failed: "),
+    ("400k", "launch(odd_workers.fills, 2)", "Rank [01] of 2 failed")])
+def test_fault_full_disk(tmp_path, size, call, words):
+    prefix = in_namespace(f"mount -t tmpfs -o size={size} none $TMPDIR")
+    found = asked(call, tmp_path, prefix)
+    assert re.search(words, found["error"]), found["error"]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("settings", [
+    pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="E24-ascii"),
+    pytest.param({"PYTHONIOENCODING": "latin-1"}, id="E24-latin-1"),
+    pytest.param({"PYTHONIOENCODING": "cp1252"}, id="E24-windows")])
+def test_fault_any_characters_in_any_locale(tmp_path, settings, warm):
+    text = "ü ✓ 中 \udc80"
+    call = f"(keep_warm({warm}), launch(odd_workers.says, 2, text={text!r}))[1]"
+    found = asked(call, tmp_path, **settings)
+    assert found["found"] == [text] * 2
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    encoding = settings.get("PYTHONIOENCODING", "ascii")
+    line = shown.encode(encoding, "backslashreplace")
+    assert [one.encode("utf-8", "surrogateescape") for one in found["printed"]] == [
+        b"[rank %d] " % rank + line for rank in range(2)]
+
+
+def test_fault_warnings_are_the_workers_own(tmp_path):
+    """L10: with PYTHONWARNINGS=default, a rank complained of a file of ours."""
+    found = asked("launch(odd_workers.says, 1, text='x')", tmp_path, PYTHONWARNINGS="default")
+    assert found["found"] == ["x"] and "ResourceWarning" not in found["err"]
+
+
+def test_fault_folder_for_temporary_files_that_is_not_there(tmp_path):
+    call = "(setattr(__import__('tempfile'), 'tempdir', '/nowhere'), launch(workers.hello, 1))"
+    assert "The process could not be started: [Errno 2]" in asked(call, tmp_path)["error"]
