@@ -254,7 +254,7 @@ def depends_on_the_batch(program):
     return not torch.allclose(whole, part, atol=1e-3)
 
 
-@faulty("wrong axis", says="dim", also=("images mixed",), harm=depends_on_the_batch)
+@faulty(("wrong axis", "images mixed"), says="dim|axis", harm=depends_on_the_batch)
 def log_softmax_over_the_batch(images, labels, mended=False):
     # forum: nn.LogSoftmax(dim=0), or the implicit dim of old versions
     model = nn.Sequential(*conv_net(), nn.LogSoftmax(dim=1 if mended else 0))
@@ -262,7 +262,7 @@ def log_softmax_over_the_batch(images, labels, mended=False):
                 F.nll_loss)
 
 
-@faulty("outputs of the wrong shape", says="view|reshape|flatten|shape", harm="raises",
+@faulty(("outputs of the wrong shape", "images mixed"), says="view|reshape|flatten|shape", harm="raises",
         also=("the loss raises", "the step raises", "the evaluation raises"))
 def view_with_the_wrong_size(images, labels, mended=False):
     # forum: x.view(-1, 16 * 5 * 5) where the maps are larger: another number of rows
@@ -687,16 +687,12 @@ def breaks_weights(program):
 @faulty("nan in the gradients", says="sqrt|norm|gradient", never="lower the (learning )?rate",
         also=("nan in weights", "nan in outputs", "the optimizer raises"), harm=breaks_weights)
 def root_of_zero(images, labels, mended=False):
-    # forum: sqrt of a sum that can be 0: fine forward, NaN backward
-    class Norms(nn.Module):
-        def forward(self, x):
-            x = x.relu().unflatten(1, (32, 8)).pow(2).sum(2)
-            return (x + (1e-6 if mended else 0)).sqrt()
-
-    model = nn.Sequential(conv_net(256), Norms(), nn.Linear(32, 10))
-    with torch.no_grad():
-        model[0][-1].bias[:8] = -50  # one group is never active, as happens
-    return loop(model, ready(images, labels))
+    # forum: distances of all pairs, that to itself included: fine forward, NaN backward
+    def criterion(outputs, y):
+        squares = (outputs[:, None] - outputs[None]).pow(2).sum(2)
+        distances = (squares + (1e-6 if mended else 0)).sqrt()
+        return F.cross_entropy(outputs, y) - 0.01 * distances.mean()
+    return loop(conv_net(), ready(images, labels), criterion=criterion)
 
 
 @faulty("nan in outputs", says="nan|inf|log", never="lower the (learning )?rate",
@@ -728,3 +724,861 @@ def keep_probability_for_p(images, labels, mended=False):
     # who comes from TensorFlow 1: p is the part that is dropped, not kept
     p = 0.05 if mended else 0.95
     return loop(dense_net(10, nn.Dropout(p)), ready(images, labels))
+
+
+# Loops -------------------------------------------------------------------------------------------
+
+def written_loop(images, labels, body, model=None, optimizer=None, batch=None, **more):
+    """A step whose lines are given: body(model, optimizer, images, labels)."""
+    x, y, tx, ty = ready(images, labels)
+    model = model or conv_net()
+    optimizer = optimizer or torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+
+    def step(x, y):
+        model.train()
+        return body(model, optimizer, x, y)
+
+    return {"model": model, "batch": batch or (x, y), "step": step, "optimizer": optimizer,
+            "evaluate": tested(model, tx, ty), **more}
+
+
+def gradients_pile_up(program):
+    """After two steps with a rate of 0 the gradient is that of both."""
+    for group in program["optimizer"].param_groups:
+        group["lr"] = 0
+    program["step"](*program["batch"])
+    once = next(program["model"].parameters()).grad.clone()
+    program["step"](*program["batch"])
+    return torch.allclose(next(program["model"].parameters()).grad, 2 * once, rtol=1e-3)
+
+
+@faulty("no zero_grad", says="zero_grad", never="lower the (learning )?rate", harm=gradients_pile_up)
+def zero_grad_forgotten(images, labels, mended=False):
+    # homework
+    def body(model, optimizer, x, y):
+        if mended:
+            optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no zero_grad", says="zero_grad", harm=gradients_pile_up)
+def zero_grad_without_parentheses(images, labels, mended=False):
+    # forum: optimizer.zero_grad
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad() if mended else optimizer.zero_grad  # noqa: B018
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no zero_grad", says="zero_grad|set to zero|zero_", steps=40)
+def own_update_without_zeroing(images, labels, mended=False):
+    # homework: p -= lr * p.grad, and p.grad is never zeroed
+    def body(model, optimizer, x, y):
+        F.cross_entropy(model(x), y).backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                p -= 0.1 * p.grad
+                if mended:
+                    p.grad.zero_()
+    found = written_loop(images, labels, body)
+    del found["optimizer"]
+    return found
+
+
+@faulty("no zero_grad", says="zero_grad", harm=gradients_pile_up)
+def zero_grad_once_an_epoch(images, labels, mended=False):
+    # forum: zero_grad stands before the loop over batches; the step is the loop's inside
+    x, y, tx, ty = ready(images, labels)
+    model = conv_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    optimizer.zero_grad()
+    for i in range(0, 128, 64):
+        F.cross_entropy(model(x[i:i + 64]), y[i:i + 64]).backward()
+
+    def step(x, y):
+        if mended:
+            optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                evaluate=tested(model, tx, ty))
+
+
+@faulty("no zero_grad", says="zero_grad", harm=gradients_pile_up)
+def zero_grad_of_the_other_network(images, labels, mended=False):
+    # GAN loops copied: zero_grad of one optimizer, step of another
+    model, other = conv_net(), conv_net()
+    zeroed = model if mended else other
+
+    def body(model, optimizer, x, y):
+        zeroed.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body, model)
+
+
+@faulty("gradients wiped before the step", says="zero_grad", never="learning rate|graph|detach",
+        also=("no gradient",))
+def zero_grad_after_backward(images, labels, mended=False):
+    # forum: the order of the lines
+    def body(model, optimizer, x, y):
+        loss = F.cross_entropy(model(x), y)
+        if mended:
+            optimizer.zero_grad()
+        loss.backward()
+        if not mended:
+            optimizer.zero_grad()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no backward", says="backward", never="learning rate", also=("no gradient",))
+def backward_forgotten(images, labels, mended=False):
+    # homework
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        if mended:
+            loss.backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no backward", says="backward", also=("no gradient",))
+def backward_without_parentheses(images, labels, mended=False):
+    # forum: loss.backward
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward() if mended else loss.backward  # noqa: B018
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no optimizer step", says="step", never="learning rate is too low|raise the")
+def step_forgotten(images, labels, mended=False):
+    # homework
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        if mended:
+            optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("no optimizer step", says="step")
+def only_the_scheduler_steps(images, labels, mended=False):
+    # forum: scheduler.step() taken for the optimizer's
+    model = conv_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.999)
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        if mended:
+            optimizer.step()
+        scheduler.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty("no optimizer step", says="step|counter|never", never="zero_grad is missing", steps=60)
+def accumulation_that_never_ends(images, labels, mended=False):
+    # kernels: (i + 1) % 4 with i that is set anew in each batch
+    count = [0]
+
+    def body(model, optimizer, x, y):
+        count[0] = count[0] + 1 if mended else 1
+        (F.cross_entropy(model(x), y) / 4).backward()
+        if count[0] % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+    return written_loop(images, labels, body)
+
+
+def forgets(program):
+    """No weight moves although the step ran, or not those of the model."""
+    before = copy.deepcopy(program["model"].state_dict())
+    for _ in range(5):
+        program["step"](*program["batch"])
+    return all(torch.equal(v, before[k]) for k, v in program["model"].state_dict().items())
+
+
+@faulty(("parameters not in the optimizer", "no optimizer step"), says="optimizer", harm=forgets,
+        never="learning rate is too low")
+def optimizer_of_an_earlier_model(images, labels, mended=False):
+    # notebooks: the cell with the model was run again, that with the optimizer was not
+    model, old = conv_net(), conv_net()
+    optimizer = torch.optim.SGD((model if mended else old).parameters(), lr=0.05, momentum=0.9)
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty("parameters not in the optimizer", says="optimizer", steps=40)
+def head_replaced_after_the_optimizer(images, labels, mended=False):
+    # transfer learning: model.fc is new, the optimizer has the old one
+    model = nn.Sequential(conv_net(64), nn.ReLU(), nn.Linear(64, 1000))
+    model[0].requires_grad_(False)
+    if mended:
+        model[2] = nn.Linear(64, 10)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.9)
+    model[2] = model[2] if mended else nn.Linear(64, 10)
+    return loop(model, ready(images, labels), optimizer)
+
+
+@faulty("parameters not in the optimizer", says="optimizer",
+        harm=lambda p: gradient_unused(p))
+def only_the_last_layer_given(images, labels, mended=False):
+    # transfer learning: everything should be tuned, model.fc.parameters() is given
+    model = conv_net()
+    given = model.parameters() if mended else model[6].parameters()
+    return loop(model, ready(images, labels), torch.optim.Adam(given, lr=2e-3))
+
+
+def gradient_unused(program):
+    """The first layer gets a gradient and does not move."""
+    first = next(program["model"].parameters())
+    before = first.detach().clone()
+    program["step"](*program["batch"])
+    return bool(first.grad.any()) and torch.equal(first, before)
+
+
+@faulty("parameters not in the optimizer", says="optimizer|step",
+        harm=gradient_unused)
+def one_of_two_optimizers_steps(images, labels, mended=False):
+    # scripts with two optimizers, one of them never steps
+    model = conv_net()
+    body_optimizer = torch.optim.Adam(model[:6].parameters(), lr=2e-3)
+    head_optimizer = torch.optim.Adam(model[6].parameters(), lr=2e-3)
+
+    def body(model, _, x, y):
+        body_optimizer.zero_grad()
+        head_optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        head_optimizer.step()
+        if mended:
+            body_optimizer.step()
+    found = written_loop(images, labels, body, model, head_optimizer)
+    del found["optimizer"]
+    return found
+
+
+@faulty("another model in the step", says="model", harm=forgets,
+        also=("no optimizer step", "parameters not in the optimizer"))
+def step_of_another_model(images, labels, mended=False):
+    # notebooks: the loop's global name is an older network
+    model, net = conv_net(), conv_net()
+    trained = model if mended else net
+    optimizer = torch.optim.Adam(trained.parameters(), lr=2e-3)
+    found = written_loop(images, labels, None, model)
+    return {**found, "step": plain_step(trained, optimizer), "optimizer": optimizer}
+
+
+@faulty("another model in the step", says="model|copy", harm=forgets,
+        also=("no optimizer step", "parameters not in the optimizer"))
+def model_made_anew_in_the_step(images, labels, mended=False):
+    # kernels: model = Net() inside the loop (of folds)
+    found = written_loop(images, labels, None, conv_net())
+    model = found["model"]
+
+    def step(x, y):
+        net = model if mended else conv_net()
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.05)
+        F.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    del found["optimizer"]
+    return {**found, "step": step}
+
+
+@faulty("another model in the step", says="model|copy", harm=forgets,
+        also=("no optimizer step", "parameters not in the optimizer"))
+def copy_trained(images, labels, mended=False):
+    # scripts: model = copy.deepcopy(model) for the device, the original is tested
+    model = conv_net()
+    moved = model if mended else copy.deepcopy(model)
+    found = written_loop(images, labels, None, model)
+    optimizer = torch.optim.Adam(moved.parameters(), lr=2e-3)
+    return {**found, "step": plain_step(moved, optimizer), "optimizer": optimizer}
+
+
+@faulty("not in training mode", says=r"train\(\)",
+        harm=lambda p: not p["step"](*p["batch"]) and not p["model"].training)
+def evaluation_mode_for_ever(images, labels, mended=False):
+    # forum: model.eval() in the validation, model.train() only once before the epochs
+    x, y, tx, ty = ready(images, labels)
+    model = bn_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    evaluate = tested(model, tx, ty)
+
+    def step(x, y):
+        if mended:
+            model.train()
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    evaluate()  # after the first epoch
+    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
+
+
+@faulty("not in training mode", says=r"train\(\)",
+        harm=lambda p: not p["step"](*p["batch"]) and not p["model"].training)
+def eval_at_the_top_of_the_step(images, labels, mended=False):
+    # homework: eval and train exchanged
+    def body(model, optimizer, x, y):
+        model.train(mended)
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body, dense_net(10, nn.Dropout(0.5)))
+
+
+@faulty("learning rate too high", says="rate", never="too low")
+def sgd_with_a_rate_of_ten(images, labels, mended=False):
+    # homework: lr=10
+    model = conv_net()
+    return loop(model, ready(images, labels),
+                torch.optim.SGD(model.parameters(), lr=0.1 if mended else 10.0))
+
+
+@faulty("learning rate too high", says="rate", never="too low")
+def adam_with_the_rate_of_sgd(images, labels, mended=False):
+    # forum: SGD's 0.1 kept with Adam
+    model = conv_net()
+    return loop(model, ready(images, labels),
+                torch.optim.Adam(model.parameters(), lr=2e-3 if mended else 0.2))
+
+
+@faulty("learning rate too low", says="rate", never="too high", steps=40)
+def rate_of_a_millionth(images, labels, mended=False):
+    # forum: lr=1e-6 "because 1e-3 exploded" before the images were normalized
+    model = conv_net()
+    return loop(model, ready(images, labels),
+                torch.optim.SGD(model.parameters(), lr=0.1 if mended else 1e-6))
+
+
+@faulty(("learning rate too high",), says="rate|mean|sum|reduction", never="too low", steps=20)
+def summed_loss_with_a_usual_rate(images, labels, mended=False):
+    # forum: reduction="sum" and lr=0.1
+    model, criterion = conv_net(), nn.CrossEntropyLoss(reduction="mean" if mended else "sum")
+    return loop(model, ready(images, labels), torch.optim.SGD(model.parameters(), lr=0.1), criterion)
+
+
+@faulty(("learning rate too high",), says="rate|divide|scale|large", never="too low", steps=20)
+def gradients_never_unscaled(images, labels, mended=False):
+    # mixed precision: scaler.scale(loss).backward(), then optimizer.step() instead of scaler.step
+    model = conv_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    scaler = torch.amp.GradScaler("cpu")
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        scaler.scale(F.cross_entropy(model(x), y)).backward()
+        if mended:
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty(new="hardly moves: clipped before unscaling", says="small|hardly|little|barely|slow|rate|clip",
+        never="too high", also=(), steps=40)
+def clipped_before_unscaling(images, labels, mended=False):
+    # mixed precision: clip_grad_norm_ of scaled gradients, so they are divided once too often
+    scaler = torch.amp.GradScaler("cpu")
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        scaler.scale(F.cross_entropy(model(x), y)).backward()
+        if mended:
+            scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+    return written_loop(images, labels, body)
+
+
+@faulty(new="weight decay too strong", says="decay", steps=40, never="rate too low",
+        also=("all outputs the same",))
+def weight_decay_of_one(images, labels, mended=False):
+    # homework on regularization: weight_decay=1
+    model = conv_net()
+    return loop(model, ready(images, labels), torch.optim.SGD(
+        model.parameters(), lr=0.1, weight_decay=1e-4 if mended else 1.0))
+
+
+@faulty(new="the rate falls too fast", says="schedul|rate", never="too high", steps=40,
+        also=("learning rate too low",))
+def epoch_schedule_in_every_batch(images, labels, mended=False):
+    # issues: StepLR(step_size=1, gamma=0.1), made for epochs, steps with each batch
+    model = conv_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.1)
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if not mended:
+            scheduler.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty(None, steps=60, harm="learns less", also=("learning rate too low",), never="too high")
+def batch_schedule_once_an_epoch(images, labels, mended=False):
+    # issues: OneCycleLR for all batches steps once an epoch, so the rate stays that of the start.
+    # Steps of the loop do not show whether the schedule will move later: it may say that the rate
+    # is low now, or nothing.
+    model = conv_net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=1000,
+                                                    div_factor=100, pct_start=0.02)
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if mended:
+            scheduler.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty(("the step raises",), says="retain_graph|backward|second time|item|inplace|in-place", harm="raises")
+def losses_added_up_with_their_graphs(images, labels, mended=False):
+    # forum: total_loss += loss; total_loss.backward() in every batch
+    total = [0]
+
+    def body(model, optimizer, x, y):
+        loss = F.cross_entropy(model(x), y)
+        total[0] = total[0] + (loss.detach() if mended else loss)
+        optimizer.zero_grad()
+        (loss if mended else total[0]).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("the step raises", says="item|float|backward", harm="raises")
+def item_before_backward(images, labels, mended=False):
+    # forum: "'float' object has no attribute 'backward'"
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        (loss if mended else loss.item()).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("the step raises", says="no_grad|require|graph", harm="raises")
+def no_grad_around_the_forward(images, labels, mended=False):
+    # forum: the block of the validation copied into the training
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        with torch.set_grad_enabled(mended):
+            loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty("the step raises", says="closure", harm="raises")
+def lbfgs_without_a_closure(images, labels, mended=False):
+    # homework: another optimizer put in, the loop left as it was
+    model = dense_net()
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=2)
+
+    def body(model, optimizer, x, y):
+        def closure():
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+        if mended:
+            optimizer.step(closure)
+        else:
+            closure()
+            optimizer.step()
+    return written_loop(images, labels, body, model, optimizer)
+
+
+@faulty("no zero_grad", says="zero_grad", harm=gradients_pile_up)
+def closure_that_does_not_zero(images, labels, mended=False):
+    # homework: zero_grad forgotten in the closure
+    def body(model, optimizer, x, y):
+        def closure():
+            if mended:
+                optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return loss
+        optimizer.step(closure)
+    return written_loop(images, labels, body)
+
+
+@faulty(("no gradient", "no backward"), says="item|tensor|graph|detach|gradient", harm=forgets)
+def loss_wrapped_in_a_new_tensor(images, labels, mended=False):
+    # forum: torch.tensor(loss.item(), requires_grad=True) to silence an error
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        if not mended:
+            loss = torch.tensor(loss.item(), requires_grad=True)
+        loss.backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty(("no gradient", "no backward"), says="detach|graph|gradient", harm=forgets)
+def outputs_detached_in_the_step(images, labels, mended=False):
+    # scripts with several losses: outputs.detach() in the one that matters
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        outputs = model(x)
+        outputs = outputs if mended else outputs.detach().requires_grad_()
+        F.cross_entropy(outputs, y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty(("labels unrelated to images",), says="labels", never="learning rate is too low", steps=60)
+def images_permuted_in_the_step(images, labels, mended=False):
+    # own batching: images[torch.randperm(n)], labels[torch.randperm(n)]
+    def body(model, optimizer, x, y):
+        order = torch.randperm(len(x))
+        x, y = x[order], y[order if mended else torch.randperm(len(y))]
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+@faulty(new="the step undoes itself", says="weights|put back|undo|undone|load|restor|overwrit|same",
+        harm=forgets, also=("no optimizer step",))
+def best_weights_loaded_in_every_step(images, labels, mended=False):
+    # early stopping: load_state_dict of the best state stands inside the loop
+    model = conv_net()
+    best = copy.deepcopy(model.state_dict())
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if not mended:
+            model.load_state_dict(best)
+    return written_loop(images, labels, body, model)
+
+
+@faulty(new="the average is put into the model", steps=40, never="too high",
+        says="hardly|barely|little|slow|small|weights|average|overwrit|put back|rate")
+def average_written_into_the_model(images, labels, mended=False):
+    # own EMA: the average is copied into the network that is trained
+    model = conv_net()
+    average = [p.detach().clone() for p in model.parameters()]
+
+    def body(model, optimizer, x, y):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for a, p in zip(average, model.parameters(), strict=True):
+                a.lerp_(p, 0.001)
+                if not mended:
+                    p.copy_(a)
+    return written_loop(images, labels, body, model)
+
+
+@faulty(new="the loss is maximized", says="maximize|sign|grows|increas|uphill|higher",
+        never="lower the (learning )?rate", also=("learning rate too high",))
+def maximize_left_on(images, labels, mended=False):
+    # policy gradients copied: optimizer with maximize=True
+    model = conv_net()
+    return loop(model, ready(images, labels), torch.optim.SGD(
+        model.parameters(), lr=0.05, maximize=not mended))
+
+
+@faulty(None, harm=lambda wrong, right: learns_others(right) > learns_others(wrong))
+def one_batch_for_ever(images, labels, mended=False):
+    # forum: next(iter(loader)) in the loop gives the first batch each time. The step ignores what
+    # it is given. From outside a step that does not look at its arguments may be right (it has a
+    # loader of its own), so nothing, or a hint, is all that can be said.
+    fixed = ready(images, labels)[:2]
+
+    def body(model, optimizer, x, y):
+        x, y = (x, y) if mended else (fixed[0][:32], fixed[1][:32])
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return written_loop(images, labels, body)
+
+
+def learns_others(program):
+    for _ in range(60):
+        program["step"](*program["batch"])
+    program["model"].eval()
+    images, labels = program["batch"]
+    return (program["model"](images).argmax(1) == labels).float().mean().item()
+
+
+# Evaluations -------------------------------------------------------------------------------------
+
+def tested_by(images, labels, write, model=None):
+    """A right loop, and an evaluation that is written: write(model, images, labels) gives it."""
+    x, y, tx, ty = ready(images, labels)
+    model = model or bn_net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                evaluate=write(model, optimizer, tx, ty))
+
+
+def accuracy(model, images, labels):
+    return (model(images).argmax(1) == labels).float().mean().item()
+
+
+@faulty("not in evaluation mode", says=r"eval\(\)", harm="evaluates otherwise", steps=10)
+def eval_forgotten_with_dropout(images, labels, mended=False):
+    # homework
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            model.train(not mended)
+            return accuracy(model, x, y)
+        return evaluate
+    return tested_by(images, labels, write, dense_net(10, nn.Dropout(0.7)))
+
+
+@faulty("not in evaluation mode", says=r"eval\(\)", harm="changed by the evaluation")
+def eval_forgotten_with_batch_norm(images, labels, mended=False):
+    # homework: the running means take in the test images
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            if mended:
+                model.eval()
+            return accuracy(model, x, y)
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty("not in evaluation mode", says=r"eval\(\)", harm="changed by the evaluation")
+def eval_without_parentheses(images, labels, mended=False):
+    # forum: model.eval
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            model.eval() if mended else model.eval  # noqa: B018
+            return accuracy(model, x, y)
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty("not in evaluation mode", says=r"eval\(\)|training mode", harm="changed by the evaluation")
+def train_called_between_batches(images, labels, mended=False):
+    # scripts: a helper called in the validation switches back to training mode
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            hits = 0
+            model.eval()
+            for a, b in zip(x.split(64), y.split(64), strict=True):
+                hits += accuracy(model, a, b) * len(b)
+                if not mended:
+                    model.train()
+            return hits / len(y)
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty("training in the evaluation", says="step|backward|train", harm="changed by the evaluation",
+        also=("gradients in the evaluation", "not in evaluation mode"))
+def one_function_for_both(images, labels, mended=False):
+    # kernels: run_epoch(train=True) is called for the validation too
+    def write(model, optimizer, x, y):
+        def run(train):
+            model.train(train)
+            with torch.set_grad_enabled(train):
+                out = model(x)
+                loss = F.cross_entropy(out, y)
+                if train:
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+            return loss.item(), (out.argmax(1) == y).float().mean().item()
+        return lambda: run(train=not mended)
+    return tested_by(images, labels, write)
+
+
+@faulty("training in the evaluation", says="step|weights|train", harm="changed by the evaluation",
+        also=("gradients in the evaluation",))
+def optimizer_steps_in_the_validation(images, labels, mended=False):
+    # copied loop, eval() and all, and the last two lines
+    def write(model, optimizer, x, y):
+        def evaluate():
+            model.eval()
+            with torch.set_grad_enabled(not mended):
+                out = model(x)
+                loss = F.cross_entropy(out, y)
+            if not mended:
+                loss.backward()
+                optimizer.step()
+            return loss.item()
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty("another model in the evaluation", says="model", harm="evaluates otherwise", steps=40)
+def new_network_is_tested(images, labels, mended=False):
+    # forum: model = Net() before the test and no load_state_dict
+    fresh = bn_net()
+
+    def write(model, _, x, y):
+        return tested(model if mended else fresh, x, y)
+    return tested_by(images, labels, write)
+
+
+@faulty("another model in the evaluation", says="model", harm="evaluates otherwise", steps=40)
+def copy_from_before_the_training(images, labels, mended=False):
+    # best_model = copy.deepcopy(model) at the start, never taken anew
+    def write(model, _, x, y):
+        return tested(model if mended else copy.deepcopy(model), x, y)
+    return tested_by(images, labels, write)
+
+
+def keeps_a_graph(program):
+    result = program["evaluate"]()
+    return isinstance(result, torch.Tensor) and result.requires_grad
+
+
+@faulty("gradients in the evaluation", says="no_grad|inference_mode", harm=keeps_a_graph)
+def losses_collected_with_their_graphs(images, labels, mended=False):
+    # forum: "memory grows in the validation": total += criterion(…) without no_grad
+    def write(model, _, x, y):
+        def evaluate():
+            model.eval()
+            with torch.set_grad_enabled(not mended):
+                return sum(F.cross_entropy(model(a), b)
+                           for a, b in zip(x.split(64), y.split(64), strict=True)) / 2
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty("the evaluation raises", says="numpy|detach|grad|no_grad", harm="raises",
+        also=("gradients in the evaluation",))
+def numpy_of_what_requires_grad(images, labels, mended=False):
+    # forum: "Can't call numpy() on Tensor that requires grad"
+    def write(model, _, x, y):
+        def evaluate():
+            model.eval()
+            with torch.set_grad_enabled(not mended):
+                return float((model(x).numpy().argmax(1) == y.numpy()).mean())
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty(("the evaluation raises",), says="argmax|dim|size|axis|evaluation", harm="raises")
+def argmax_over_the_images(images, labels, mended=False):
+    # homework: argmax(0): ten predictions for all images
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            model.eval()
+            return (model(x).argmax(1 if mended else 0) == y).float().mean().item()
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty(new="accuracy above 1", says="above 1|more than 1|larger than 1|over 1|> 1|100 ?%|divid|count",
+        harm=lambda wrong, right: wrong["evaluate"]() > 1 >= right["evaluate"]())
+def hits_divided_by_batches(images, labels, mended=False):
+    # forum: correct / len(loader): "my accuracy is 2600 %"
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            model.eval()
+            batches = list(zip(x.split(32), y.split(32), strict=True))
+            hits = sum((model(a).argmax(1) == b).sum().item() for a, b in batches)
+            return hits / (len(y) if mended else len(batches))
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty(new="accuracy of no prediction", steps=40, harm="evaluates otherwise", says="argmax|evaluat|accuracy")
+def values_of_max_for_classes(images, labels, mended=False):
+    # forum: torch.max(outputs, 1) gives values and indices; the values are compared: always 0.
+    # The model's own accuracy on the batch is far from what the evaluation says of images like it.
+    def write(model, _, x, y):
+        @torch.no_grad()
+        def evaluate():
+            model.eval()
+            values, indices = model(x).max(1)
+            return ((indices if mended else values) == y).float().mean().item()
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty(new="gradients switched off for good", says="set_grad_enabled|grad|switched off|no_grad",
+        harm=lambda p: not p["evaluate"]() < 0 and not torch.is_grad_enabled())
+def gradients_left_off(images, labels, mended=False):
+    # scripts: torch.set_grad_enabled(False) in the validation, never True again: the next step raises
+    def write(model, _, x, y):
+        def evaluate():
+            model.eval()
+            torch.set_grad_enabled(False)
+            result = accuracy(model, x, y)
+            torch.set_grad_enabled(mended)
+            return result
+        return evaluate
+    return tested_by(images, labels, write)
+
+
+@faulty(None, harm="evaluates otherwise", steps=40, never="labels unrelated")
+def test_images_prepared_otherwise(images, labels, mended=False):
+    # forum: Normalize only in the training's transform. The evaluation has no arguments, and what
+    # it reads is its own: diagnose sees images of another scale reach the model at best.
+    raw = images[TRAIN:].float() / 255
+
+    def write(model, _, x, y):
+        return tested(model, x if mended else raw, y)
+    return tested_by(images, labels, write)
+
+
+@faulty(new="running statistics unlike the batch's", steps=25, harm="evaluates otherwise",
+        says="running|statistics|momentum|batch.?norm", never="overfit")
+def batch_norm_that_never_takes_in(images, labels, mended=False):
+    # issues: momentum=0 (or the 0.99 of another library turned round): running means stay 0 and 1
+    model = bn_net()
+    for m in model.modules():
+        if isinstance(m, nn.BatchNorm2d):
+            m.momentum = 0.1 if mended else 0.0
+    return tested_by(images, labels, lambda model, _, x, y: tested(model, x, y), model)
+
+
+@faulty(None, steps=25, harm="evaluates otherwise", never="another model|new model|training in")
+def average_without_its_statistics(images, labels, mended=False):
+    # issues: an EMA of parameters only: the batch norms of the copy keep the statistics of the
+    # start. How an average should look cannot be known from the loop: at best a hint at buffers.
+    model = bn_net()
+    ema = copy.deepcopy(model).eval()
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    inner = plain_step(model, optimizer)
+    x, y, tx, ty = ready(images, labels)
+
+    def step(x, y):
+        inner(x, y)
+        with torch.no_grad():
+            for a, p in zip(ema.parameters(), model.parameters(), strict=True):
+                a.lerp_(p, 0.2)
+            if mended:
+                for a, p in zip(ema.buffers(), model.buffers(), strict=True):
+                    a.copy_(p)
+
+    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                evaluate=tested(ema, tx, ty))

@@ -670,10 +670,20 @@ def backbone_and_head():
     return nn.Sequential(nn.Sequential(*conv_net(64), nn.ReLU()), nn.Linear(64, 10))
 
 
+def pre_trained(x, y):
+    """A backbone that has learned another task of these images, and a new head."""
+    model = backbone_and_head()
+    step = plain_step(model, torch.optim.Adam(model.parameters(), lr=3e-3))
+    for _ in range(25):
+        step(x, y % 5)
+    model[1].reset_parameters()
+    return model
+
+
 @healthy(steps=40)
 def only_the_head_learns(images, labels):  # transfer learning tutorial: features frozen
     x, y, tx, ty = ready(images, labels)
-    model = backbone_and_head()
+    model = pre_trained(x, y)
     for p in model[0].parameters():
         p.requires_grad = False
     optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1, momentum=0.9)
@@ -684,7 +694,7 @@ def only_the_head_learns(images, labels):  # transfer learning tutorial: feature
 @healthy(steps=40)
 def filtered_parameters(images, labels):  # forum: filter(lambda p: p.requires_grad, …)
     x, y, tx, ty = ready(images, labels)
-    model = backbone_and_head()
+    model = pre_trained(x, y)
     model[0].requires_grad_(False)
     optimizer = torch.optim.Adam(filter(lambda p: p.requires_grad, model.parameters()), lr=5e-3)
     return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
@@ -694,7 +704,7 @@ def filtered_parameters(images, labels):  # forum: filter(lambda p: p.requires_g
 @healthy(steps=40)
 def frozen_ones_given_too(images, labels):  # all parameters in the optimizer, some frozen
     x, y, tx, ty = ready(images, labels)
-    model = backbone_and_head()
+    model = pre_trained(x, y)
     model[0].requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
@@ -725,25 +735,24 @@ def frozen_features_under_no_grad(images, labels):  # fine-tuning scripts: the f
                 evaluate=tested(model, tx, ty))
 
 
-@healthy()
+@healthy(steps=30)
 def batch_norm_kept_in_evaluation_mode(images, labels):  # detection: statistics of BN stay frozen
+    class Frozen(nn.Sequential):
+        def train(self, mode=True):
+            super().train(mode)
+            for m in self.modules():
+                if isinstance(m, nn.BatchNorm2d):
+                    m.eval()
+            return self
+
     x, y, tx, ty = ready(images, labels)
     model = bn_net()
     with torch.no_grad():  # as if pre-trained
         for _ in range(30):
             model(x)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-
-    def step(x, y):
-        model.train()
-        for m in model.modules():
-            if isinstance(m, nn.BatchNorm2d):
-                m.eval()
-        optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
-        optimizer.step()
-
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
+    model = Frozen(*model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
                 evaluate=tested(model, tx, ty))
 
 

@@ -30,7 +30,8 @@ class Faulty:
     """A program that takes `mended=True` too, and is then right."""
 
     write: Callable[..., dict]
-    expected: str | None  # a name of NAMES; None: there is none yet, or it cannot be known
+    expected: str | tuple | None  # a name of NAMES, or several that would all be right
+    # None: there is none yet (see `new`), or it cannot be known
     new: str | None       # what the finding would be called, where NAMES has no name for it
     says: str             # a regular expression that the printed text must match
     never: str            # one that it must not match: wrong advice
