@@ -11,8 +11,8 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from .finding import Finding, Name
-from .record import Trace
 from .restore import SENSITIVE, restored_afterwards
+from .trace import Trace, Trial
 
 SHOWN = 256  # images that the model is shown: enough to see, and quick
 # From which cosine on gradients differ in length only, and by how much that differs if it does.
@@ -53,6 +53,8 @@ class Case:
     gradients: dict[str, Tensor | None] = field(init=False, default_factory=dict)
     # What the step has shown, if there is one and it runs.
     trace: Trace | None = field(init=False, default=None)
+    # And what its optimizers do without it.
+    trial: Trial | None = field(init=False, default=None)
 
     def __post_init__(self):
         self.width = self.classes  # how many there are, as far as is known

@@ -12,11 +12,13 @@ from torch.optim import Optimizer
 
 from .batch import check_images, check_labels, check_type
 from .case import Case
+from .effect import check_effect
 from .evaluation import check_evaluation
 from .finding import Finding
+from .layers import check_layers
 from .loss import check_loss
 from .model import check_gradients, check_outputs
-from .pairing import check_pairing
+from .pairing import check_pairing, check_pairs
 from .parameters import check_parameters
 from .rate import check_rate
 from .settings import check_decay, check_direction, check_schedule
@@ -24,9 +26,10 @@ from .start import check_consequences
 from .step import check_step
 
 # Causes before what follows from them: each check knows what those before it have learned.
-CHECKS = (check_images, check_type, check_outputs, check_labels, check_loss, check_gradients,
-          check_pairing, check_step, check_parameters, check_direction, check_decay,
-          check_schedule, check_rate, check_evaluation, check_consequences)
+CHECKS = (check_images, check_type, check_layers, check_outputs, check_labels, check_loss,
+          check_gradients, check_pairing, check_step, check_pairs, check_parameters,
+          check_direction, check_decay, check_schedule, check_rate, check_effect, check_evaluation,
+          check_consequences)
 
 
 def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable | None = None,

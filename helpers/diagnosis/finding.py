@@ -12,16 +12,18 @@ Name = Literal[
     "the model raises", "images changed by the model", "images mixed",
     "outputs of the wrong shape", "wrong number of outputs", "random in evaluation mode",
     "wrong axis", "softmax before cross-entropy", "sigmoid before cross-entropy",
-    "sigmoid taken twice", "ReLU after the last layer", "tanh after the last layer",
-    "NLLLoss without log_softmax", "each output paired with each label", "the loss is a sum",
+    "ReLU after the last layer", "tanh after the last layer",
+    "NLLLoss without log_softmax", "each output paired with each label",
     "the loss is maximized", "the loss raises", "the loss is not one number",
     "parameters not registered", "frozen parameters", "no gradient", "nan in the gradients",
+    "vanishing gradients", "nearly everything dropped", "momentum of batch normalization",
     # what follows from another fault
     "nan in weights", "nan in outputs", "all outputs the same", "dead ReLU",
     "loss far from chance",
     # the loop
     "the step raises", "another model in the step", "no optimizer step",
-    "gradients wiped before the step", "no backward", "no zero_grad", "not in training mode",
+    "gradients wiped before the step", "no backward", "no zero_grad", "the step is undone",
+    "gradients too small for a step", "not in training mode",
     "frozen batch normalization moves", "parameters not in the optimizer", "the optimizer raises",
     "learning rate too high", "learning rate too low", "weight decay too high",
     "schedule of epochs in the step", "schedule of another optimizer",
@@ -29,6 +31,7 @@ Name = Literal[
     "the evaluation raises", "another model in the evaluation", "training in the evaluation",
     "not in evaluation mode", "gradients in the evaluation",
     "images prepared otherwise in the evaluation", "random images in the evaluation",
+    "accuracy above 1", "outputs compared with labels", "gradients left switched off",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 

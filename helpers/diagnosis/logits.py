@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .case import Case
 from .finding import Finding
-from .record import Taken
+from .notes import Taken
 from .restore import restored_afterwards
 
 ZEROS = 0.05      # share of outputs that are exactly 0, which logits never are
@@ -55,6 +55,9 @@ def _taken_by_loss(case: Case, outputs: Any) -> bool:
 
 def unusable(case: Case, finding: Finding) -> Iterator[Finding]:
     """Yield a finding about outputs, unless a step runs that may take them apart."""
+    if finding.name == "wrong number of outputs":  # as the learner has said
+        yield finding
+        return
     case.unseen.append("the model's outputs: what your step makes of them is not known; pass that "
                        "as loss_fn=…, a function of outputs and labels")
     yield from case.of_model_alone(finding)
@@ -67,7 +70,7 @@ def wrong_input(taken: Taken) -> Finding | None:
         return wrong_numbers(outputs) or _held_back(maker, outputs)
     if taken.loss is F.binary_cross_entropy_with_logits:
         if maker in ("Sigmoid", "Softmax"):
-            return Finding("sigmoid taken twice", f"The loss, {which}, takes the sigmoid of what "
+            return Finding("sigmoid before cross-entropy", f"The loss, {which}, takes the sigmoid of what "
                 f"it is given, and that has come out of a {maker.lower()} already. Probabilities, "
                 "0 to 1, become 0.5 to 0.73: nothing can be called unlikely. Leave the "
                 f"{maker.lower()} out, and take it when you want to read probabilities.")

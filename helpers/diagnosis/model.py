@@ -9,9 +9,11 @@ from torch import Tensor
 
 from .case import Case
 from .finding import Finding
+from .layers import check_flow
 from .logits import unusable, wrong_input, wrong_shape
+from .notes import Taken
 from .raised import explained
-from .record import Recorder, Taken
+from .record import Recorder
 from .restore import SENSITIVE, restored_afterwards
 from .start import consequences
 
@@ -36,14 +38,16 @@ def check_outputs(case: Case) -> Iterator[Finding]:
         outputs = case.model.eval()(images)
         if not images.equal(case.few):
             found = [Finding("images changed by the model", "The model changes the images that it "
-                "is given, so that the next look at them sees others. A method with _ at its end "
-                "does that, and x -= mean: write x = x - mean.")]
+                "is given in place, so that the next look at them sees others. A method with _ at "
+                "its end does that, inplace=True, and x -= mean: write x = x - mean, or begin with "
+                "x = x.clone().")]
         elif found := list(wrong_shape(case, outputs)):
             found = list(unusable(case, found[0]))
         else:
-            found = list(_depends_on_rest(case, Recorder(case.model, undo)))
+            found = list(_depends_on_rest(case, Recorder(case.model, undo))
+                         if isinstance(outputs, Tensor) else ())
             case.outputs = outputs
-            if outputs.ndim == 2 and outputs.shape[1] > 1:
+            if isinstance(outputs, Tensor) and outputs.ndim == 2:
                 case.width = outputs.shape[1]
     yield from found
 
@@ -58,11 +62,14 @@ def _depends_on_rest(case: Case, seen: Recorder) -> Iterator[Finding]:
     rounding = ROUNDING if first.dtype in (torch.float32, torch.float64) else ROUNDING_OF_HALF
     tolerance = rounding * first.abs().max().item()
     if (case.model(few) - first).abs().max() > tolerance:
+        if seen.foreign:
+            yield Finding("parameters not registered", "A layer is made in forward: it has new "
+                "weights in each call, so that the same images give other outputs each time, and "
+                "nothing can train them. Make it in __init__, as self.layer = …")
+            return
         why = (
             "F.dropout drops units always: it needs training=self.training, or use a layer, "
             "nn.Dropout, which knows the mode." if seen.dropped else
-            "A layer is made in forward, with new weights in each call, which nothing can train: "
-            "make it in __init__." if seen.strangers else
             "Something draws random numbers, such as noise: ask for self.training before it. "
             "(Where each output is meant to be drawn, that is as it should be.)")
         yield Finding("random in evaluation mode", "In evaluation mode, the same images give other "
@@ -118,6 +125,7 @@ def check_gradients(case: Case) -> Iterator[Finding]:
         yield from _wrong_gradients(case, passed, bool(strangers))
     case.consequences += consequences(case, passed.logits, passed.loss, passed.dead)
     case.ready = bool(passed.gradients)
+    yield from check_flow(case)
 
 
 def _passed(case: Case) -> _Pass | Finding:

@@ -23,7 +23,7 @@ def check_parameters(case: Case) -> Iterator[Finding]:
     named = dict(case.model.named_parameters())
     held = held_by(case.moving)
     free = {name for name, p in named.items() if case.moving and p not in held}
-    yield from _frozen(named, free)
+    yield from _frozen(case, named, free)
     wanted = {name: p for name, p in named.items() if p.requires_grad}
     reached = case.trace.seen.reached if case.trace else set()
     without = [name for name, p in wanted.items() if name not in free and id(p) not in reached
@@ -49,10 +49,12 @@ def check_parameters(case: Case) -> Iterator[Finding]:
             "are to stay as they are.")
 
 
-def _frozen(named: dict[str, Tensor], free: set[str]) -> Iterator[Finding]:
-    frozen = [name for name, p in named.items() if not p.requires_grad and name not in free]
-    if frozen:
-        yield Finding("frozen parameters", f"{len(frozen)} of {len(named)} parameters have "
-            f"requires_grad=False, {frozen[0]} for one, and no step changes them. That is right "
-            "for layers that you took over trained: leave them out of the optimizer, to show that "
-            "it is meant. Else call requires_grad_(True) on them.")
+def _frozen(case: Case, named: dict[str, Tensor], free: set[str]) -> Iterator[Finding]:
+    frozen = [name for name, p in named.items() if not p.requires_grad]
+    what = (f"{len(frozen)} of {len(named)} parameters have requires_grad=False, "
+            f"{frozen[0]} for one, and no step changes them") if frozen else ""
+    if frozen and (len(frozen) == len(named) or not case.moving):
+        yield Finding("frozen parameters", f"{what}. That is right for layers that you took over "
+            "trained; else call requires_grad_(True) on them.")
+    elif not {*frozen} <= free:
+        case.unseen.append(f"whether that is meant: {what}")

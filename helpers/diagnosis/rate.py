@@ -8,7 +8,8 @@ from torch.optim import Optimizer
 from .case import Case
 from .finding import Finding, stopped
 from .parameters import held_by
-from .trial import TRIED, Trial, try_out
+from .trace import TRIED, Trial
+from .trial import try_out
 
 
 def check_rate(case: Case) -> Iterator[Finding]:
@@ -17,8 +18,8 @@ def check_rate(case: Case) -> Iterator[Finding]:
     optimizers = [o for o in case.moving if wanted & held_by([o])]
     if not case.moving and case.step is None:
         case.unseen.append("the learning rate: pass optimizer=…")
-    if not (case.ready and optimizers) or case.has("weight decay too high",
-                                                   "the loss is maximized"):
+    if not (case.ready and optimizers) or case.has(
+            "weight decay too high", "the loss is maximized", "images not normalised"):
         return
     try:
         found = wrong_rate(case, optimizers)
@@ -45,7 +46,8 @@ def wrong_rate(case: Case, optimizers: list[Optimizer]) -> Finding | None:
     step changes the weights by 1/20,000, not at the height of a schedule either. On fewer than 64
     images, which a network learns by heart in a few steps, only the tenfold rise counts.
     """
-    trial, anew = try_out(case, optimizers), bool(case.consequences)
+    case.trial = trial = try_out(case, optimizers)
+    anew = bool(case.consequences)
     count = min(len(case.few), TRIED)
     if not math.isfinite(trial.losses[0]):  # that is no fault of the steps
         return None
@@ -74,8 +76,8 @@ def _too_high(case: Case, trial: Trial, start: str) -> Finding:
             f"{100 * trial.change:.3g} %; 0.1 to 1 % is usual. ")
     if case.summed or case.summed_in_step:
         count = len(case.images)
-        return Finding("the loss is a sum", "The loss is added up over the images of a batch, not "
-            f"their mean, so that gradients are {count} times as large for a batch of {count}. "
+        return Finding("learning rate too high", "The loss is a sum over the images of a batch, "
+            f"not their mean, and gradients are {count} times as large for a batch of {count}. "
             f'{what}Take the mean, which is what reduction="mean" does, or divide the rate by the '
             "size of the batch.")
     return Finding("learning rate too high", f"{what}Each step leaps over the valley: try a tenth "

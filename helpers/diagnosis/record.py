@@ -2,65 +2,28 @@
 
 import weakref
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 from torch.overrides import TorchFunctionMode
 
+from .notes import Compared, Taken, compared, made_by, unlike
 from .restore import SENSITIVE, remember_optimizer
 
 LOSSES = {F.cross_entropy, F.nll_loss, F.binary_cross_entropy_with_logits, F.mse_loss, F.l1_loss,
           F.smooth_l1_loss, F.huber_loss}
 _RELUS = {F.relu, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 _DIFFERENCES = {torch.sub, Tensor.sub, Tensor.__sub__, Tensor.__rsub__}
+_EQUALS = {torch.eq, Tensor.eq, Tensor.__eq__}
 _DRAWS = {torch.rand, torch.randn, torch.rand_like, torch.randn_like, torch.randint,
           torch.bernoulli, Tensor.uniform_, Tensor.normal_, Tensor.bernoulli_}
 _DROPOUTS = {F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, torch.dropout}
-# Nodes of the graph that change a tensor's shape, memory or type, and not its numbers.
-_SAME_NUMBERS = {f"{name}Backward{n}" for n in "01" for name in (
-    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "ToCopy", "Clone", "Alias", "T",
-    "Transpose", "Permute", "Slice", "Select", "Clamp")}
-
-
-@dataclass
-class Taken:
-    """What a loss was given: its function, the numbers, the labels, and what made the numbers."""
-
-    loss: object
-    input: Tensor
-    target: Tensor
-    maker: str  # such as "Sigmoid"; "" where that is not known
-
-
-@dataclass
-class Trace:
-    """What a few calls of a step have shown."""
-
-    seen: "Recorder"
-    moved: bool = False   # some weight has changed, or an optimizer has made a step
-    gradients: list[Tensor | None] | None = None  # the model's before an optimizer's first step
-    alike: float = 0.0    # the cosine of a mark and the later gradients
-    left: float = 0.0     # what part of the mark was in them
-    direction: float = 0.0  # the cosine of `gradients` and those of the loss that was passed
-    factor: float = 0.0   # how long they are along these
-    calls: int = 0        # until something moved
-    schedules: list[LRScheduler] = field(default_factory=list)  # those that have moved
-    changed: set[int] = field(default_factory=set)  # numbers (`id`) of parameters that have moved
-
-    @property
-    def optimizers(self) -> list[Optimizer]:
-        """Those that moved."""
-        return self.seen.optimizers
-
-
 class Recorder(TorchFunctionMode):
     """Notes what happens to `model` while it is active; `undo` takes the hooks away afterwards.
 
@@ -71,13 +34,17 @@ class Recorder(TorchFunctionMode):
     reached, filled: numbers (`id`) of parameters to which gradients came, and such as are not 0
     calls, graphs: how often the model was called, and how often with a graph for gradients
     inputs: how many numbers each call of the model got, their mean and their mean square
-    modes: of each call of a module that behaves differently in training, whether it was training
+    first: what the first call of the model got
+    modes: of each module that behaves differently in training, whether it was in the last call
     learning: the same of calls in which something is trained, up to this module
     drifting: batch normalization whose averages move, though nothing up to it is trained
     strangers: tensors at work that require gradients and that the model does not know
+    foreign: whether a parameter is among these
+    compared: of each comparison of numbers (N,), how many were equal
     dropped, drawn: whether F.dropout dropped something, and other random numbers were drawn
     optimizers: those that moved, each remembered by `undo` before its first step
     steps: for each step of an optimizer, the gradients of `parameters`, the model's, before it
+    rates: the learning rates of the first step
     """
 
     def __init__(self, model: nn.Module, undo: ExitStack):
@@ -87,12 +54,15 @@ class Recorder(TorchFunctionMode):
         self.dead: list[float] = []
         self.backwards: list[float] = []
         self.inputs: list[tuple[int, float, float]] = []
-        self.modes: list[bool] = []
+        self.first: Tensor | None = None
+        self.modes: dict[nn.Module, bool] = {}
+        self.compared: list[Compared] = []
+        self.rates: list[float] = []
         self.learning: list[bool] = []
         self.steps: list[list[Tensor | None]] = []
         self.optimizers: list[Optimizer] = []
         self.calls = self.graphs = 0
-        self.dropped = self.drawn = False
+        self.dropped = self.drawn = self.foreign = False
         self.parameters = list(model.parameters())
         self.reached: set[int] = set()
         self.filled: set[int] = set()
@@ -130,35 +100,30 @@ class Recorder(TorchFunctionMode):
             # of each unit, over images and places
             highest = result.detach().transpose(0, 1).flatten(1).amax(1)
             self.dead.append((highest <= 0).float().mean().item())
+        elif func in _EQUALS:
+            self.compared += compared(args, result)
         elif func in _DIFFERENCES:
-            self._difference(args)
+            self.broadcast += unlike(args)
         elif func in _DRAWS:
             self.drawn = True
         elif func in _DROPOUTS:
-            self.dropped = self.dropped or result is not args[0] and not result.equal(args[0])
+            self.dropped = self.dropped or (result is not args[0] and not result.equal(args[0]))
         for a in args:
             if isinstance(a, Tensor) and a.requires_grad and a.is_leaf and a not in self._known:
                 self.strangers[id(a)] = weakref.ref(a)
+                self.foreign = self.foreign or isinstance(a, nn.Parameter)
         return result
-
-    def _difference(self, args):
-        """Note a column minus a row, one of them to be trained: each is paired with each."""
-        if len(args) == 2 and all(isinstance(a, Tensor) for a in args):
-            shapes = tuple(args[0].shape), tuple(args[1].shape)
-            count = max(args[0].numel(), args[1].numel())
-            if {*shapes} == {(count, 1), (count,)} and count > 1 and (
-                    args[0].requires_grad != args[1].requires_grad):
-                self.broadcast.append(shapes)
 
     def _called(self, module, args):
         self.calls += 1
         self.graphs += torch.is_grad_enabled()
         if module is self._model and args and isinstance(args[0], Tensor) and args[0].ndim > 2:
             x = args[0].detach().float()
+            self.first = x if self.first is None else self.first
             self.inputs.append((x.numel(), x.mean().item(), x.square().mean().item()))
 
     def _mode(self, module, args):
-        self.modes.append(module.training)
+        self.modes[module] = module.training
         if torch.is_grad_enabled() and (any(p.requires_grad for p in module.parameters()) or any(
                 isinstance(a, Tensor) and a.requires_grad for a in args)):
             self.learning.append(module.training)
@@ -168,12 +133,14 @@ class Recorder(TorchFunctionMode):
 
     def _arrived(self, parameter):
         self.reached.add(id(parameter))
-        if id(parameter) not in self.filled and parameter.grad.any():
+        # Where an optimizer steps in a hook, gradients are gone already.
+        if id(parameter) not in self.filled and (parameter.grad is None or parameter.grad.any()):
             self.filled.add(id(parameter))
 
     def _step(self, optimizer, args, kwargs):
         if optimizer not in self.optimizers:
             gradients = {p: p.grad for group in optimizer.param_groups for p in group["params"]}
+            self.rates += [float(group["lr"]) for group in optimizer.param_groups]
             remember_optimizer(self._undo, optimizer)
             for parameter, gradient in gradients.items():
                 parameter.grad = gradient
@@ -192,11 +159,3 @@ class Recorder(TorchFunctionMode):
 
 def _has_closure(args, kwargs):
     return callable(kwargs.get("closure")) or any(map(callable, args[1:]))
-
-
-def made_by(values: Tensor) -> str:
-    """Return the name of the function that made `values`, as its graph knows it, or ""."""
-    node = values.grad_fn
-    while node is not None and node.name() in _SAME_NUMBERS:
-        node = node.next_functions[0][0]
-    return "" if node is None else node.name().split("Backward")[0]

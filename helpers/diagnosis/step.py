@@ -14,11 +14,12 @@ from .evaluation import what_changes
 from .finding import Finding, stopped
 from .logits import broadcast, wrong_input
 from .raised import hint
-from .record import Recorder, Trace
+from .record import Recorder
 from .restore import draw_weights, length, restored_afterwards, used_by
+from .trace import Trace
 
-# Calls of a step in which the optimizer should move; the second number where gradients are gathered,
-# with fewer images then.
+# Calls of a step in which the optimizer should move; more, with fewer images, where gradients are
+# gathered.
 CALLS, PATIENCE, FEW = 8, 64, 16
 ALIKE = 0.9   # cosine of the gradients and a mark that was put into them, if it is still there
 UNSCALED = 0.5  # part of the mark that is left, unless clipping has scaled it down
@@ -89,6 +90,10 @@ def _run(case: Case) -> Trace:
                              if not p.equal(old)}
             trace.moved = bool(seen.steps or trace.changed)
             if trace.moved:
+                pairs = [(p, old) for p, old in zip(seen.parameters, before, strict=True)
+                         if p.ndim > 1 and p.requires_grad]
+                trace.change = length([p.detach() - old for p, old in pairs]) / max(
+                    length([old for _, old in pairs]), 1e-12)
                 break
             lengths.append(length([p.grad for p in seen.parameters if p.grad is not None]))
             # Gradients that grow from call to call are gathered for a step that may still come.
