@@ -25,7 +25,7 @@ NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbe
 def check_type(case: Case) -> Iterator[Finding]:
     """Yield whether images are whole numbers, with which the model's layers cannot calculate."""
     images = case.images
-    if not images.is_floating_point() and not case.lazy and not _takes(case, images[:2].to(case.device)):
+    if not (images.is_floating_point() or case.lazy or _takes(case, images[:2].to(case.device))):
         yield from case.of_model_alone(Finding("uint8 images", f"The images are {images.dtype}, "
             "but layers calculate with float32. Convert, then scale: images.float() / 255, then "
             "subtract the mean and divide by the standard deviation. In this order: uint8 has no "
@@ -89,8 +89,8 @@ def _out_of_scale(images: Tensor) -> Finding | None:
     # Within each channel: wrong means of channels would look like differences of pixels.
     std = images.transpose(0, 1).flatten(1).std(1).max().item()
     if std < SMALLEST:
-        return Finding("images not normalised", "All pixels of a channel are nearly the same: their "
-            f"standard deviation is {std:.4f}, where 1 is usual. The network hardly sees a "
+        return Finding("images not normalised", "All pixels of a channel are nearly the same: "
+            f"their standard deviation is {std:.4f}, where 1 is usual. The network hardly sees a "
             "difference between the images. Were they divided by 255 twice, normalised by the mean "
             "and deviation of 0 to 255 after a division by 255, or made of zeros?")
     return None

@@ -143,9 +143,9 @@ def _wrong_count(look: _Look) -> Iterator[Finding]:
     """Yield whether what it calls an accuracy counts something else than right predictions."""
     compared = look.seen.compared
     if any(not each.whole for each in compared):
-        yield Finding("outputs compared with labels", "Your evaluation compares outputs as they are "
-            "with the numbers of classes, and these are hardly ever equal. Take the place of the "
-            "largest: outputs.argmax(1), or the second part of outputs.max(1). The accuracy is "
+        yield Finding("outputs compared with labels", "Your evaluation compares outputs as they "
+            "are with the numbers of classes, and these are hardly ever equal. Take the place of "
+            "the largest: outputs.argmax(1), or the second part of outputs.max(1). The accuracy is "
             "(outputs.argmax(1) == labels).float().mean().")
     hits, batches = sum(each.hits for each in compared), len(compared)
     results = look.result if isinstance(look.result, tuple | list) else [look.result]

@@ -12,24 +12,24 @@ from .restore import SENSITIVE, length, restored_afterwards
 DROPPED = 0.9    # part that is dropped, with which hardly anything arrives
 LATEST = 0.9     # momentum of running averages that follow the last batch; 0.1 is usual
 VANISHED = 1e-6  # gradient of the first layer as part of the largest, both as parts of the weights
-AGAIN = 4        # passes after which a gradient that was 0 is called 0
+AGAIN, FEW = 4, 32  # passes, of so many images, after which a gradient that was 0 is called 0
 
 
 def check_layers(case: Case) -> Iterator[Finding]:
     """Yield which dropout and which batch normalization is set to an odd number."""
     for module in case.model.modules():
         if isinstance(module, SENSITIVE[0]) and module.p >= DROPPED:
-            yield Finding("nearly everything dropped", f"A {type(module).__name__} has p={module.p:g}"
-                f", which is the part that is dropped, not the part that is kept: only "
+            yield Finding("nearly everything dropped", f"A {type(module).__name__} has "
+                f"p={module.p:g}, which is the part that is dropped, not the part that is kept: only "
                 f"{100 * (1 - module.p):.0f} % get through. Usual are 0.1 to 0.5.")
         elif isinstance(module, SENSITIVE[1]) and module.momentum is not None and (
                 module.momentum >= LATEST or (module.momentum == 0 and _as_drawn(module))):
             still = module.momentum == 0
             yield Finding("momentum of batch normalization", "A layer of batch normalization has "
                 f"momentum={module.momentum:g}, so that its running averages, which evaluation "
-                f"uses, {'stay at 0 and 1' if still else 'are those of the last batch'}. In PyTorch "
-                "it is the part of the new batch, 0.1 if nothing is said; elsewhere it is that of "
-                "the old average.")
+                f"uses, {'stay at 0 and 1' if still else 'are those of the last batch'}. In "
+                "PyTorch it is the part of the new batch, 0.1 if nothing is said; elsewhere it is "
+                "that of the old average.")
 
 
 def _as_drawn(module: nn.Module) -> bool:
@@ -65,13 +65,16 @@ def _sizes(case: Case) -> list[float]:
 
 def _still_zero(case: Case, names: list[str]) -> list[str]:
     """Return which gradients stay 0 when the layers behind them move: some begin with zeros."""
+    images, labels = case.few[:FEW], case.few_labels[:FEW]
     with restored_afterwards(case.model):
         optimizer = torch.optim.SGD(case.model.parameters(), lr=0.01)
         for seed in range(AGAIN):
             torch.manual_seed(seed)  # what is left out by chance comes in
             optimizer.zero_grad()
-            case.loss_fn(case.model.train()(case.few.clone()), case.few_labels).backward()
+            case.loss_fn(case.model.train()(images.clone()), labels).backward()
             names = [name for name in names if (g := case.model.get_parameter(name).grad) is None
                      or not g.any()]
+            if not names:
+                break
             optimizer.step()
     return names
