@@ -686,7 +686,7 @@ def only_the_head_learns(images, labels):  # transfer learning tutorial: feature
     model = pre_trained(x, y)
     for p in model[0].parameters():
         p.requires_grad = False
-    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1, momentum=0.9)
+    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.001, momentum=0.9)
     return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
                 evaluate=tested(model, tx, ty))
 
