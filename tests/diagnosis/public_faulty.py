@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from public_parts import (
     TRAIN,
+    asked,
     bn_net,
     conv_net,
     dense_net,
@@ -51,7 +52,7 @@ def bytes_into_the_network(images, labels, mended=False):
     return loop(conv_net(), split(standardized(images) if mended else images, labels))
 
 
-@faulty("images not normalised", says="255")
+@faulty("images not normalised", says="255", also=("loss far from chance",))
 def never_divided_by_255(images, labels, mended=False):
     # forum: torch.from_numpy(...).float() in a Dataset of one's own, no ToTensor
     pixels = standardized(images) if mended else images.float()
@@ -76,7 +77,8 @@ def statistics_of_the_other_scale(images, labels, mended=False):
     return loop(conv_net(), split((pixels - 123 * scale) / (63 * scale), labels))
 
 
-@faulty("images not normalised", says="mean|deviation|large|255")
+@faulty("images not normalised", says="mean|deviation|large|255",
+        also=("loss far from chance",))
 def small_statistics_on_bytes(images, labels, mended=False):
     # forum: the means of ImageNet on images of 0 to 255
     pixels = images.float() / (255 if mended else 1)
@@ -88,7 +90,8 @@ def small_statistics_on_bytes(images, labels, mended=False):
 def jumps(program):
     """How often neighbors in a row differ by most of the range: where bytes have wrapped."""
     images = program["batch"][0]
-    return ((images[..., 1:] - images[..., :-1]).abs() > 0.8 * (images.max() - images.min())).float().mean()
+    steps = (images[..., 1:] - images[..., :-1]).abs()
+    return (steps > 0.8 * (images.max() - images.min())).float().mean()
 
 
 @faulty("wrapped uint8", says="uint8|wrap|overflow|256",
@@ -105,7 +108,8 @@ def mean_subtracted_in_uint8(images, labels, mended=False):
     # forum: images - images.mean() as uint8, in numpy
     array = images.numpy()
     mean = array.mean() if mended else array.mean().astype(np.uint8)
-    return loop(conv_net(), split(torch.from_numpy(np.asarray(array - mean, np.float32)) / 64, labels))
+    pixels = torch.from_numpy(np.asarray(array - mean, np.float32)) / 64
+    return loop(conv_net(), split(pixels, labels))
 
 
 @faulty("labels out of range", says=r"0|from 0|range|at least 11", harm="raises",
@@ -136,7 +140,8 @@ def labels_in_a_column(images, labels, mended=False):
     return loop(conv_net(), ready(images, labels if mended else labels[:, None]))
 
 
-@faulty("the loss raises", says="class|argmax|float", harm="raises", also=("the step raises",))
+@faulty("the loss raises", says="class|argmax|float", harm="raises",
+        also=("the step raises", "the evaluation raises"))
 def one_hot_integers(images, labels, mended=False):
     # forum: F.one_hot(labels) into cross-entropy
     return loop(conv_net(), ready(images, labels if mended else F.one_hot(labels, 10)))
@@ -217,8 +222,8 @@ def softmax_in_the_step(images, labels, mended=False):
         loss.backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @faulty("sigmoid before cross-entropy", says="sigmoid")
@@ -234,7 +239,8 @@ def relu_after_every_layer(images, labels, mended=False):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            self.layers = nn.ModuleList([nn.Linear(3072, 128), nn.Linear(128, 64), nn.Linear(64, 10)])
+            sizes = (3072, 128, 64, 10)
+            self.layers = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
 
         def forward(self, x):
             x = x.flatten(1)
@@ -262,8 +268,8 @@ def log_softmax_over_the_batch(images, labels, mended=False):
                 F.nll_loss)
 
 
-@faulty(("outputs of the wrong shape", "images mixed"), says="view|reshape|flatten|shape", harm="raises",
-        also=("the loss raises", "the step raises", "the evaluation raises"))
+@faulty(("outputs of the wrong shape", "images mixed"), says="view|reshape|flatten",
+        harm="raises", also=("the loss raises", "the step raises", "the evaluation raises"))
 def view_with_the_wrong_size(images, labels, mended=False):
     # forum: x.view(-1, 16 * 5 * 5) where the maps are larger: another number of rows
     class Net(nn.Module):
@@ -295,11 +301,15 @@ def head_for_five_classes(images, labels, mended=False):
 
 
 @faulty("wrong number of outputs", says="one output|1 output|two|BCE|binary", never="learning rate",
-        also=("all outputs the same", "no gradient"), harm="learns less")
+        also=("all outputs the same", "no gradient"))
 def one_output_and_cross_entropy(images, labels, mended=False):
-    # forum: two classes, nn.Linear(…, 1) and CrossEntropyLoss: the loss is 0 from the start
-    x, y, tx, ty = ready(images, (labels < 5).long())
-    return loop(conv_net(2 if mended else 1), (x, y * mended, tx, ty))
+    # forum: "loss is always 0": two classes, nn.Linear(…, 1), labels (N, 1) and CrossEntropyLoss
+    x, y, _, _ = ready(images, (labels < 5).float()[:, None])
+    model = conv_net(1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    criterion = nn.BCEWithLogitsLoss() if mended else nn.CrossEntropyLoss()
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @faulty("wrong number of outputs", says="10|last layer|outputs",
@@ -315,11 +325,11 @@ def features_instead_of_logits(images, labels, mended=False):
             x = self.body(x)
             return self.head(x.relu()) if mended else x
 
-    # only the head's parameters are without use, so this may be said instead
     return loop(Net(), ready(images, labels), classes=10)
 
 
-@faulty("the loss raises", says="order|swap|outputs.*labels", harm="raises", also=("the step raises",))
+@faulty("the loss raises", says="order|swap|outputs.*labels", harm="raises",
+        also=("the step raises",))
 def arguments_swapped(images, labels, mended=False):
     # forum: criterion(labels, outputs)
     def criterion(outputs, y):
@@ -327,7 +337,8 @@ def arguments_swapped(images, labels, mended=False):
     return loop(conv_net(), ready(images, labels), criterion=criterion)
 
 
-@faulty("the loss is not one number", says="mean|reduction", harm="raises", also=("the step raises",))
+@faulty("the loss is not one number", says="mean|reduction", harm="raises",
+        also=("the step raises",))
 def loss_without_reduction(images, labels, mended=False):
     # forum: "grad can be implicitly created only for scalar outputs"
     criterion = nn.CrossEntropyLoss(reduction="mean" if mended else "none")
@@ -350,8 +361,8 @@ def bce_of_raw_logits(images, labels, mended=False):
     model = conv_net(1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     criterion = nn.BCEWithLogitsLoss() if mended else nn.BCELoss()
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @faulty("sigmoid before cross-entropy", says="sigmoid", steps=15)
@@ -361,19 +372,19 @@ def sigmoid_twice(images, labels, mended=False):
     model = nn.Sequential(*conv_net(1), nn.Identity() if mended else nn.Sigmoid())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
     criterion = nn.BCEWithLogitsLoss()
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
-@faulty(new="outputs and labels broadcast", says=r"broadcast|\(256, 1\)|shape", never="learning rate",
-        also=("loss far from chance",))
+@faulty(new="outputs and labels broadcast", says=r"broadcast|\(256, 1\)|shape",
+        never="learning rate", also=("loss far from chance",))
 def broadcast_in_mse(images, labels, mended=False):
     # issues: "Using a target size that is different to the input size": (N, 1) against (N,)
     x, y, _, _ = ready(images, (labels < 5).float())
     model = conv_net(1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y[:, None] if mended else y), optimizer=optimizer,
-                step=plain_step(model, optimizer, F.mse_loss), loss_fn=F.mse_loss)
+    return asked(model=model, batch=(x, y[:, None] if mended else y), optimizer=optimizer,
+                 step=plain_step(model, optimizer, F.mse_loss), loss_fn=F.mse_loss)
 
 
 @faulty(new="the loss is maximized", says="sign|minus|maximi|negative|increas|grows|uphill|higher",
@@ -469,7 +480,8 @@ def tensor_that_requires_grad(images, labels, mended=False):
 
 
 @faulty("frozen parameters", says="requires_grad|frozen", harm="raises",
-        also=("no gradient", "the step raises", "the optimizer raises", "parameters not in the optimizer"))
+        also=("no gradient", "the step raises", "the optimizer raises",
+              "parameters not in the optimizer"))
 def everything_frozen(images, labels, mended=False):
     # transfer learning: the new head put in before the loop that freezes
     model = nn.Sequential(conv_net(64), nn.ReLU(), nn.Linear(64, 10))
@@ -632,7 +644,8 @@ def changes_images(program):
     return not torch.equal(images, program["batch"][0])
 
 
-@faulty("images changed by the model", says="in.?place|inplace|clone|mul_|sub_", harm=changes_images)
+@faulty("images changed by the model", says="in.?place|clone|mul_|sub_|_ at its end|-= ",
+        harm=changes_images)
 def normalized_in_place(images, labels, mended=False):
     # kernels: x.sub_(mean).div_(std) in forward: a second epoch gets them normalized twice
     class Net(Cut):
@@ -706,8 +719,8 @@ def log_of_relu(images, labels, mended=False):
     return loop(nn.Sequential(conv_net(64), Log(), nn.Linear(64, 10)), ready(images, labels))
 
 
-@faulty(new="vanishing gradient", says="vanish|small|gradient|sigmoid", steps=40,
-        never="(?<!not the )learning rate too", also=("no gradient", "all outputs the same"))
+@faulty(("all outputs the same", "no gradient"), says="vanish|saturat|sigmoid", steps=40,
+        never="learning rate too")
 def many_sigmoids(images, labels, mended=False):
     # homework: eight sigmoid layers
     act = nn.ReLU if mended else nn.Sigmoid
@@ -754,7 +767,8 @@ def gradients_pile_up(program):
         first.grad, left + fresh, rtol=1e-3, atol=1e-5)
 
 
-@faulty("no zero_grad", says="zero_grad", never="lower the (learning )?rate", harm=gradients_pile_up)
+@faulty("no zero_grad", says="zero_grad", never="lower the (learning )?rate",
+        harm=gradients_pile_up)
 def zero_grad_forgotten(images, labels, mended=False):
     # homework
     def body(model, optimizer, x, y):
@@ -769,7 +783,7 @@ def zero_grad_forgotten(images, labels, mended=False):
 def zero_grad_without_parentheses(images, labels, mended=False):
     # forum: optimizer.zero_grad
     def body(model, optimizer, x, y):
-        optimizer.zero_grad() if mended else optimizer.zero_grad  # noqa: B018
+        optimizer.zero_grad() if mended else optimizer.zero_grad
         F.cross_entropy(model(x), y).backward()
         optimizer.step()
     return written_loop(images, labels, body)
@@ -806,8 +820,8 @@ def zero_grad_once_an_epoch(images, labels, mended=False):
         F.cross_entropy(model(x), y).backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @faulty("no zero_grad", says="zero_grad", harm=gradients_pile_up)
@@ -856,7 +870,7 @@ def backward_without_parentheses(images, labels, mended=False):
     def body(model, optimizer, x, y):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x), y)
-        loss.backward() if mended else loss.backward  # noqa: B018
+        loss.backward() if mended else loss.backward
         optimizer.step()
     return written_loop(images, labels, body)
 
@@ -1029,7 +1043,7 @@ def evaluation_mode_for_ever(images, labels, mended=False):
         optimizer.step()
 
     evaluate()  # after the first epoch
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
 
 
 @faulty("not in training mode", says=r"train\(\)",
@@ -1068,14 +1082,17 @@ def rate_of_a_millionth(images, labels, mended=False):
                 torch.optim.SGD(model.parameters(), lr=0.1 if mended else 1e-6))
 
 
-@faulty(("learning rate too high",), says="rate|mean|sum|reduction", never="too low", steps=20)
+@faulty(new="the loss is a sum", says="reduction|summed|sum of|a sum", never="too low", steps=20,
+        also=("learning rate too high",))
 def summed_loss_with_a_usual_rate(images, labels, mended=False):
     # forum: reduction="sum" and lr=0.1
     model, criterion = conv_net(), nn.CrossEntropyLoss(reduction="mean" if mended else "sum")
-    return loop(model, ready(images, labels), torch.optim.SGD(model.parameters(), lr=0.1), criterion)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return loop(model, ready(images, labels), optimizer, criterion)
 
 
-@faulty(("learning rate too high",), says="rate|divide|scale|large", never="too low", steps=20)
+@faulty(new="gradients never unscaled", says="rate|unscale|scaler|large", never="too low", steps=20,
+        also=("learning rate too high", "nan in weights"))
 def gradients_never_unscaled(images, labels, mended=False):
     # mixed precision: scaler.scale(loss).backward(), then optimizer.step() instead of scaler.step
     model = conv_net()
@@ -1093,8 +1110,8 @@ def gradients_never_unscaled(images, labels, mended=False):
     return written_loop(images, labels, body, model, optimizer)
 
 
-@faulty(new="hardly moves: clipped before unscaling", says="small|hardly|little|barely|slow|rate|clip",
-        never="too high", also=(), steps=40)
+@faulty(new="hardly moves: clipped before unscaling", never="too high", steps=40,
+        says="small|hardly|little|barely|slow|rate|clip", also=("learning rate too low",))
 def clipped_before_unscaling(images, labels, mended=False):
     # mixed precision: clip_grad_norm_ of scaled gradients, so they are divided once too often
     scaler = torch.amp.GradScaler("cpu")
@@ -1155,7 +1172,7 @@ def batch_schedule_once_an_epoch(images, labels, mended=False):
     return written_loop(images, labels, body, model, optimizer)
 
 
-@faulty(("the step raises",), says="retain_graph|backward|second time|item|inplace|in-place", harm="raises")
+@faulty("the step raises", says="retain_graph|backward|second time|item|in.?place", harm="raises")
 def losses_added_up_with_their_graphs(images, labels, mended=False):
     # forum: total_loss += loss; total_loss.backward() in every batch
     total = [0]
@@ -1251,7 +1268,7 @@ def outputs_detached_in_the_step(images, labels, mended=False):
     return written_loop(images, labels, body)
 
 
-@faulty(("labels unrelated to images",), says="labels", never="learning rate is too low", steps=60)
+@faulty("labels unrelated to images", says="labels", never="learning rate", steps=60)
 def images_permuted_in_the_step(images, labels, mended=False):
     # own batching: images[torch.randperm(n)], labels[torch.randperm(n)]
     def body(model, optimizer, x, y):
@@ -1337,8 +1354,8 @@ def tested_by(images, labels, write, model=None):
     x, y, tx, ty = ready(images, labels)
     model = model or bn_net()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=write(model, optimizer, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=write(model, optimizer, tx, ty))
 
 
 def accuracy(model, images, labels):
@@ -1376,7 +1393,7 @@ def eval_without_parentheses(images, labels, mended=False):
     def write(model, _, x, y):
         @torch.no_grad()
         def evaluate():
-            model.eval() if mended else model.eval  # noqa: B018
+            model.eval() if mended else model.eval
             return accuracy(model, x, y)
         return evaluate
     return tested_by(images, labels, write)
@@ -1485,7 +1502,7 @@ def numpy_of_what_requires_grad(images, labels, mended=False):
     return tested_by(images, labels, write)
 
 
-@faulty(("the evaluation raises",), says="argmax|dim|size|axis|evaluation", harm="raises")
+@faulty("the evaluation raises", says="argmax|dim|size|axis|evaluation", harm="raises")
 def argmax_over_the_images(images, labels, mended=False):
     # homework: argmax(0): ten predictions for all images
     def write(model, _, x, y):
@@ -1497,7 +1514,7 @@ def argmax_over_the_images(images, labels, mended=False):
     return tested_by(images, labels, write)
 
 
-@faulty(new="accuracy above 1", says="above 1|more than 1|larger than 1|over 1|> 1|100 ?%|divid|count",
+@faulty(new="accuracy above 1", says="(above|more than|larger than|over|>) 1|100 ?%|divid",
         harm=lambda wrong, right: wrong["evaluate"]() > 1 >= right["evaluate"]())
 def hits_divided_by_batches(images, labels, mended=False):
     # forum: correct / len(loader): "my accuracy is 2600 %"
@@ -1512,7 +1529,8 @@ def hits_divided_by_batches(images, labels, mended=False):
     return tested_by(images, labels, write)
 
 
-@faulty(new="accuracy of no prediction", steps=40, harm="evaluates otherwise", says="argmax|evaluat|accuracy")
+@faulty(new="accuracy of no prediction", steps=40, harm="evaluates otherwise",
+        says="argmax|evaluat|accuracy")
 def values_of_max_for_classes(images, labels, mended=False):
     # forum: torch.max(outputs, 1) gives values and indices; the values are compared: always 0.
     # The model's own accuracy on the batch is far from what the evaluation says of images like it.
@@ -1529,7 +1547,7 @@ def values_of_max_for_classes(images, labels, mended=False):
 @faulty(new="gradients switched off for good", says="set_grad_enabled|grad|switched off|no_grad",
         harm=lambda p: not p["evaluate"]() < 0 and not torch.is_grad_enabled())
 def gradients_left_off(images, labels, mended=False):
-    # scripts: torch.set_grad_enabled(False) in the validation, never True again: the next step raises
+    # scripts: torch.set_grad_enabled(False) in the validation, never True again: the next step fails
     def write(model, _, x, y):
         def evaluate():
             model.eval()
@@ -1582,5 +1600,5 @@ def average_without_its_statistics(images, labels, mended=False):
                 for a, p in zip(ema.buffers(), model.buffers(), strict=True):
                     a.copy_(p)
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(ema, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(ema, tx, ty))
