@@ -387,7 +387,7 @@ def broadcast_in_mse(images, labels, mended=False):
                  step=plain_step(model, optimizer, F.mse_loss), loss_fn=F.mse_loss)
 
 
-@faulty(new="the loss is maximized", says="sign|minus|maximi|negative|increas|grows|uphill|higher",
+@faulty(new="the loss is maximized", says="sign|minus|maximi|negative|increase|grows|uphill|higher",
         never="lower the (learning )?rate", also=("loss far from chance",))
 def minus_too_much(images, labels, mended=False):
     # homework: cross-entropy by hand, a minus forgotten
@@ -430,7 +430,7 @@ def layers_in_a_list(images, labels, mended=False):
     return loop(Net(), ready(images, labels))
 
 
-@faulty("parameters not registered", says="ModuleDict|ModuleList|regist")
+@faulty("parameters not registered", says="ModuleDict|ModuleList|register")
 def layers_in_a_dict(images, labels, mended=False):
     # kernels: self.blocks = {"a": …}
     class Net(nn.Module):
@@ -446,7 +446,7 @@ def layers_in_a_dict(images, labels, mended=False):
     return loop(Net(), ready(images, labels))
 
 
-@faulty("parameters not registered", says="__init__|Parameter|regist",
+@faulty("parameters not registered", says="__init__|Parameter|register",
         also=("random in evaluation mode",))
 def layer_made_in_forward(images, labels, mended=False):
     # forum: nn.Linear(x.shape[1], 10)(x) in forward, "so that I need not count"
@@ -1136,7 +1136,7 @@ def weight_decay_of_one(images, labels, mended=False):
         model.parameters(), lr=0.1, weight_decay=1e-4 if mended else 1.0))
 
 
-@faulty(new="the rate falls too fast", says="schedul|rate", never="too high", steps=40,
+@faulty(new="the rate falls too fast", says="schedule|rate", never="too high", steps=40,
         also=("learning rate too low",))
 def epoch_schedule_in_every_batch(images, labels, mended=False):
     # issues: StepLR(step_size=1, gamma=0.1), made for epochs, steps with each batch
@@ -1280,7 +1280,7 @@ def images_permuted_in_the_step(images, labels, mended=False):
     return written_loop(images, labels, body)
 
 
-@faulty(new="the step undoes itself", says="weights|put back|undo|undone|load|restor|overwrit|same",
+@faulty(new="the step undoes itself", says="weights|put back|undo|undone|load|restore|overwrit|same",
         harm=forgets, also=("no optimizer step",))
 def best_weights_loaded_in_every_step(images, labels, mended=False):
     # early stopping: load_state_dict of the best state stands inside the loop
@@ -1315,7 +1315,7 @@ def average_written_into_the_model(images, labels, mended=False):
     return written_loop(images, labels, body, model)
 
 
-@faulty(new="the loss is maximized", says="maximize|sign|grows|increas|uphill|higher",
+@faulty(new="the loss is maximized", says="maximize|sign|grows|increase|uphill|higher",
         never="lower the (learning )?rate", also=("learning rate too high",))
 def maximize_left_on(images, labels, mended=False):
     # policy gradients copied: optimizer with maximize=True
@@ -1547,7 +1547,7 @@ def values_of_max_for_classes(images, labels, mended=False):
 @faulty(new="gradients switched off for good", says="set_grad_enabled|grad|switched off|no_grad",
         harm=lambda p: not p["evaluate"]() < 0 and not torch.is_grad_enabled())
 def gradients_left_off(images, labels, mended=False):
-    # scripts: torch.set_grad_enabled(False) in the validation, never True again: the next step fails
+    # scripts: torch.set_grad_enabled(False) in the validation, never True again: no next step
     def write(model, _, x, y):
         def evaluate():
             model.eval()
