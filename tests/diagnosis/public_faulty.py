@@ -1733,7 +1733,7 @@ def average_never_updated(images, labels, mended=False):
     return {**found, "evaluate": tested(ema, x, y)}
 
 
-@faulty(("no optimizer step", "another model in the step"), says="model|weights", harm=forgets)
+@faulty(("no optimizer step", "another model in the step"), says="model|weight", harm=forgets)
 def functional_parameters_never_put_back(images, labels, mended=False):
     # torch.func: a dict of parameters learns, the model that is tested does not
     x, y, tx, ty = ready(images, labels)
@@ -1848,7 +1848,8 @@ def parameters_frozen_by_the_test(images, labels, mended=False):
         def evaluate():
             model.eval()
             model.requires_grad_(False)
-            result = accuracy(model, x, y)
+            with torch.no_grad():
+                result = accuracy(model, x, y)
             model.requires_grad_(mended)
             return result
         return evaluate

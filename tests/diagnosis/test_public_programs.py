@@ -158,7 +158,6 @@ def test_public_faulty_is_named(name, pictures):
     expected = (case.expected,) if isinstance(case.expected, str) else case.expected or ()
     others = [n for n in names if n not in case.also]
     if expected:
-        assert set(expected) <= set(NAMES)
         assert len(others) == 1 and others[0] in expected, printed
     elif case.new:
         assert names and len(others) <= 1, printed
@@ -166,3 +165,15 @@ def test_public_faulty_is_named(name, pictures):
         assert not others, printed
     assert re.search(case.says, printed, re.IGNORECASE), printed
     assert not case.never or not re.search(case.never, printed, re.IGNORECASE), printed
+
+
+def test_public_names_are_those_of_diagnose():
+    for case in FAULTY.values():
+        expected = (case.expected,) if isinstance(case.expected, str) else case.expected or ()
+        assert {*expected, *case.also} <= {*NAMES}
+        assert not (expected and case.new)
+        assert bool(case.says) == bool(expected or case.new)
+
+
+def test_there_are_enough_public_programs():
+    assert len(HEALTHY) >= 70 and len(FAULTY) >= 75
