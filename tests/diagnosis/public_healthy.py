@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from public_parts import (
     TRAIN,
+    asked,
     bn_net,
     conv_net,
     dense_net,
@@ -20,7 +21,6 @@ from public_parts import (
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import swa_utils
-
 
 # The loop as beginners meet it -------------------------------------------------------------------
 
@@ -54,14 +54,14 @@ def quickstart_tutorial(images, labels):  # a framework's first tutorial: only T
             pred = model(tx)
             return loss_fn(pred, ty).item(), (pred.argmax(1) == ty).type(torch.float).mean().item()
 
-    return dict(model=model, batch=(x, y), step=train, optimizer=optimizer, loss_fn=loss_fn,
-                evaluate=test)
+    return asked(model=model, batch=(x, y), step=train, optimizer=optimizer, loss_fn=loss_fn,
+                 evaluate=test)
 
 
 class TutorialNet(nn.Module):
     def __init__(self):
         super().__init__()
-        self.conv1, self.pool, self.conv2 = nn.Conv2d(3, 6, 5), nn.MaxPool2d(2, 2), nn.Conv2d(6, 16, 5)
+        self.conv1, self.conv2, self.pool = nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5), nn.MaxPool2d(2)
         self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
 
     def forward(self, x):
@@ -83,8 +83,8 @@ def small_batches_inside_the_step(images, labels):  # the CIFAR-10 tutorial, an 
             F.cross_entropy(net(inputs[i:i + 32]), targets[i:i + 32]).backward()
             optimizer.step()
 
-    return dict(model=net, batch=(x, y), step=epoch, optimizer=optimizer,
-                evaluate=tested(net, tx, ty))
+    return asked(model=net, batch=(x, y), step=epoch, optimizer=optimizer,
+                 evaluate=tested(net, tx, ty))
 
 
 @healthy(steps=10)
@@ -101,8 +101,8 @@ def shuffled_loader_inside_the_step(images, labels):  # the same with a DataLoad
             F.cross_entropy(net(xb), yb).backward()
             optimizer.step()
 
-    return dict(model=net, batch=(x, y), step=epoch, optimizer=optimizer,
-                evaluate=tested(net, tx, ty))
+    return asked(model=net, batch=(x, y), step=epoch, optimizer=optimizer,
+                 evaluate=tested(net, tx, ty))
 
 
 @healthy()
@@ -128,7 +128,7 @@ def update_written_by_hand(images, labels):  # homework: parameters of one's own
                 w -= 1e-2 * w.grad
                 w.grad.zero_()
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -143,7 +143,7 @@ def autograd_grad_instead_of_backward(images, labels):  # homework: torch.autogr
             for p, g in zip(parameters, grads, strict=True):
                 p.sub_(0.1 * g)
 
-    return dict(model=model, batch=(x, y), step=step)
+    return asked(model=model, batch=(x, y), step=step)
 
 
 @healthy()
@@ -159,7 +159,7 @@ def data_attribute_update(images, labels):  # old scripts: p.data.add_, zero_gra
             p.data.add_(p.grad.data, alpha=-0.02)
         return loss.data
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -185,8 +185,8 @@ def trainer_class(images, labels):  # a script with a Trainer, its methods are p
 
     x, y, tx, ty = ready(images, labels)
     t = Trainer(bn_net(), 2e-3)
-    return dict(model=t.net, batch=(x, y), step=t.train_on_batch, optimizer=t.optimizer,
-                loss_fn=t.criterion, evaluate=t.validate)
+    return asked(model=t.net, batch=(x, y), step=t.train_on_batch, optimizer=t.optimizer,
+                 loss_fn=t.criterion, evaluate=t.validate)
 
 
 @healthy()
@@ -218,14 +218,14 @@ def lightning_like_module(images, labels):  # the network owns its step and its 
         loss.backward()
         optimizer.step()
 
-    return dict(model=lit, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(lit, tx, ty))
+    return asked(model=lit, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(lit, tx, ty))
 
 
 @healthy()
 def model_alone(images, labels):  # a question with nothing but a model and a batch
     x, y, _, _ = ready(images, labels)
-    return dict(model=conv_net(), batch=(x, y))
+    return asked(model=conv_net(), batch=(x, y))
 
 
 @healthy()
@@ -240,8 +240,8 @@ def zero_grad_at_the_end(images, labels):  # gradients set to None by a loop aft
         for p in model.parameters():
             p.grad = None
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Losses and heads --------------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def log_softmax_and_nll(images, labels):  # the MNIST example: Adadelta with a r
     x, y, tx, ty = ready(images, labels)
     model = nn.Sequential(*conv_net(), nn.LogSoftmax(dim=1))
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, F.nll_loss),
-                optimizer=optimizer, loss_fn=F.nll_loss, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, F.nll_loss),
+                 optimizer=optimizer, loss_fn=F.nll_loss, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -260,8 +260,8 @@ def log_softmax_and_cross_entropy(images, labels):  # needless, and does nothing
     x, y, tx, ty = ready(images, labels)
     model = nn.Sequential(*conv_net(), nn.LogSoftmax(dim=-1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -272,16 +272,16 @@ def probabilities_and_a_log_loss(images, labels):  # homework: softmax, then the
     x, y, tx, ty = ready(images, labels)
     model = nn.Sequential(*conv_net(), nn.Softmax(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, log_loss),
-                optimizer=optimizer, loss_fn=log_loss, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, log_loss),
+                 optimizer=optimizer, loss_fn=log_loss, evaluate=tested(model, tx, ty))
 
 
 def with_loss(criterion, images, labels, model=None, lr=2e-3):
     x, y, tx, ty = ready(images, labels)
     model = model or conv_net()
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -327,8 +327,8 @@ def sum_with_a_rate_to_match(images, labels):  # reduction="sum", the rate divid
     x, y, tx, ty = ready(images, labels)
     model, criterion = conv_net(), nn.CrossEntropyLoss(reduction="sum")
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05 / TRAIN, momentum=0.9)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -346,7 +346,7 @@ def some_labels_ignored(images, labels):  # partly labelled data: -100 is ignore
     x, y, _, _ = ready(images, labels)
     model = conv_net()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer)
 
 
 def binary(images, labels):
@@ -364,8 +364,8 @@ def one_logit_and_a_column(images, labels):  # cats and dogs: BCEWithLogits, lab
         with torch.inference_mode():
             return ((model(tx) > 0).float() == ty[:, None]).float().mean().item()
 
-    return dict(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
+    return asked(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
 
 
 @healthy()
@@ -387,8 +387,8 @@ def one_logit_squeezed_in_the_model(images, labels):  # the same with squeeze in
         with torch.no_grad():
             return (torch.round(torch.sigmoid(model(tx))) == ty).float().mean().item()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
 
 
 @healthy()
@@ -400,8 +400,8 @@ def squeezed_in_the_step(images, labels):  # squeeze where the loss is, int labe
     def criterion(out, y):
         return F.binary_cross_entropy_with_logits(out.squeeze(-1), y.float())
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
@@ -409,8 +409,8 @@ def sigmoid_and_bce(images, labels):  # the older form: Sigmoid in the model, BC
     x, y, _, _ = binary(images, labels)
     model, criterion = nn.Sequential(*conv_net(1), nn.Sigmoid()), nn.BCELoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
@@ -418,8 +418,8 @@ def two_classes_two_outputs(images, labels):  # transfer learning tutorial: ants
     x, y, tx, ty = ready(images, (labels < 5).long())
     model = conv_net(2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -427,8 +427,8 @@ def one_positive_in_ten(images, labels):  # medical images: rare positives, pos_
     x, y, _, _ = ready(images, (labels == 3).float())
     model, criterion = conv_net(1), nn.BCEWithLogitsLoss(pos_weight=torch.tensor(9.0))
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y[:, None]), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
@@ -440,8 +440,8 @@ def plus_and_minus_one(images, labels):  # hinge loss of one output, labels -1 a
     def hinge(out, y):
         return (1 - out[:, 0] * y).clamp(min=0).mean()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, hinge),
-                optimizer=optimizer, loss_fn=hinge)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, hinge),
+                 optimizer=optimizer, loss_fn=hinge)
 
 
 @healthy()
@@ -456,8 +456,8 @@ def several_labels_an_image(images, labels):  # multi-label: (N, 3) of 0 and 1
         model.eval()
         return ((model(tx) > 0) == ty.bool()).float().mean(0).tolist()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
 
 
 @healthy()
@@ -473,8 +473,8 @@ def regression_of_one_number(images, labels):  # age or angle: one output, a flo
         model.eval()
         return criterion(model(tx), ty).item()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
 
 
 @healthy()
@@ -483,8 +483,8 @@ def smooth_l1_of_two_numbers(images, labels):  # key points: two outputs, Smooth
     y = torch.stack([x[..., :16].mean((1, 2, 3)), x[..., 16:].mean((1, 2, 3))], 1)
     model, criterion = conv_net(2), nn.SmoothL1Loss()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
@@ -497,7 +497,7 @@ def cosine_classifier(images, labels):  # metric learning: normalized features, 
     class Cosine(nn.Module):
         def __init__(self):
             super().__init__()
-            self.features, self.weight = conv_net(32), nn.Parameter(torch.randn(10, 32))
+            self.features, self.weight = conv_net(128), nn.Parameter(torch.randn(10, 128))
 
         def forward(self, x):
             return 16 * F.linear(F.normalize(self.features(x)), F.normalize(self.weight))
@@ -526,8 +526,8 @@ def margin_in_the_head(images, labels):  # ArcFace-like: the training needs labe
         loss.backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Outputs that are not one tensor -----------------------------------------------------------------
@@ -537,7 +537,8 @@ class Wrapped(nn.Module):
 
     def __init__(self, form):
         super().__init__()
-        self.body, self.head, self.form = nn.Sequential(*conv_net(32), nn.ReLU()), nn.Linear(32, 10), form
+        self.body, self.head = nn.Sequential(*conv_net(32), nn.ReLU()), nn.Linear(32, 10)
+        self.form = form
 
     def forward(self, x):
         features = self.body(x)
@@ -568,13 +569,14 @@ def with_form(form, logits_of, images, labels):
         model.eval()
         return (logits_of(model(tx)).argmax(1) == ty).float().mean().item()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=evaluate)
 
 
 @healthy()
 def output_a_dict(images, labels):  # detection-like: {"logits": …}
-    return with_form(lambda a, b: {"logits": a, "features": b}, lambda o: o["logits"], images, labels)
+    return with_form(lambda a, b: {"logits": a, "features": b}, lambda o: o["logits"],
+                     images, labels)
 
 
 @healthy()
@@ -612,8 +614,8 @@ def auxiliary_head_in_training_only(images, labels):  # GoogLeNet: a tuple in tr
     x, y, tx, ty = ready(images, labels)
     model = Aux()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -634,8 +636,8 @@ def two_tasks_two_heads(images, labels):  # multi-task: a list of outputs, the l
     x, y, _, _ = ready(images, labels)
     model = Two()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
-                optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer, criterion),
+                 optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
@@ -660,11 +662,11 @@ def model_that_gives_its_loss(images, labels):  # a hub's models: forward(images
         optimizer.step()
         optimizer.zero_grad()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
-# Parts that do not learn, and several optimizers ------------------------------------------------------
+# Parts that do not learn, and several optimizers ------------------------------------------------
 
 def backbone_and_head():
     return nn.Sequential(nn.Sequential(*conv_net(64), nn.ReLU()), nn.Linear(64, 10))
@@ -686,9 +688,9 @@ def only_the_head_learns(images, labels):  # transfer learning tutorial: feature
     model = pre_trained(x, y)
     for p in model[0].parameters():
         p.requires_grad = False
-    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.1, momentum=0.9)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    optimizer = torch.optim.SGD(model[1].parameters(), lr=0.001, momentum=0.9)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=40)
@@ -697,8 +699,8 @@ def filtered_parameters(images, labels):  # forum: filter(lambda p: p.requires_g
     model = pre_trained(x, y)
     model[0].requires_grad_(False)
     optimizer = torch.optim.Adam(filter(lambda p: p.requires_grad, model.parameters()), lr=5e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=40)
@@ -707,12 +709,12 @@ def frozen_ones_given_too(images, labels):  # all parameters in the optimizer, s
     model = pre_trained(x, y)
     model[0].requires_grad_(False)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=40)
-def frozen_features_under_no_grad(images, labels):  # fine-tuning scripts: the frozen part is not recorded
+def frozen_features_under_no_grad(images, labels):  # scripts: the frozen part is not recorded
     class Probe(nn.Module):
         def __init__(self):
             super().__init__()
@@ -731,8 +733,8 @@ def frozen_features_under_no_grad(images, labels):  # fine-tuning scripts: the f
     x, y, tx, ty = ready(images, labels)
     model = Probe()
     optimizer = torch.optim.SGD(model.head.parameters(), lr=0.2, momentum=0.9)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=30)
@@ -752,8 +754,8 @@ def batch_norm_kept_in_evaluation_mode(images, labels):  # detection: statistics
             model(x)
     model = Frozen(*model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -762,8 +764,8 @@ def slower_backbone(images, labels):  # discriminative rates in two groups
     model = backbone_and_head()
     optimizer = torch.optim.Adam([{"params": model[0].parameters(), "lr": 1e-4},
                                   {"params": model[1].parameters()}], lr=1e-2)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -774,8 +776,8 @@ def no_decay_for_biases(images, labels):  # library scripts: decay only for matr
     rest = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05},
                                    {"params": rest, "weight_decay": 0.0}], lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -793,7 +795,7 @@ def two_optimizers(images, labels):  # one for the backbone, one for the head, n
         slow.step()
         fast.step()
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -815,7 +817,7 @@ def two_optimizers_one_passed(images, labels):  # the same, and the question nam
 
 
 @healthy()
-def decay_by_one_optimizer_for_matrices(images, labels):  # newest scripts: matrices and the rest apart
+def decay_by_one_optimizer_for_matrices(images, labels):  # newest scripts: matrices apart
     x, y, tx, ty = ready(images, labels)
     model = bn_net()
     optimizers = [torch.optim.SGD([p for p in model.parameters() if p.ndim > 1], lr=0.05,
@@ -829,14 +831,15 @@ def decay_by_one_optimizer_for_matrices(images, labels):  # newest scripts: matr
             optimizer.step()
         model.zero_grad(set_to_none=True)
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=6)
 def lbfgs_with_a_closure(images, labels):  # homework: LBFGS
     x, y, tx, ty = ready(images, labels)
     model = dense_net()
-    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4,
+                                  line_search_fn="strong_wolfe")
 
     def step(x, y):
         def closure():
@@ -846,8 +849,8 @@ def lbfgs_with_a_closure(images, labels):  # homework: LBFGS
             return loss
         optimizer.step(closure)
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -866,8 +869,8 @@ def closure_with_adam(images, labels):  # the documentation's form for any optim
             return loss
         return optimizer.step(closure).item()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -893,15 +896,15 @@ def sharpness_aware(images, labels):  # SAM: climb, take the gradient there, go 
         optimizer.step()
         optimizer.zero_grad()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 class SAM(torch.optim.Optimizer):
     """An optimizer around another, in two steps, as several public versions."""
 
     def __init__(self, params, base, rho=0.05, **settings):
-        super().__init__(params, dict(rho=rho, **settings))
+        super().__init__(params, {"rho": rho, **settings})
         self.base = base(self.param_groups, **settings)
         self.param_groups = self.base.param_groups
 
@@ -936,7 +939,7 @@ def sharpness_aware_class(images, labels):
         optimizer.second_step()
         optimizer.zero_grad()
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -956,7 +959,7 @@ def step_inside_backward(images, labels):  # saves memory: each parameter steps 
         model.train()
         F.cross_entropy(model(x), y).backward()
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -974,7 +977,7 @@ def functional_training(images, labels):  # torch.func: the parameters as a dict
             for name, p in parameters.items():
                 p -= 0.1 * grads[name]
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -989,7 +992,7 @@ def maximized_likelihood(images, labels):  # maximize=True and a log-likelihood
         likelihood.backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, evaluate=tested(model, tx, ty))
 
 
 # Averages of weights -----------------------------------------------------------------------------
@@ -1008,8 +1011,8 @@ def moving_average_for_the_test(images, labels):  # timm-like: a copy is average
             for a, b in zip(ema.state_dict().values(), model.state_dict().values(), strict=True):
                 a.copy_(a.lerp(b, 0.1) if a.is_floating_point() else b)
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(ema, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(ema, tx, ty))
 
 
 @healthy()
@@ -1024,8 +1027,8 @@ def averaged_model_ema(images, labels):  # torch's AveragedModel with an exponen
         inner(x, y)
         ema.update_parameters(model)
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(ema, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(ema, tx, ty))
 
 
 @healthy()
@@ -1044,7 +1047,7 @@ def stochastic_weight_averaging(images, labels):  # SWA with update_bn before th
         swa_utils.update_bn([x[:128], x[128:]], swa)
         return tested(swa, tx, ty)()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
 
 
 @healthy()
@@ -1067,7 +1070,7 @@ def average_swapped_in_and_out(images, labels):  # the test borrows the model fo
         model.load_state_dict(kept)
         return result
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer, evaluate=evaluate)
 
 
 @healthy(steps=15)
@@ -1086,8 +1089,8 @@ def lookahead(images, labels):  # slow weights are pulled along every fifth step
                 for s, p in zip(slow, model.parameters(), strict=True):
                     p.copy_(s.lerp_(p, 0.5))
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Accumulation, precision, wrappers ---------------------------------------------------------------
@@ -1105,8 +1108,8 @@ def accumulated_within_the_step(images, labels):  # four small batches, divided 
             (F.cross_entropy(model(xb), yb) / 4).backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=60)
@@ -1124,8 +1127,8 @@ def accumulated_over_four_calls(images, labels):  # the optimizer moves at every
             optimizer.step()
             optimizer.zero_grad()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1144,8 +1147,8 @@ def bfloat16_autocast(images, labels):  # mixed precision as on a GPU, the scale
         scaler.step(optimizer)
         scaler.update()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1164,8 +1167,8 @@ def scaled_and_clipped(images, labels):  # a scaler in use: unscale_, clip, step
         scaler.step(optimizer)
         scaler.update()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1173,28 +1176,28 @@ def compiled(images, labels):  # torch.compile, and the compiled one is asked ab
     x, y, tx, ty = ready(images, labels)
     model = torch.compile(conv_net(), backend="eager")
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
-def compiled_in_the_loop_only(images, labels):  # the loop runs the compiled one, asked is the plain one
+def compiled_in_the_loop_only(images, labels):  # asked about is the one not compiled
     x, y, tx, ty = ready(images, labels)
     model = conv_net()
     fast = torch.compile(model, backend="eager")
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(fast, optimizer), optimizer=optimizer,
-                evaluate=tested(fast, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(fast, optimizer), optimizer=optimizer,
+                 evaluate=tested(fast, tx, ty))
 
 
 @healthy()
-def data_parallel(images, labels):  # nn.DataParallel where there is no GPU; the loop has the wrapper
+def data_parallel(images, labels):  # nn.DataParallel without a GPU, in the loop only
     x, y, tx, ty = ready(images, labels)
     net = conv_net()
     wrapper = nn.DataParallel(net)
     optimizer = torch.optim.Adam(net.parameters(), lr=2e-3)
-    return dict(model=net, batch=(x, y), step=plain_step(wrapper, optimizer), optimizer=optimizer,
-                evaluate=tested(wrapper, tx, ty))
+    return asked(model=net, batch=(x, y), step=plain_step(wrapper, optimizer), optimizer=optimizer,
+                 evaluate=tested(wrapper, tx, ty))
 
 
 @healthy()
@@ -1202,8 +1205,8 @@ def data_parallel_asked_about(images, labels):  # the same, the wrapper is passe
     x, y, tx, ty = ready(images, labels)
     model = nn.DataParallel(bn_net())
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model.module, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model.module, tx, ty))
 
 
 @healthy()
@@ -1212,8 +1215,8 @@ def lazy_after_a_dry_run(images, labels):  # LazyConv2d, LazyLinear, one run bef
     model = nn.Sequential(nn.LazyConv2d(8, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
     model(x[:1])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1221,7 +1224,7 @@ def lazy_not_yet_run(images, labels):  # book exercises: the first batch makes t
     x, y, _, _ = ready(images, labels)
     model = nn.Sequential(nn.LazyConv2d(8, 5, stride=2), nn.LazyBatchNorm2d(), nn.ReLU(),
                           nn.Flatten(), nn.LazyLinear(10))
-    return dict(model=model, batch=(x, y))
+    return asked(model=model, batch=(x, y))
 
 
 @healthy()
@@ -1229,8 +1232,8 @@ def lazy_with_its_optimizer(images, labels):  # the optimizer is made before the
     x, y, tx, ty = ready(images, labels)
     model = nn.Sequential(nn.LazyConv2d(8, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1248,8 +1251,8 @@ def bytes_normalized_in_the_model(images, labels):  # deployment: the network ta
     x, y, tx, ty = split(images, labels)
     model = Normalized()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1257,8 +1260,8 @@ def floats_of_255_and_batch_norm_first(images, labels):  # BatchNorm2d(3) normal
     x, y, tx, ty = split(images.float(), labels)
     model = nn.Sequential(nn.BatchNorm2d(3), *conv_net())
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1267,8 +1270,8 @@ def channels_last(images, labels):  # memory format for speed
     model = bn_net().to(memory_format=torch.channels_last)
     x = x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, foreach=True)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1276,8 +1279,8 @@ def double_precision(images, labels):  # numpy's float64 all the way
     x, y, tx, ty = ready(images, labels)
     model = conv_net().double()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    return dict(model=model, batch=(x.double(), y), step=plain_step(model, optimizer),
-                optimizer=optimizer, evaluate=tested(model, tx.double(), ty))
+    return asked(model=model, batch=(x.double(), y), step=plain_step(model, optimizer),
+                 optimizer=optimizer, evaluate=tested(model, tx.double(), ty))
 
 
 @healthy()
@@ -1286,8 +1289,8 @@ def gray_images(images, labels):  # one channel
     model = conv_net(channels=1)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     gray, test = x.mean(1, keepdim=True), tx.mean(1, keepdim=True)
-    return dict(model=model, batch=(gray, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, test, ty))
+    return asked(model=model, batch=(gray, y), step=plain_step(model, optimizer),
+                 optimizer=optimizer, evaluate=tested(model, test, ty))
 
 
 # Schedules, clipping, warm-up --------------------------------------------------------------------
@@ -1304,8 +1307,8 @@ def scheduled(images, labels, lr, schedule, model=None, optimizer=torch.optim.SG
         inner(x, y)
         scheduler.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=40)
@@ -1333,7 +1336,7 @@ def cosine_with_restarts(images, labels):
 
 
 @healthy()
-def plateau_in_the_validation(images, labels):  # the scheduler steps with the loss of the validation
+def plateau_in_the_validation(images, labels):  # the scheduler gets the validation loss
     x, y, tx, ty = ready(images, labels)
     model = conv_net()
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
@@ -1346,8 +1349,8 @@ def plateau_in_the_validation(images, labels):  # the scheduler steps with the l
         scheduler.step(loss)
         return loss.item()
 
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=validate)
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=validate)
 
 
 @healthy()
@@ -1363,8 +1366,8 @@ def clipped_to_norm_one(images, labels):
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy()
@@ -1382,8 +1385,8 @@ def adaptive_clipping(images, labels):  # each gradient against the norm of its 
             p.grad.mul_((limit / p.grad.norm().clamp(min=1e-6)).clamp(max=1))
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(falls=0.995)
@@ -1394,8 +1397,8 @@ def fine_tuned_gently(images, labels):  # a network that knows the data, AdamW w
     for _ in range(25):
         plain_step(model, before)(x, y)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=3, falls=1.2)
@@ -1405,8 +1408,8 @@ def learned_by_heart(images, labels):  # asked after the training: the loss on t
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for _ in range(60):
         plain_step(model, optimizer)(x, y)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Steps that do more than one thing ---------------------------------------------------------------
@@ -1424,8 +1427,8 @@ def with_step_loss(images, labels, loss_of, model=None, lr=2e-3):
         loss.backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 @healthy(steps=30)
@@ -1552,8 +1555,8 @@ def classifier_and_generator(images, labels):  # ACGAN-like: two networks, two o
         (bce(fake_out, torch.ones_like(fake_out)) + F.cross_entropy(kind, y)).backward()
         opt_g.step()
 
-    return dict(model=judge, batch=(x, y), step=step, optimizer=opt_d,
-                loss_fn=lambda out, y: F.cross_entropy(out[1], y))
+    return asked(model=judge, batch=(x, y), step=step, optimizer=opt_d,
+                 loss_fn=lambda out, y: F.cross_entropy(out[1], y))
 
 
 @healthy()
@@ -1570,8 +1573,8 @@ def gradual_unfreezing(images, labels):  # the first block comes in after ten st
             model[0].requires_grad_(True)
         inner(x, y)
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Networks that look odd and are right ------------------------------------------------------------
@@ -1631,7 +1634,8 @@ def mlp_mixer(images, labels):
         def __init__(self):
             super().__init__()
             self.patch, self.tokens = nn.Conv2d(3, 32, 8, stride=8), nn.Linear(16, 16)
-            self.norm, self.channels, self.head = nn.LayerNorm(32), nn.Linear(32, 32), nn.Linear(32, 10)
+            self.norm, self.channels = nn.LayerNorm(32), nn.Linear(32, 32)
+            self.head = nn.Linear(32, 10)
 
         def forward(self, x):
             x = self.patch(x).flatten(2).transpose(1, 2)
@@ -1648,7 +1652,7 @@ def rows_as_a_sequence(images, labels):  # tutorials: an LSTM over the rows
             self.lstm, self.fc = nn.LSTM(96, 48, batch_first=True), nn.Linear(48, 10)
 
         def forward(self, x):
-            out, (h, _) = self.lstm(x.permute(0, 2, 1, 3).flatten(2))
+            _, (h, _) = self.lstm(x.permute(0, 2, 1, 3).flatten(2))
             return self.fc(h[-1])
     return with_step_loss(images, labels, lambda m, x, y: F.cross_entropy(m(x), y), Rows(), 5e-3)
 
@@ -1694,11 +1698,11 @@ def tied_autoencoder_beside(images, labels):  # the same weight encodes and deco
         loss.backward()
         optimizer.step()
 
-    return dict(model=model, batch=(x, y), step=step, optimizer=optimizer, loss_fn=criterion)
+    return asked(model=model, batch=(x, y), step=step, optimizer=optimizer, loss_fn=criterion)
 
 
 @healthy()
-def weight_and_spectral_norm(images, labels):  # parametrized weights, a buffer that moves in training
+def weight_and_spectral_norm(images, labels):  # a buffer that moves in training
     from torch.nn.utils.parametrizations import spectral_norm, weight_norm
     model = nn.Sequential(spectral_norm(nn.Conv2d(3, 16, 5, stride=2)), nn.LeakyReLU(0.1),
                           nn.MaxPool2d(2), nn.Flatten(), weight_norm(nn.Linear(784, 10)))
@@ -1762,7 +1766,7 @@ def prior_in_the_bias(images, labels):  # RetinaNet: rare classes begin as rare
 
 
 @healthy()
-def unused_branch_in_training(images, labels):  # a pre-trained network's part that this task does not use
+def unused_branch_in_training(images, labels):  # a pre-trained part without use here
     class Branches(nn.Module):
         def __init__(self):
             super().__init__()
@@ -1775,15 +1779,15 @@ def unused_branch_in_training(images, labels):  # a pre-trained network's part t
     x, y, tx, ty = ready(images, labels)
     model = Branches()
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=2e-3)
-    return dict(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=tested(model, tx, ty))
+    return asked(model=model, batch=(x, y), step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=tested(model, tx, ty))
 
 
 # Evaluations -------------------------------------------------------------------------------------
 
 def asked_with(evaluate, model, optimizer, batch):
-    return dict(model=model, batch=batch, step=plain_step(model, optimizer), optimizer=optimizer,
-                evaluate=evaluate)
+    return asked(model=model, batch=batch, step=plain_step(model, optimizer), optimizer=optimizer,
+                 evaluate=evaluate)
 
 
 @healthy()

@@ -77,6 +77,11 @@ def ready(images, labels):
     return split(standardized(images), labels)
 
 
+def asked(model, batch, **more):
+    """What is passed to `diagnose`."""
+    return {"model": model, "batch": batch, **more}
+
+
 def conv_net(outputs=10, channels=3):
     """A small convolutional network, quick on a CPU."""
     return nn.Sequential(nn.Conv2d(channels, 8, 5, stride=2), nn.ReLU(), nn.MaxPool2d(2),
