@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -73,8 +74,8 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
     if images.ndim < 2 or not len(images):
         raise ValueError("diagnose wants a batch of images, (N, C, H, W), but this is "
                          f"{tuple(images.shape)}.")
-    optimizers = ([] if optimizer is None else list(optimizer)
-                  if isinstance(optimizer, list | tuple) else [optimizer])
+    optimizers: list[Any] = ([] if optimizer is None else list(optimizer)
+                             if isinstance(optimizer, list | tuple) else [optimizer])
     for each in optimizers:
         if not isinstance(each, Optimizer):
             raise TypeError(

@@ -1,26 +1,16 @@
 """The check of a learner's own evaluation, which is run and undone. See `diagnose`."""
 
-import contextlib
-import io
 import math
-import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import torch
 from torch import nn
-from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.optim.swa_utils import AveragedModel
 
-from .case import SHOWN, Case
+from .case import Case
 from .finding import Finding, stopped
+from .look import Look, twin_of, watched
 from .raised import hint
-from .record import Recorder
-from .restore import SENSITIVE, remember_model, restored_afterwards
+from .restore import SENSITIVE
 
-SIMILAR = 0.5           # cosine of a network's weights and those of its average or copy
 SPREADS, SHIFT = 1.9, 0.9  # by how much spread and mean of images may differ: factor, spreads
 EXACT = 1e-3            # by how much those of the same images may, in parts of the spread
 
@@ -31,9 +21,9 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
         case.unseen.append("the evaluation: pass evaluate=…, a function without arguments")
         return
     try:
-        look = _watched(case, case.model)
-        if not look.seen.calls and (twin := _twin(case, look)) is not None:
-            look = _watched(case, twin)
+        look = watched(case, case.model)
+        if not look.seen.calls and (twin := twin_of(case, look)) is not None:
+            look = watched(case, twin)
     except Exception as problem:
         if not case.has("the loss raises"):  # of which it has the labels, too
             yield stopped("the evaluation raises", "Your evaluation", problem, hint(str(problem)))
@@ -65,81 +55,7 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
     yield from _other_images(case, look)
 
 
-@dataclass
-class _Look:
-    """What one run of the evaluation has shown."""
-
-    model: nn.Module
-    seen: Recorder
-    similar: dict[nn.Module, float]  # networks of the same form, and the cosine of their weights
-    result: Any = None
-    gradients_off: bool = False
-
-
-def _watched(case: Case, model: nn.Module, seed: int | None = None) -> _Look:
-    """Run the evaluation, and return what was seen of `model` in it."""
-    assert case.evaluate is not None
-    with restored_afterwards(case.model, (), case.evaluate) as undo, \
-            Recorder(model, undo) as seen, contextlib.redirect_stdout(io.StringIO()):
-        look = _Look(model, seen, {})
-        undo.callback(register_module_forward_pre_hook(
-            lambda module, _: _note_similar(case.model, module, look)).remove)
-        if seed is not None:
-            for set_seed in (torch.manual_seed, np.random.seed, random.seed):
-                set_seed(seed)
-        states = random.getstate(), np.random.get_state()[2]
-        case.model.train()
-        undo.callback(torch.set_grad_enabled, True)
-        look.result = case.evaluate()
-        look.gradients_off = not torch.is_grad_enabled()
-        seen.drawn |= states != (random.getstate(), np.random.get_state()[2])
-    return look
-
-
-def _note_similar(model: nn.Module, other: nn.Module, look: _Look) -> None:
-    if other is not model and other not in look.similar and not look.seen.calls:
-        look.similar[other] = _similarity(model, other)
-
-
-def _similarity(model: nn.Module, other: nn.Module) -> float:
-    """Return the cosine of the weights of two networks, 0 if they do not have the same form."""
-    weights, others = ([p.detach().flatten() for p in each.parameters() if p.ndim > 1]
-                       for each in (model, other))
-    if not weights or [len(w) for w in weights] != [len(w) for w in others]:
-        return 0.0
-    a, b = torch.cat(weights).double(), torch.cat(others).double()
-    return 1.0 if a.equal(b.to(a.device)) else min(
-        torch.cosine_similarity(a, b.to(a.device), 0).item(), 1 - 1e-9)
-
-
-def _twin(case: Case, look: _Look) -> nn.Module | None:
-    """Return the called module that is an average or a copy of the model, not another draw."""
-    for other, similarity in look.similar.items():
-        if similarity > SIMILAR:
-            loaded = similarity == 1 > _similarity(case.model, other)  # within the evaluation
-            if loaded or isinstance(other, AveragedModel) or _follows(case, other):
-                return other
-            # The same seed draws the same weights, for a model that was made anew, too.
-            if similarity < 1:
-                case.unseen.append("whether the model of your evaluation, a copy or an average of "
-                                   "this one, is kept up to date: pass a step=… that does it")
-                return other
-    return None
-
-
-def _follows(case: Case, other: nn.Module) -> bool:
-    """Return whether the step changes another model, as that of an average does."""
-    if case.step is None or case.trace is None:
-        return False
-    with restored_afterwards(case.model, case.optimizers, case.step) as undo, \
-            Recorder(case.model, undo), contextlib.redirect_stdout(io.StringIO()):
-        remember_model(undo, other)
-        before = [p.detach().clone() for p in other.parameters()]
-        case.step(case.images[:SHOWN].clone(), case.labels[:SHOWN].clone())
-        return any(not p.equal(old) for p, old in zip(other.parameters(), before, strict=True))
-
-
-def _wrong_count(look: _Look) -> Iterator[Finding]:
+def _wrong_count(look: Look) -> Iterator[Finding]:
     """Yield whether what it calls an accuracy counts something else than right predictions."""
     compared = look.seen.compared
     if any(not each.whole for each in compared):
@@ -156,7 +72,7 @@ def _wrong_count(look: _Look) -> Iterator[Finding]:
             f"{sum(each.count for each in compared)} here.")
 
 
-def _other_images(case: Case, look: _Look) -> Iterator[Finding]:
+def _other_images(case: Case, look: Look) -> Iterator[Finding]:
     """Yield whether the model gets images of another kind than in training, or random ones."""
     seen = look.seen
     trained = case.trace.seen.inputs if case.trace else []
@@ -173,7 +89,7 @@ def _other_images(case: Case, look: _Look) -> Iterator[Finding]:
             "convert, scale and normalise images in the same way, with the mean and deviation of "
             "the training images.")
     elif seen.drawn and not any(seen.modes.values()):
-        again = _watched(case, look.model, seed=1).seen.inputs
+        again = watched(case, look.model, seed=1).seen.inputs
         mean_again, std_again = _statistics(again or seen.inputs)
         if max(abs(mean_again - mean_here), abs(std_again - std_here)) > EXACT * std_here:
             yield Finding("random images in the evaluation", "With other random numbers your "

@@ -20,8 +20,8 @@ def check_layers(case: Case) -> Iterator[Finding]:
     for module in case.model.modules():
         if isinstance(module, SENSITIVE[0]) and module.p >= DROPPED:
             yield Finding("nearly everything dropped", f"A {type(module).__name__} has "
-                f"p={module.p:g}, which is the part that is dropped, not the part that is kept: only "
-                f"{100 * (1 - module.p):.0f} % get through. Usual are 0.1 to 0.5.")
+                f"p={module.p:g}, which is the part that is dropped, not the part that is kept: "
+                f"only {100 * (1 - module.p):.0f} % get through. Usual are 0.1 to 0.5.")
         elif isinstance(module, SENSITIVE[1]) and module.momentum is not None and (
                 module.momentum >= LATEST or (module.momentum == 0 and _as_drawn(module))):
             still = module.momentum == 0

@@ -70,8 +70,8 @@ def wrong_input(taken: Taken) -> Finding | None:
         return wrong_numbers(outputs) or _held_back(maker, outputs)
     if taken.loss is F.binary_cross_entropy_with_logits:
         if maker in ("Sigmoid", "Softmax"):
-            return Finding("sigmoid before cross-entropy", f"The loss, {which}, takes the sigmoid of "
-                f"what it is given, and that has come out of a {maker.lower()} already. "
+            return Finding("sigmoid before cross-entropy", f"The loss, {which}, takes the sigmoid "
+                f"of what it is given, and that has come out of a {maker.lower()} already. "
                 "Probabilities, 0 to 1, become 0.5 to 0.73: nothing can be called unlikely. Leave "
                 f"the {maker.lower()} out, and take it when you want to read probabilities.")
         return _held_back(maker, outputs)

@@ -84,7 +84,7 @@ def _try_answers(case: Case, outputs: Tensor) -> None:
     best, worst, surest = (case.loss_fn(answer, case.few_labels).item()
                            for answer in (right, right.roll(1, 1), 100 * right))
     case.reversed = best > worst + 1e-3 * abs(worst)
-    case.endless = not case.softmax and outputs.max() > 1e-3 and surest < BELOW
+    case.endless = not case.softmax and bool(outputs.max() > 1e-3) and surest < BELOW
 
 
 def _way_out(case: Case, classes: int) -> str:

@@ -138,7 +138,7 @@ def _passed(case: Case) -> _Pass | Finding:
         for finding in wrong_shape(case, logits, " in training mode"):
             return finding
         loss = case.loss_fn(logits, case.few_labels)
-        gradients = None
+        gradients: dict[str, Tensor | None] | None = None
         if loss.requires_grad:
             gradients = dict(zip(named, torch.autograd.grad(
                 loss, list(named.values()), allow_unused=True) if named else (), strict=True))

@@ -1,6 +1,6 @@
 """Checks which parameters are trained: they need a gradient and an optimizer. See `diagnose`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -49,7 +49,7 @@ def check_parameters(case: Case) -> Iterator[Finding]:
             "are to stay as they are.")
 
 
-def _frozen(case: Case, named: dict[str, Tensor], free: set[str]) -> Iterator[Finding]:
+def _frozen(case: Case, named: Mapping[str, Tensor], free: set[str]) -> Iterator[Finding]:
     frozen = [name for name, p in named.items() if not p.requires_grad]
     what = (f"{len(frozen)} of {len(named)} parameters have requires_grad=False, "
             f"{frozen[0]} for one, and no step changes them") if frozen else ""

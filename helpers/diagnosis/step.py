@@ -110,8 +110,8 @@ def _run(case: Case) -> Trace:
             case.step(images.clone(), labels.clone())
             now = seen.steps[0] if seen.steps else [p.grad for p in seen.parameters]
             trace.alike, trace.left = _compared(zip(seen.parameters, now, strict=True), mark)
-    reference = {p: case.gradients[name] for name, p in case.model.named_parameters()
-                 if case.gradients.get(name) is not None}
+    reference = {p: g for name, p in case.model.named_parameters()
+                 if (g := case.gradients.get(name)) is not None}
     trace.direction, trace.factor = _compared(
         zip(seen.parameters, trace.gradients or [], strict=False), reference)
     return trace

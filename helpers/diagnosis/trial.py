@@ -1,7 +1,6 @@
 """A few steps on one batch, on trial: what they do to the loss and to the weights."""
 
 import math
-from functools import partial
 from typing import Any
 
 import torch
@@ -56,7 +55,7 @@ def _run(case: Case, optimizers: list[Optimizer], trial: Trial, clipped: bool) -
         before = [w.detach().clone() for w in weights]
         loss: Any = optimizers[0].step(closure)
         for optimizer in optimizers[1:]:
-            optimizer.step(partial(Tensor.detach, loss))  # LBFGS, for one, wants a closure
+            optimizer.step(loss.item)  # LBFGS, for one, wants a closure
         trial.losses.append(loss.item())
         steps = [w.detach() - old for w, old in zip(weights, before, strict=True)]
         if weights:
