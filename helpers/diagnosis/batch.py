@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from .arrival import arriving
 from .case import Case
 from .finding import Finding
 from .restore import restored_afterwards
@@ -15,15 +16,16 @@ SMALLEST = 0.02  # standard deviation of pixels: 1 is usual; divided by 255 twic
 JUMPS, PEAK = 0.004, 0.35
 _HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
+ALIKE = 0.8             # difference of numbers C apart as part of that of neighbours
 ONE_CLASS = 32          # labels that are hardly all the same by chance
-_IGNORED = -100         # the label that cross-entropy does not count
+IGNORED = -100         # the label that cross-entropy does not count
 NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
 
 
 def check_type(case: Case) -> Iterator[Finding]:
     """Yield whether images are whole numbers, with which the model's layers cannot calculate."""
     images = case.images
-    if not images.is_floating_point() and not _takes(case, images[:2].to(case.device)):
+    if not (images.is_floating_point() or case.lazy or _takes(case, images[:2].to(case.device))):
         yield from case.of_model_alone(Finding("uint8 images", f"The images are {images.dtype}, "
             "but layers calculate with float32. Convert, then scale: images.float() / 255, then "
             "subtract the mean and divide by the standard deviation. In this order: uint8 has no "
@@ -42,6 +44,13 @@ def _takes(case: Case, images: Tensor) -> bool:
 def check_images(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with the pixels."""
     images = case.floats
+    if images.ndim == 3 and (images.shape[0] <= 4 and case.labels.numel() <= 1):
+        case.hopeless = True
+        yield Finding("one image, not a batch", f"This is one image, of shape {tuple(images.shape)}"
+            ", and a model takes batches of them, (N, C, H, W). A batch of one are images[None] "
+            "and labels[None]; diagnose sees more in what your loop gets in one turn, "
+            "next(iter(batches)).")
+        return
     broken = (~torch.isfinite(images)).flatten(1).any(1).sum().item()
     if broken:
         case.hopeless = True
@@ -50,16 +59,12 @@ def check_images(case: Case) -> Iterator[Finding]:
             "after the next step. Look for a division by 0 (a standard deviation of 0?) or a log "
             "of 0 where the images are made.")
         return
-    low, high, std = images.min().item(), images.max().item(), images.std().item()
-    if max(-low, high) > LARGEST:
-        yield Finding("images not normalised", f"The images run from {low:.0f} to {high:.0f}. "
-            "Weights are drawn for numbers around 0 with standard deviation 1: with these, the "
-            "first layer's outputs and gradients are dozens of times too large. Divide by 255, "
-            "subtract the mean, and divide by the standard deviation, for each channel.")
-    elif std < SMALLEST:
-        yield Finding("images not normalised", "All pixels are nearly the same: their standard "
-            f"deviation is {std:.4f}, where 1 is usual. The network hardly sees a difference "
-            "between the images. Were they divided by 255 twice, or made of zeros?")
+    found = _out_of_scale(images)
+    if found and not case.lazy:  # unless the model or the step scales them
+        found = _out_of_scale(arriving(case))
+    if found:
+        yield found
+    low, high = images.min().item(), images.max().item()
     jumps, peak = wrapped(images)
     if jumps > JUMPS and peak > PEAK:
         yield Finding("wrapped uint8", f"{100 * jumps:.1f} % of neighbouring pixels differ by more "
@@ -67,6 +72,42 @@ def check_images(case: Case) -> Iterator[Finding]:
             "hardly any such pair. Arithmetic on uint8 does this: it has only the numbers 0 to 255 "
             "and starts anew beyond, so that 100 - 128 is 228, and dark becomes bright. Write "
             "images.float() first, and calculate then.")
+    if scrambled(images):
+        yield Finding("pixels scrambled", "Numbers beside each other in a row are less alike than "
+            f"those {images.shape[1]} apart: the channels of a pixel lie along the row. view and "
+            "reshape do this to images (N, H, W, C): they only give the same numbers other names. "
+            "Use images.permute(0, 3, 1, 2).")
+
+
+def _out_of_scale(images: Tensor) -> Finding | None:
+    low, high = images.min().item(), images.max().item()
+    if max(-low, high) > LARGEST:
+        return Finding("images not normalised", f"The images run from {low:.0f} to {high:.0f}. "
+            "Weights are drawn for numbers around 0 with standard deviation 1: with these, the "
+            "first layer's outputs and gradients are dozens of times too large. Divide by 255, "
+            "subtract the mean, and divide by the standard deviation, for each channel.")
+    # Within each channel: wrong means of channels would look like differences of pixels.
+    std = images.transpose(0, 1).flatten(1).std(1).max().item()
+    if std < SMALLEST:
+        return Finding("images not normalised", "All pixels of a channel are nearly the same: "
+            f"their standard deviation is {std:.4f}, where 1 is usual. The network hardly sees a "
+            "difference between the images. Were they divided by 255 twice, normalised by the mean "
+            "and deviation of 0 to 255 after a division by 255, or made of zeros?")
+    return None
+
+
+def scrambled(images: Tensor) -> bool:
+    """Return whether images (N, C, H, W) look as if a view had been taken for a permute.
+
+    Then the channels of a pixel lie beside each other in a row, and numbers C apart, neighbouring
+    pixels of one channel, are more alike than neighbours.
+    """
+    if images.ndim != 4 or images.shape[1] == 1 or images.shape[3] < 4 * images.shape[1]:
+        return False
+    images = images.detach().float()
+    near, far = ((images[..., d:] - images[..., :-d]).abs().mean().item()
+                 for d in (1, images.shape[1]))
+    return far < ALIKE * near
 
 
 def wrapped(images: Tensor) -> tuple[float, float]:
@@ -104,15 +145,18 @@ def wrapped(images: Tensor) -> tuple[float, float]:
 def check_labels(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with class numbers; what else labels may be, the loss says."""
     labels, classes = case.labels, case.width
-    if labels.ndim != 1 or labels.dtype not in NUMBERS:
+    if labels.ndim != 1 or labels.dtype not in NUMBERS or classes == 1:
         return
-    counted = labels[labels != _IGNORED]
+    counted = labels[labels != IGNORED]
     low, high = counted.aminmax() if len(counted) else (0, 0)
     if low < 0 or (classes and high >= classes):
+        case.out_of_range = True
         numbers = f"0 to {classes - 1}" if classes else "from 0 on"
-        yield Finding("labels out of range", f"The labels run from {low} to {high}, but "
+        found = Finding("labels out of range", f"The labels run from {low} to {high}, but "
             f"{classes or 'the'} classes have the numbers {numbers}. Do yours begin with 1? "
             "Subtract it. Else the last layer needs more outputs.")
+        # A step may count in its own way. On a GPU it is not tried: PyTorch would stop there.
+        yield from case.of_model_alone(found) if labels.device.type == "cpu" else [found]
     elif len(labels) >= ONE_CLASS and low == high:
         yield Finding("only one class", f"All {len(labels)} labels of this batch are {low}. A "
             "network fed one class at a time learns to say that class, then forgets it for the "

@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from .finding import Finding, Name
 from .restore import SENSITIVE, restored_afterwards
+from .trace import Trace, Trial
 
 SHOWN = 256  # images that the model is shown: enough to see, and quick
+# From which cosine on gradients differ in length only, and by how much that differs if it does.
+ALIKE, ROUNDING = 0.9, 0.98
 
 
 @dataclass
@@ -23,7 +28,7 @@ class Case:
     images: Tensor
     labels: Tensor
     step: Callable | None
-    optimizer: Optimizer | None
+    optimizers: list[Optimizer]
     evaluate: Callable | None
     loss_fn: Callable[[Tensor, Tensor], Tensor]
     classes: int | None
@@ -35,16 +40,24 @@ class Case:
     held_back: list[Finding] = field(init=False, default_factory=list)
     # What could not be looked at, and what to pass for that.
     unseen: list[str] = field(init=False, default_factory=list)
-    hopeless = False  # every number is nan, so that nothing further can be said
-    softmax = False   # the loss takes a softmax of what it is given
+    hopeless = False  # nothing further can be said, since every number is nan, for one
+    out_of_range = False  # there are labels that the model has no outputs for
+    softmax = False   # the loss takes a softmax of what it is given,
+    summed = False    # is added up over the batch,
+    reversed = False  # is larger for right answers than for wrong ones,
+    endless = False   # and falls without end
     ready = False     # there is a loss to train with
-    # Those of the model in evaluation mode (N, K), None if they are of no use.
-    outputs: Tensor | None = field(init=False, default=None)
+    # What the model gives in evaluation mode, None if it is of no use; mostly a tensor (N, K).
+    outputs: Any = field(init=False, default=None)
+    # Of each parameter that can be trained; None where it gets none.
+    gradients: dict[str, Tensor | None] = field(init=False, default_factory=dict)
+    # What the step has shown, if there is one and it runs.
+    trace: Trace | None = field(init=False, default=None)
+    # And what its optimizers do without it.
+    trial: Trial | None = field(init=False, default=None)
 
     def __post_init__(self):
         self.width = self.classes  # how many there are, as far as is known
-        # those passed or, if none was, those that moved in the step
-        self.optimizers = [] if self.optimizer is None else [self.optimizer]
 
     def has(self, *names: Name) -> bool:
         """Return whether one of these is among the findings."""
@@ -66,6 +79,29 @@ class Case:
     def device(self) -> torch.device:
         """Where the model is."""
         return next((p.device for p in self.model.parameters()), self.images.device)
+
+    @property
+    def moving(self) -> list[Optimizer]:
+        """The optimizers passed, and those that moved in the step."""
+        seen = self.trace.optimizers if self.trace else []
+        return [*self.optimizers, *(o for o in seen if o not in self.optimizers)]
+
+    @property
+    def factor(self) -> float:
+        """How long gradients in the step are, where those of the loss are 1; 1 if they differ."""
+        same = self.trace is not None and self.trace.direction > ALIKE
+        return self.trace.factor if self.trace and same and not (
+            ROUNDING < self.trace.factor < 1 / ROUNDING) else 1.0
+
+    @property
+    def summed_in_step(self) -> bool:
+        """Whether the step adds the loss up over the images, as their number in gradients says."""
+        return 0.95 < self.factor / min(len(self.images), SHOWN) < 1.05
+
+    @cached_property
+    def lazy(self) -> bool:
+        """Whether layers wait for the first images before they have weights."""
+        return any(map(is_lazy, [*self.model.parameters(), *self.model.buffers()]))
 
     @cached_property
     def floats(self) -> Tensor:

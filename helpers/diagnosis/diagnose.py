@@ -1,7 +1,10 @@
 """The doctor for networks that do not learn: `diagnose` names what can be seen from outside."""
 
+import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,23 +13,29 @@ from torch.optim import Optimizer
 
 from .batch import check_images, check_labels, check_type
 from .case import Case
+from .effect import check_effect
 from .evaluation import check_evaluation
 from .finding import Finding
-from .logits import check_loss
+from .layers import check_layers
+from .loss import check_loss
 from .model import check_gradients, check_outputs
-from .pairing import check_pairing
-from .rate import check_optimizer, check_rate
+from .pairing import check_pairing, check_pairs
+from .parameters import check_parameters
+from .rate import check_rate
+from .settings import check_decay, check_direction, check_schedule
 from .start import check_consequences
 from .step import check_step
 
 # Causes before what follows from them: each check knows what those before it have learned.
-CHECKS = (check_type, check_images, check_outputs, check_labels, check_loss, check_gradients,
-          check_pairing, check_step, check_optimizer, check_rate, check_evaluation,
+CHECKS = (check_images, check_type, check_layers, check_outputs, check_labels, check_loss,
+          check_gradients, check_pairing, check_step, check_pairs, check_parameters,
+          check_direction, check_decay, check_schedule, check_rate, check_effect, check_evaluation,
           check_consequences)
 
 
 def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable | None = None,
-             optimizer: Optimizer | None = None, evaluate: Callable | None = None,
+             optimizer: Optimizer | Sequence[Optimizer] | None = None,
+             evaluate: Callable | None = None,
              loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
              classes: int | None = None) -> list[Finding]:
     """Print what seems wrong with a network that does not learn, and return it as a list.
@@ -38,8 +47,8 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
             them or more
         step: a function of images and labels that does one step of the learner's own loop, with
             its own model and optimizer
-        optimizer: one of torch.optim, tried out on this batch; if it is left out, those that move
-            in `step` are
+        optimizer: one of torch.optim, or a list of them, tried out on this batch together with
+            those that move in `step`
         evaluate: a function without arguments, the learner's own evaluation, run once from
             training mode, as after an epoch
         loss_fn: the loss of outputs and labels with which the model is trained
@@ -65,18 +74,28 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
     if images.ndim < 2 or not len(images):
         raise ValueError("diagnose wants a batch of images, (N, C, H, W), but this is "
                          f"{tuple(images.shape)}.")
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is a {type(optimizer).__name__}, and only those of torch.optim can be "
-            "tried out. Leave it out and pass step=…: what your own one does is seen there.")
-    case = Case(model, images, labels, step, optimizer, evaluate, loss_fn, classes)
-    with torch.enable_grad():
+    optimizers: list[Any] = ([] if optimizer is None else list(optimizer)
+                             if isinstance(optimizer, list | tuple) else [optimizer])
+    for each in optimizers:
+        if not isinstance(each, Optimizer):
+            raise TypeError(
+                f"optimizer is a {type(each).__name__}, and only those of torch.optim can be "
+                "tried out. Leave it out and pass step=…: what your own one does is seen there.")
+    case = Case(model, images, labels, step, optimizers, evaluate, loss_fn, classes)
+    with torch.enable_grad(), _uncompiled():
         _examine(case)
     if not case.findings:
-        print("Nothing wrong was seen in images, labels, outputs and gradients.",
-              *(["Not looked at:"] if case.unseen else []),
-              *(f"    {what}" for what in case.unseen), sep="\n")
+        seen = "the images" if case.lazy else "images, labels, outputs and gradients"
+        print(f"Nothing wrong was seen in {seen}.", *(["Not looked at:"] if case.unseen else []),
+              *(f"    {what}" for what in dict.fromkeys(case.unseen)), sep="\n")
     return case.findings
+
+
+def _uncompiled() -> AbstractContextManager:
+    """Let what torch.compile has made run as it was written: hooks do not reach into the rest."""
+    if "torch._dynamo" in sys.modules:
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
 
 
 def _examine(case: Case) -> None:

@@ -1,13 +1,17 @@
-"""Checks of a model by itself: what it makes of images, its parameters, and their gradients."""
+"""Checks of a model by itself: what it makes of images, and its gradients. See `diagnose`."""
 
-from collections.abc import Collection, Iterator
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .case import Case
 from .finding import Finding
-from .logits import wrong_shape
+from .layers import check_flow
+from .logits import unusable, wrong_input, wrong_shape
+from .notes import Taken
 from .raised import explained
 from .record import Recorder
 from .restore import SENSITIVE, restored_afterwards
@@ -20,35 +24,56 @@ ROUNDING, ROUNDING_OF_HALF = 1e-3, 3e-2
 @explained
 def check_outputs(case: Case) -> Iterator[Finding]:
     """Yield whether the model gives K numbers for each image, and of this image alone."""
+    if case.lazy:
+        case.hopeless = True
+        case.unseen.append("the model: it has lazy layers, which are made when the first images "
+                           "arrive. Run a batch through it first, model(images), and diagnose then")
+        return
     if not case.finite:
         case.consequences.append(Finding("nan in weights", "Weights of the model are nan or inf, "
             "and from there no training returns. Most often the learning rate was too high. Make "
             "the model and its optimizer anew, and diagnose them before training."))
-    with restored_afterwards(case.model), torch.no_grad():
+    with restored_afterwards(case.model) as undo, torch.no_grad():
         images = case.few.clone()
         outputs = case.model.eval()(images)
         if not images.equal(case.few):
             found = [Finding("images changed by the model", "The model changes the images that it "
-                "is given, so that the next look at them sees others. A method with _ at its end "
-                "does that, and x -= mean: write x = x - mean.")]
-        elif not (found := list(wrong_shape(outputs, len(images), case.classes))):
-            found = list(_depends_on_rest(case))
-            case.outputs, case.width = outputs, outputs.shape[1]
+                "is given in place, so that the next look at them sees others. A method with _ at "
+                "its end does that, inplace=True, and x -= mean: write x = x - mean, or begin with "
+                "x = x.clone().")]
+        elif found := list(wrong_shape(case, outputs)):
+            found = list(unusable(case, found[0]))
+        else:
+            found = list(_depends_on_rest(case, Recorder(case.model, undo))
+                         if isinstance(outputs, Tensor) else ())
+            case.outputs = outputs
+            if isinstance(outputs, Tensor) and outputs.ndim == 2:
+                case.width = outputs.shape[1]
     yield from found
 
 
-def _depends_on_rest(case: Case) -> Iterator[Finding]:
+def _depends_on_rest(case: Case, seen: Recorder) -> Iterator[Finding]:
     """Yield whether outputs change by chance or with the batch; the mode is that of evaluation."""
     few = case.few[:16]
-    torch.manual_seed(1)
-    first = case.model(few)
+    with seen:
+        torch.manual_seed(1)
+        first = case.model(few)
     torch.manual_seed(2)
     rounding = ROUNDING if first.dtype in (torch.float32, torch.float64) else ROUNDING_OF_HALF
     tolerance = rounding * first.abs().max().item()
     if (case.model(few) - first).abs().max() > tolerance:
+        if seen.foreign:
+            yield Finding("parameters not registered", "A layer is made in forward: it has new "
+                "weights in each call, so that the same images give other outputs each time, and "
+                "nothing can train them. Make it in __init__, as self.layer = …")
+            return
+        why = (
+            "F.dropout drops units always: it needs training=self.training, or use a layer, "
+            "nn.Dropout, which knows the mode." if seen.dropped else
+            "Something draws random numbers, such as noise: ask for self.training before it. "
+            "(Where each output is meant to be drawn, that is as it should be.)")
         yield Finding("random in evaluation mode", "In evaluation mode, the same images give other "
-            "outputs each time. Something drops units always: F.dropout needs "
-            "training=self.training, or use a layer, nn.Dropout, which knows the mode.")
+            f"outputs each time. {why}")
     elif len(few) > 1:
         halves = torch.cat([case.model(half) for half in few.split((len(few) + 1) // 2)])
         apart = (halves - first).abs().max().item()
@@ -64,54 +89,73 @@ def _depends_on_rest(case: Case) -> Iterator[Finding]:
                 f"change by up to {apart:.2g}. {why} Each image must be judged alone.")
 
 
+@dataclass
+class _Pass:
+    """What one pass in training mode has shown; no graph, so that what it held is free."""
+
+    logits: Tensor
+    loss: float
+    gradients: dict[str, Tensor | None] | None  # None where the loss has no graph
+    losses: list[Taken]
+    dead: list[float]
+    strangers: list[weakref.ref[Tensor]]
+
+
 @explained
 def check_gradients(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with parameters and gradients, seen in one pass in training mode."""
     if not case.ready:
         return
     case.ready = False  # until the pass has ended
+    passed = _passed(case)
+    if isinstance(passed, Finding):
+        yield from unusable(case, passed)
+        return
+    # A tensor that forward has made for this call, such as a first state, is gone by now.
+    strangers = [tensor for alive in passed.strangers if (tensor := alive()) is not None]
+    if strangers:
+        yield Finding("parameters not registered", f"{len(strangers)} tensors work in the model "
+            "that are to be trained, but model.parameters() does not know them, so that no "
+            "optimizer made from it trains them and no .to(device) moves them. Layers in a Python "
+            "list are not found: use nn.ModuleList or nn.Sequential. A tensor with "
+            "requires_grad=True is not either: make it an nn.Parameter.")
+    yield from filter(None, map(wrong_input, passed.losses))
+    case.gradients = passed.gradients or {}
+    if case.finite:
+        yield from _wrong_gradients(case, passed, bool(strangers))
+    case.consequences += consequences(case, passed.logits, passed.loss, passed.dead)
+    case.ready = bool(passed.gradients)
+    yield from check_flow(case)
+
+
+def _passed(case: Case) -> _Pass | Finding:
     model, named = case.model, {name: p for name, p in case.model.named_parameters()
                                 if p.requires_grad}
     with restored_afterwards(model) as undo, Recorder(model, undo) as seen:
+        torch.manual_seed(0)
         logits = model.train()(case.few)
+        strangers = list(seen.strangers.values())  # the loss may have parameters of its own
+        for finding in wrong_shape(case, logits, " in training mode"):
+            return finding
         loss = case.loss_fn(logits, case.few_labels)
-        gradients = torch.autograd.grad(loss, list(named.values()),
-                                        allow_unused=True) if loss.requires_grad else None
-    yield from _wrong_parameters(model, seen.unregistered)
-    if case.finite:
-        yield from _wrong_gradients(named, gradients)
-    case.consequences += consequences(case, logits.detach(), loss.item(), seen.dead)
-    case.ready = gradients is not None
+        gradients: dict[str, Tensor | None] | None = None
+        if loss.requires_grad:
+            gradients = dict(zip(named, torch.autograd.grad(
+                loss, list(named.values()), allow_unused=True) if named else (), strict=True))
+    return _Pass(logits.detach(), loss.item(), gradients, seen.losses, seen.dead, strangers)
 
 
-def _wrong_parameters(model: nn.Module, unregistered: Collection) -> Iterator[Finding]:
-    if unregistered:
-        yield Finding("parameters not registered", f"{len(unregistered)} parameters work in the "
-            "model, but model.parameters() does not know them, so that no optimizer trains them "
-            "and no .to(device) moves them. Layers in a Python list are not found: use "
-            "nn.ModuleList or nn.Sequential.")
-    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
-    if frozen:
-        yield Finding("frozen parameters", f"{len(frozen)} of {len(list(model.parameters()))} "
-            f"parameters have requires_grad=False, {frozen[0]} for one, and are never changed. "
-            "That is right for layers that you took over trained; else call requires_grad_(True) "
-            "on them.")
-
-
-def _wrong_gradients(named: dict[str, nn.Parameter],
-                     gradients: tuple[Tensor | None, ...] | None) -> Iterator[Finding]:
-    """Yield what is wrong with gradients of parameters; None where the loss has no graph."""
-    without = [name for name, g in zip(named, gradients or [None] * len(named), strict=True)
-               if g is None]
+def _wrong_gradients(case: Case, passed: _Pass, strangers: bool) -> Iterator[Finding]:
+    """Yield what is wrong with gradients of parameters."""
+    gradients = passed.gradients
     if gradients is None:
         yield Finding("no gradient", "The loss has no graph behind it, so backward reaches no "
             "parameter. Look in forward for detach(), .data, .item(), numpy or no_grad, and "
             "whether all parameters are frozen (requires_grad=False).")
-    elif without:
-        yield Finding("no gradient", f"{len(without)} of {len(named)} parameters get no gradient, "
-            f"{without[0]} for one: forward does not use them, or detach() or .data cuts the graph "
-            "behind them. They stay as they were drawn.")
-    elif not all(g is None or torch.isfinite(g).all() for g in gradients):
+    elif not gradients and not strangers:
+        yield Finding("no gradient", "model.parameters() holds nothing that can be trained.")
+    elif torch.isfinite(torch.tensor(passed.loss)) and not all(
+            g is None or torch.isfinite(g).all() for g in gradients.values()):
         yield Finding("nan in the gradients", "The loss is a number, but its gradients are nan or "
             "inf. The slope of a square root or a norm at 0 is infinite, that of a log too: add a "
             "small number, such as 1e-8, inside.")

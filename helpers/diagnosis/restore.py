@@ -3,13 +3,14 @@
 import copy
 import functools
 import inspect
+import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 # Modules that behave differently in training: all kinds of dropout, and of batch normalization.
@@ -17,20 +18,20 @@ SENSITIVE = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 
 
 @contextmanager
-def restored_afterwards(model: nn.Module, optimizer: Optimizer | None = None,
+def restored_afterwards(model: nn.Module, optimizers: Iterable[Optimizer] = (),
                         function: Callable | None = None) -> Iterator[ExitStack]:
     """Put everything back as it was, however the block ends.
 
     That is: weights, buffers, gradients, modes and flags of `model`; the state and settings of
-    `optimizer`; the random states of Python, NumPy and PyTorch; and whatever `function` uses by
+    `optimizers`; the random states of Python, NumPy and PyTorch; and whatever `function` uses by
     name and has a `state_dict`: a scheduler, another model. Gradients are gone within the block.
     """
     with ExitStack() as undo:
         _remember_random(undo)
         remember_model(undo, model)
-        if optimizer is not None:
+        for optimizer in optimizers:
             remember_optimizer(undo, optimizer)
-        for thing in _used_by(function, set()):
+        for thing in used_by(function):
             if isinstance(thing, Optimizer):
                 remember_optimizer(undo, thing)
             elif isinstance(thing, nn.Module):
@@ -98,15 +99,21 @@ def draw_weights(model: nn.Module) -> None:
             reset()
 
 
-def _used_by(function: Callable | None, visited: set[int]) -> Iterator:
+def length(tensors: Iterable[Tensor]) -> float:
+    """Return the Euclidean length of all tensors together."""
+    return math.sqrt(sum(t.square().sum().item() for t in tensors))
+
+
+def used_by(function: Callable | None, visited: set[int] | None = None) -> Iterator:
     """Yield what has a `state_dict` and is used by `function`, or by functions that it calls."""
+    visited = set() if visited is None else visited
     for value in _named_in(function):
         if id(value) in visited:
             continue
         visited.add(id(value))
         if inspect.isfunction(value):
             if not (value.__module__ or "").startswith(("torch", "numpy")):
-                yield from _used_by(value, visited)
+                yield from used_by(value, visited)
         elif hasattr(value, "load_state_dict") and not inspect.isclass(value):
             yield value
 

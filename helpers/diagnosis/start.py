@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,13 +17,14 @@ DEAD = 0.9         # share of a ReLU's units without which hardly anything passe
 FAR = 2            # times the loss of a guess, with fewer than 2 / K hits
 
 
-def consequences(case: Case, logits: Tensor, loss: float, dead: list[float]) -> Iterator[Finding]:
+def consequences(case: Case, logits: Any, loss: float, dead: list[float]) -> Iterator[Finding]:
     """Yield what a fault has done to a model: its `logits` and `loss` are those of training mode.
 
     `dead` is, for each ReLU, the share of its units that are zero for all images.
     """
     if math.isfinite(loss):
-        yield from _stuck(case, logits)
+        if isinstance(logits, Tensor):
+            yield from _stuck(case, logits)
         yield from _dead(case, dead)
         if case.softmax:
             yield from _far_from_chance(case, loss, logits)
@@ -39,7 +41,7 @@ def _stuck(case: Case, logits: Tensor) -> Iterator[Finding]:
     evaluation mode, and is well in training.
     """
     images, outputs = case.few, case.outputs
-    if outputs is None or len(images) < 2 or _spread(images) < SAME_IMAGES \
+    if not isinstance(outputs, Tensor) or len(images) < 2 or _spread(images) < SAME_IMAGES \
             or not _spread(outputs) < SAME:
         return
     normed = any(isinstance(module, SENSITIVE[1]) for module in case.model.modules())
@@ -81,9 +83,10 @@ def _dead(case: Case, dead: list[float]) -> Iterator[Finding]:
 def _far_from_chance(case: Case, loss: float, logits: Tensor) -> Iterator[Finding]:
     labels, classes = case.few_labels, logits.shape[1]
     chance = math.log(classes)
+    loss /= len(labels) if case.summed else 1
     right = labels if labels.ndim == 1 else labels.argmax(1)
     accuracy = (logits.argmax(1) == right).float().mean().item()
-    if loss > FAR * chance and accuracy < 2 / classes:
+    if loss > FAR * chance and accuracy < 2 / classes and not _bounded(case, logits):
         yield Finding("loss far from chance", f"The loss is {loss:.3g}, where a network that knows "
             f"nothing has log({classes}) = {chance:.2f}: with outputs of up to "
             f"{logits.abs().max().item():.2g}, it is sure of what is wrong. Initial weights or "
@@ -91,6 +94,17 @@ def _far_from_chance(case: Case, loss: float, logits: Tensor) -> Iterator[Findin
             "normalise images.")
 
 
+def _bounded(case: Case, logits: Tensor) -> bool:
+    """Return whether outputs keep their size whatever the images': cosines, times a number."""
+    if case.outputs is None:
+        return False
+    with restored_afterwards(case.model), torch.no_grad():
+        larger = case.model.eval()(100 * case.few)
+    return bool(larger.abs().max() < 2 * logits.abs().max())
+
+
 def check_consequences(case: Case) -> Iterator[Finding]:
     """Yield what follows from other faults, after all of them."""
-    yield from case.consequences
+    explained = case.has("images not normalised", "no gradient")
+    yield from (found for found in case.consequences
+                if not (explained and found.name == "loss far from chance"))

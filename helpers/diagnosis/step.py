@@ -3,34 +3,27 @@
 import contextlib
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from .case import SHOWN, Case
 from .evaluation import what_changes
 from .finding import Finding, stopped
-from .logits import wrong_numbers
+from .logits import broadcast, wrong_input
+from .raised import hint
 from .record import Recorder
-from .restore import draw_weights, restored_afterwards
+from .restore import draw_weights, length, restored_afterwards, used_by
+from .trace import Trace
 
-CALLS = 8     # of a step in which the optimizer should move once, also where gradients are gathered
+# Calls of a step in which the optimizer should move; more, with fewer images, where gradients are
+# gathered.
+CALLS, PATIENCE, FEW = 8, 64, 16
 ALIKE = 0.9   # cosine of the gradients and a mark that was put into them, if it is still there
 UNSCALED = 0.5  # part of the mark that is left, unless clipping has scaled it down
 Gradients = dict[nn.Parameter, Tensor]
-
-
-@dataclass
-class _Trace:
-    """What a few calls of a step have shown."""
-
-    seen: Recorder
-    moved: bool = False   # some weight has changed, or an optimizer has made a step
-    gradients: list[Tensor | None] | None = None  # the model's before an optimizer's first step
-    alike: float = 0.0    # the cosine of a mark and the later gradients
-    left: float = 0.0     # what part of the mark was in them
 
 
 def check_step(case: Case) -> Iterator[Finding]:
@@ -39,30 +32,40 @@ def check_step(case: Case) -> Iterator[Finding]:
         case.unseen.append("the loop: pass step=…, a function of images and labels")
         return
     try:
-        trace = _run(case)
+        case.trace = trace = _run(case)
     except Exception as problem:
         yield from case.held_back
-        yield stopped("the step raises", "Your step", problem, "Run it alone on one batch, and "
-            "print the shapes, types and devices of what goes into the line that fails.")
+        yield stopped("the step raises", "Your step", problem, hint(str(problem)) or "Run it alone "
+            "on one batch, and print the shapes, types and devices of what goes into the line that "
+            "fails.")
         return
     seen = trace.seen
-    case.optimizers = case.optimizers or seen.optimizers
     if not seen.calls:
         yield Finding("another model in the step", "Your step does not use this model at all, it "
             "trains another one. Was the model made anew in a later cell? Run the cells that make "
             "model, optimizer and step once more, in this order.")
         return
     yield from _order(trace)
-    if seen.modes and not any(seen.modes) and case.mode_matters:
+    yield from _modes(case, seen)
+    yield from filter(None, map(wrong_input, seen.losses))
+    yield from filter(None, (broadcast(*shapes) for shapes in seen.broadcast))
+
+
+def _modes(case: Case, seen: Recorder) -> Iterator[Finding]:
+    if seen.learning and not any(seen.learning) and case.mode_matters:
         yield Finding("not in training mode", "During your step the model is in evaluation mode, "
             f"so {what_changes(case.model, False)}. Evaluation has left it so: call model.train() "
             "at the start of each epoch. (If your loop does that before this step, do it before "
             "diagnose too.)")
-    if seen.losses and (wrong := wrong_numbers(seen.losses[0][0])):
-        yield wrong
+    if seen.drifting:
+        yield Finding("frozen batch normalization moves", f"In {seen.drifting} layers of batch "
+            "normalization nothing is trained, nor before them, and yet their running averages "
+            "follow your batches: requires_grad=False does not hold them, training mode moves "
+            "them. Call eval() on the frozen part after model.train(). (Averages that are to "
+            "adapt to your images may move.)")
 
 
-def _run(case: Case) -> _Trace:
+def _run(case: Case) -> Trace:
     """Call the step from a clean state until the optimizer moves, and once more with a mark.
 
     If gradients are left after the first move, they are overwritten with the mark: where it is
@@ -71,17 +74,33 @@ def _run(case: Case) -> _Trace:
     assert case.step is not None
     images = case.images[:SHOWN]
     labels = case.labels[:SHOWN] if case.paired else case.labels
-    with restored_afterwards(case.model, case.optimizer, case.step) as undo, \
+    with restored_afterwards(case.model, case.optimizers, case.step) as undo, \
             Recorder(case.model, undo) as seen, contextlib.redirect_stdout(io.StringIO()):
-        trace = _Trace(seen)
+        trace = Trace(seen)
         if not case.finite:
             draw_weights(case.model)
         before = [p.detach().clone() for p in seen.parameters]
-        for _ in range(CALLS):
-            case.step(images.clone(), labels.clone())
-            trace.moved = bool(seen.steps) or not all(map(torch.equal, seen.parameters, before))
+        lengths = []  # of gradients that are left after each call
+        epochs = {s: s.last_epoch for s in used_by(case.step) if isinstance(s, LRScheduler)}
+        for call in range(PATIENCE):
+            few = slice(None if call < CALLS else FEW)
+            torch.manual_seed(0)
+            case.step(images[few].clone(), labels[few].clone())
+            trace.changed = {id(p) for p, old in zip(seen.parameters, before, strict=True)
+                             if not p.equal(old)}
+            trace.moved = bool(seen.steps or trace.changed)
             if trace.moved:
+                pairs = [(p, old) for p, old in zip(seen.parameters, before, strict=True)
+                         if p.ndim > 1 and p.requires_grad]
+                trace.change = length([p.detach() - old for p, old in pairs]) / max(
+                    length([old for _, old in pairs]), 1e-12)
                 break
+            lengths.append(length([p.grad for p in seen.parameters if p.grad is not None]))
+            # Gradients that grow from call to call are gathered for a step that may still come.
+            if call + 1 >= CALLS and not lengths[CALLS - 1] > 2 * lengths[0]:
+                break
+        trace.calls = call + 1
+        trace.schedules = [s for s, epoch in epochs.items() if s.last_epoch != epoch]
         trace.gradients = seen.steps[0] if seen.steps else None
         mark = _marked(case.model, seen.optimizers) if trace.moved else {}
         if mark:
@@ -91,21 +110,30 @@ def _run(case: Case) -> _Trace:
             case.step(images.clone(), labels.clone())
             now = seen.steps[0] if seen.steps else [p.grad for p in seen.parameters]
             trace.alike, trace.left = _compared(zip(seen.parameters, now, strict=True), mark)
+    reference = {p: g for name, p in case.model.named_parameters()
+                 if (g := case.gradients.get(name)) is not None}
+    trace.direction, trace.factor = _compared(
+        zip(seen.parameters, trace.gradients or [], strict=False), reference)
     return trace
 
 
-def _order(trace: _Trace) -> Iterator[Finding]:
+def _order(trace: Trace) -> Iterator[Finding]:
     if not trace.moved:
-        yield Finding("no optimizer step", f"In {CALLS} calls of your step backward ran "
-            f"{trace.seen.backwards} times, but no weight has changed. Each step takes "
+        yield Finding("no optimizer step", f"In {trace.calls} calls of your step backward ran "
+            f"{len(trace.seen.backwards)} times, but no weight has changed. Each step takes "
             "loss.backward() and then optimizer.step(). (Gathering gradients over more than "
-            f"{CALLS} batches looks the same from outside.)")
+            f"{trace.calls} batches looks the same from outside.)")
     elif trace.gradients and not any(g is not None and g.any() for g in trace.gradients):
-        if trace.seen.backwards:
+        if trace.seen.filled:
             yield Finding("gradients wiped before the step", "When the optimizer moves, all "
-                "gradients of this model are gone: zero_grad comes between backward and step, or "
-                "they belong to another model. The order is zero_grad, backward, step.")
-        else:
+                "gradients of this model are gone: zero_grad comes between backward and step. The "
+                "order is zero_grad, backward, step.")
+        elif trace.seen.backwards and not trace.seen.reached:
+            yield Finding("no gradient", "backward ran, but no gradient came to this model: the "
+                "loss that it starts from is cut off. item(), detach(), argmax, numpy, no_grad and "
+                "torch.tensor(loss) do that, and requires_grad_() only silences PyTorch's error. "
+                "Call backward on what the loss function has returned.")
+        elif not trace.seen.reached:
             yield Finding("no backward", "The optimizer moves, but backward was never called, so "
                 "it has no gradients to follow. Call loss.backward() before optimizer.step().")
     if trace.alike > ALIKE:
@@ -141,5 +169,7 @@ def _compared(gradients: Iterable[tuple[nn.Parameter, Tensor | None]],
     if not pairs:
         return 0.0, 0.0
     g, m = (torch.cat(part) for part in zip(*pairs, strict=True))
+    if not bool(torch.isfinite(g).all() and torch.isfinite(m).all()):
+        return 0.0, 0.0
     dot = (g @ m).item()
     return dot / max(g.norm().item() * m.norm().item(), 1e-300), dot / max((m @ m).item(), 1e-300)

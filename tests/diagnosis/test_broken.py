@@ -4,13 +4,14 @@ import pytest
 from broken_batches import BATCHES
 from broken_loops import LOOPS
 from broken_models import MODELS
+from broken_reported import REPORTED
 from programs import BATCH, DATA, lenet, loop, names, sgd, unchanged
 
 from helpers.device import set_seed
 from helpers.diagnosis.diagnose import CHECKS, diagnose
 from helpers.diagnosis.finding import NAMES
 
-CASES = BATCHES + MODELS + LOOPS
+CASES = BATCHES + MODELS + LOOPS + REPORTED
 
 
 @pytest.mark.parametrize("make, batch, passed, name, also, says", CASES)
