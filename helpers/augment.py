@@ -34,7 +34,7 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
 
     That moves it by up to `padding` pixels. `mode` is that of `F.pad`: "constant" is black,
     "reflect" mirrors the image at its edge, "replicate" repeats the edge, "circular" goes on from
-    the other. Raises ValueError where the image is too small for that.
+    the other. Raises ValueError where the image is too small.
     """
     _check(images, "random_crop")
     height, width = images.shape[2:]
@@ -43,10 +43,8 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
     if mode not in most:
         raise ValueError(f"mode must be one of {', '.join(most)}, not {mode!r}.")
     padding = whole(f"padding of images of {height} × {width}", padding, 0, most[mode])
-    if mode == "constant" or images.is_floating_point():
-        padded = F.pad(images, [padding] * 4, mode=mode)
-    else:  # PyTorch mirrors floats only
-        padded = F.pad(images.float(), [padding] * 4, mode=mode).to(images.dtype)
+    floats = images if mode == "constant" or images.is_floating_point() else images.float()
+    padded = F.pad(floats, [padding] * 4, mode=mode).to(images.dtype)  # PyTorch mirrors floats only
     # (N, C, 2p + 1, 2p + 1, H, W): a view, no copy
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     top, left = torch.randint(2 * padding + 1, (2, len(images))).to(images.device)
@@ -197,4 +195,5 @@ def _check(images: Tensor, name: str) -> None:
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "
                              f"{high:.2f}. Augment before normalising, as batches(…, augment=[…]) "
-                             "does, or undo it with denormalize; divide 0 to 255 by 255.")
+                             "does, or undo it with denormalize; images from 0 to 255 are divided "
+                             "by 255.")

@@ -30,7 +30,7 @@ def show_in_notebook() -> None:
     if not has_front_end():
         return
     asked = os.environ.get("MPLBACKEND", "")
-    silent = set(_TO_FILES)
+    silent: set[str] = {*_TO_FILES}
     if asked and not asked.startswith("module://") and asked.lower() not in _OF_NOTEBOOKS:
         os.environ["MPLBACKEND"] = _INLINE  # matplotlib fails at unknown names when imported
         silent.add(asked.lower())

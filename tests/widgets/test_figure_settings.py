@@ -76,7 +76,7 @@ def test_a_near_name_is_guessed():
     with pytest.raises(BadValue, match=r"Did you mean stride\?$"):
         ConvExplorer(strid=2)
     with pytest.raises(BadValue, match=r"Did you mean processes\?$"):
-        AllReduce().proceses = 3
+        AllReduce().processe = 3
 
 
 def test_fault_f4_a_graph_refuses_inputs_that_its_function_does_not_take():
