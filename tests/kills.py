@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 import psutil
 
 MARK = "KILLED_BY_TEST"  # in the environment of what the killed process has started
+SLOW = ["pytest", "helpers.training.fit", "torch._dynamo"]  # to import: once is enough
 PATIENCE = 10.0          # seconds until all of that must have ended
 
 
@@ -30,7 +31,7 @@ def kill_often(worker: Callable, *arguments, count: int, within: float, seed: in
     where a process that it has started by a command is alive ten seconds later.
     """
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["helpers.training.fit", worker.__module__])
+    processes.set_forkserver_preload(SLOW)
     moments = random.Random(seed)
     for number in range(count):
         mark, (here, there) = uuid.uuid4().hex, processes.Pipe(duplex=False)

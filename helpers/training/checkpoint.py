@@ -158,6 +158,9 @@ class Checkpoint:
             raise BadCheckpoint(f"{self.path} {why}. {_WAY_OUT}")
         self._bring_back(content)
         vars(self.history).update(content["history"])
+        for name, value in self.history.best_weights.items():
+            if isinstance(value, Tensor):
+                self.history.best_weights[name] = value.to(mine["model"][name].device)
         self.epoch, self.batch = content["epoch"], content["batch"]
         self.meter, self._mark = content["meter"], content["mark"]
         self._at_start, self._now = content["start"], content["now"]

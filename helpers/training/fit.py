@@ -28,13 +28,15 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
 
     model: the network, on the device where it is to be trained.
     train: batches `(images, labels)`, such as `data.train.batches(64)` or a DataLoader; each pass
-        over them is an epoch.
+        over them is an epoch. Labels are class numbers (N,) or shares of the classes (N, K). For
+        other labels, and for one output, there is no accuracy: it is nan.
     val: an `ImageSet`, or batches, to be evaluated after each epoch.
     epochs: how many passes to make.
     optimizer: what changes the weights, such as `torch.optim.SGD(model.parameters(), lr=0.05)`.
     scheduler: steps once an epoch; a ReduceLROnPlateau gets the validation loss.
     batch_scheduler: steps once a batch.
-    loss_fn: `loss_fn(logits, labels)`, a mean over the batch.
+    loss_fn: `loss_fn(logits, labels)`, a mean over the batch. The history of a sum is divided by
+        the number of images, and a warning says that the steps are not.
     autocast: the type in which the model may compute what bears it, such as
         `half_precision(device)`; weights and loss stay in theirs.
     verbose: whether to show a progress bar, and a line for each epoch.
@@ -42,7 +44,9 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
     checkpoint: a `Checkpoint`; training goes on from its file if there is one.
 
     Ctrl-C returns the history so far. Every other stop (a loss that is not finite, out of memory,
-    a loader that raises) is a `TrainingStopped` that says what to try and carries `.history`.
+    a loader that raises, an optimizer of another model) is a `TrainingStopped` that says what to
+    try and carries `.history`; a checkpoint that is not this run's raises `BadCheckpoint`. Where
+    schedule and run hardly go together, a warning says so.
     """
     device = device_of(model)
     history = History(source=getattr(image_set(train), "source", ""))
@@ -79,14 +83,15 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
 
 def evaluate(model: nn.Module, data: ImageSet | Iterable, *, loss_fn: Loss = F.cross_entropy,
              autocast: torch.dtype | None = None) -> tuple[float, float]:
-    """Return mean loss per image and accuracy (a fraction) of `model`.
+    """Return mean loss per image and accuracy of `model`: a fraction, or nan as in `fit`.
 
     model: the network; it is put in evaluation mode for this and back as it was after.
     data: an `ImageSet`, such as `data.test`, or batches `(images, labels)`.
-    loss_fn: `loss_fn(logits, labels)`, a mean over the batch.
+    loss_fn: `loss_fn(logits, labels)`, a mean or a sum over the batch.
     autocast: the type in which the model may compute what bears it, as in `fit`.
 
-    Raises ValueError where there is no image.
+    Raises ValueError where there is no image, and for batches, outputs, labels or losses of
+    another form.
     """
     total_loss, hits, count = 0.0, 0, 0
     compute_loss = CheckedLoss(loss_fn, data)

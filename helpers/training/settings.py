@@ -6,6 +6,7 @@ from contextlib import suppress
 from operator import length_hint
 from typing import Any
 
+import torch.distributed as dist
 from torch import nn
 
 from .archive import plain
@@ -24,7 +25,10 @@ def settings(train: Any, *, model: nn.Module, optimizer: Any = None, scheduler: 
     What changes while training goes on is not in it, so that the same objects give the same
     settings at any moment. None is what nobody knows.
     """
-    found = {"device": getattr(device_of(model), "type", None),
+    ranks = dist.is_available() and dist.is_initialized()  # each draws and reads its own
+    found = {"rank": dist.get_rank() if ranks else 0,
+             "number of ranks": dist.get_world_size() if ranks else 1,
+             "device": getattr(device_of(model), "type", None),
              "number of batches in an epoch": length_hint(train) or None,
              "batch_size": getattr(train, "batch_size", None)}
     if optimizer is not None:

@@ -61,9 +61,10 @@ def own_generators(*roots: object) -> list:
             continue
         seen.add(id(one))
         kept.append(one)  # alive, so that no other gets its id
-        if isinstance(one, _GENERATORS) or _counts_epochs(one):
-            found.append(one)
-        waiting.extend(reversed([*_parts(one)]))
+        with suppress(Exception):  # an object that does not like to be looked at
+            if isinstance(one, _GENERATORS) or _counts_epochs(one):
+                found.append(one)
+            waiting.extend(reversed([*_parts(one)]))
     return found
 
 
