@@ -91,8 +91,11 @@ def _sweep() -> None:
         with suppress(Timeout, OSError, NotImplementedError):
             found = folder.lstat()
             mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-            if not mine or time.time() < found.st_mtime + _YOUNG or not (folder / "lock").is_file():
+            if not mine or time.time() < found.st_mtime + _YOUNG:
                 continue
-            with FileLock(folder / "lock", timeout=0):  # its caller lives no longer
-                end(lambda folder=folder: _marked(folder))
-            shutil.rmtree(folder, ignore_errors=True)
+            if not any(folder.iterdir()):  # killed before it had a lock
+                folder.rmdir()
+            elif (folder / "lock").is_file():
+                with FileLock(folder / "lock", timeout=0):  # its caller lives no longer
+                    end(lambda folder=folder: _marked(folder))
+                shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import signal
 import sys
 import threading
 import time
@@ -12,6 +11,7 @@ from contextlib import suppress
 import psutil
 
 _EVERY = 0.5  # seconds between two looks
+_SIGKILL = 9  # which Python does not name on Windows
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of <linux/prctl.h>
 
 
@@ -84,7 +84,7 @@ def killed_with_parent(on: bool = True) -> None:
 
     That takes no time and no lock of Python's, which an import or a long computation may hold.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if on else 0)
+    _prctl(_PR_SET_PDEATHSIG, _SIGKILL if on else 0)
 
 
 def adopt_orphans() -> None:

@@ -58,7 +58,7 @@ class Plan:
         except OSError:
             (self.folder / f"{name.partition('.')[0]}.reserve").unlink(missing_ok=True)
             new.write_text(text, encoding="utf-8")
-        new.rename(self.folder / name)
+        new.replace(self.folder / name)
 
     def report(self, **found) -> None:
         """Leave what torchrun's process has to say."""

@@ -74,7 +74,7 @@ class _Notes:
         except BaseException:
             new.unlink(missing_ok=True)  # it may have filled the disk
             raise
-        new.rename(self.plan.path(self.rank, "result"))
+        new.replace(self.plan.path(self.rank, "result"))
         faulthandler.cancel_dump_traceback_later()
 
     def failed(self, problem: BaseException) -> None:

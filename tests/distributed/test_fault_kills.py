@@ -15,6 +15,7 @@ import pytest
 from filelock import FileLock
 
 from helpers import LaunchError, launch, workers
+from helpers.distributed.family import own_folder
 from helpers.distributed.plan import MARK
 from tests.distributed import odd_workers
 from tests.distributed.processes import processes_with, until
@@ -47,19 +48,28 @@ def at_work(path: str) -> bool:
     return all(Path(f"{path}.{rank}").exists() for rank in range(2))
 
 
-def everybody_ends(folder: Path) -> None:
-    """Nothing that carries this folder in its environment runs for long, and no launch is left."""
+def everybody_ends(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Nothing that carries this folder in its environment runs for long; the next launch finds no
+    folder of this one, or removes it.
+    """
     until(lambda: not [p for p in processes_with(folder) if p.is_running()], 60)
-    until(lambda: not list(folder.glob("launch-*")), 10)
+    for left in folder.glob("launch-*"):
+        os.utime(left, (1, 1))  # a minute later
+    patch.setattr(tempfile, "tempdir", str(folder))
+    with own_folder() as mine:
+        assert list(folder.glob("launch-*")) == [mine]
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("when", [0.0, 0.5, 2.0, None])
-def test_fault_caller_ends(tmp_path, warm, how, when):
+MOMENTS = [  # how the caller ends, and when: so many seconds after its call, or as ranks work
+    (False, "SIGKILL", 0.0), (False, "SIGTERM", 1.0), (False, "SIGKILL", None),
+    (True, "SIGKILL", 1.0), (True, "SIGTERM", None),
+    *(pytest.param(warm, how, when, marks=pytest.mark.long) for warm in (False, True)
+      for how in ("SIGKILL", "SIGTERM", "SIGHUP") for when in (0.0, 0.2, 0.5, 1.5, 3.0, None))]
+
+
+@pytest.mark.parametrize("warm, how, when", MOMENTS)
+def test_fault_caller_ends(tmp_path, monkeypatch, warm, how, when):
     """E3: while torchrun's process imports PyTorch, while ranks start, while they work."""
-    if how != "SIGKILL" and when not in (0.5, None):
-        pytest.skip("SIGKILL stands for these moments")
     program, folder, path = begin(tmp_path, warm)
     if when is None:
         until(lambda: at_work(path))
@@ -67,18 +77,19 @@ def test_fault_caller_ends(tmp_path, warm, how, when):
         time.sleep(when)
     program.send_signal(getattr(signal, how))
     program.communicate(timeout=60)
-    everybody_ends(folder)
+    everybody_ends(folder, monkeypatch)
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
-@pytest.mark.parametrize("when", [0.0, 1.0])
-def test_fault_ctrl_c_while_a_launch_starts(tmp_path, warm, when):
+@pytest.mark.parametrize("warm, when", [
+    (False, 0.0), (True, 1.0), pytest.param(False, 1.0, marks=pytest.mark.long),
+    pytest.param(True, 0.0, marks=pytest.mark.long)])
+def test_fault_ctrl_c_while_a_launch_starts(tmp_path, monkeypatch, warm, when):
     program, folder, _ = begin(tmp_path, warm)
     time.sleep(when)
     program.send_signal(signal.SIGINT)
     err = program.communicate(timeout=120)[1]
     assert b"KeyboardInterrupt" in err
-    everybody_ends(folder)
+    everybody_ends(folder, monkeypatch)
 
 
 @pytest.mark.usefixtures("nothing_is_left")
@@ -125,11 +136,12 @@ def test_fault_leftovers_are_swept(tmp_path, monkeypatch):
     """E27: of a launch whose caller was killed, with processes that still run."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     folders = {name: tmp_path / f"launch-{name}" for name in
-               ("left", "locked", "foreign", "young")}
+               ("left", "locked", "foreign", "young", "empty")}
     for name, folder in folders.items():
         folder.mkdir()
-        (folder / "arguments.pt").touch()
-        if name != "foreign":
+        if name != "empty":
+            (folder / "arguments.pt").touch()
+        if name not in ("foreign", "empty"):
             (folder / "lock").touch()
         if name != "young":
             os.utime(folder, (1, 1))
@@ -145,7 +157,7 @@ def test_fault_leftovers_are_swept(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("count", [4, pytest.param(200, marks=pytest.mark.long)])
-def test_fault_kills_at_random_moments(tmp_path, count):
+def test_fault_kills_at_random_moments(tmp_path, monkeypatch, count):
     """The caller, torchrun's process or a rank, at any moment: the next call works."""
     draw = random.Random(count)
     for number in range(count):
@@ -158,7 +170,7 @@ def test_fault_kills_at_random_moments(tmp_path, count):
             time.sleep(draw.uniform(0, 1.0))
             program.kill()
         program.communicate(timeout=60)
-        everybody_ends(folder)
+        everybody_ends(folder, monkeypatch)
         if number % 20 == 3:
             (found,) = launch(workers.hello, processes=1)
             assert found["all_reduce"] == [10.0]

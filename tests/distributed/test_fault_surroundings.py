@@ -31,8 +31,9 @@ def test_fault_network_down(tmp_path):
 
 
 @pytest.mark.parametrize("how, words", [
-    ("kill", "Rank 1 of 2 was killed by signal 9"), ("exit", "Rank 1 of 2 ended with exit code 3"),
-    ("forget", "Rank 0 was waiting .*Rank 1 was busy")])
+    ("kill", "Rank 1 of 2 was killed by signal 9"),
+    pytest.param("exit", "Rank 1 of 2 ended with exit code 3", marks=pytest.mark.long),
+    pytest.param("forget", "Rank 0 was waiting .*Rank 1 was busy", marks=pytest.mark.long)])
 def test_fault_name_server_that_does_not_answer(tmp_path, how, words):
     """D4: torchrun asked it for each entry of its log, ten seconds each; a victim was blamed."""
     (tmp_path / "server.py").write_text(
@@ -68,14 +69,17 @@ def test_fault_full_disk(tmp_path, size, call, words):
     assert re.search(words, found["error"]), found["error"]
 
 
-@pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize("settings", [
-    pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="E24-ascii"),
-    pytest.param({"PYTHONIOENCODING": "latin-1"}, id="E24-latin-1"),
-    pytest.param({"PYTHONIOENCODING": "cp1252"}, id="E24-windows")])
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("settings, warm", [
+    pytest.param(ASCII, False, id="E24-ascii"),
+    pytest.param({"PYTHONIOENCODING": "latin-1"}, True, id="E24-latin-1"),
+    pytest.param(ASCII, True, id="E24-ascii-warm", marks=pytest.mark.long),
+    pytest.param({"PYTHONIOENCODING": "cp1252"}, False, id="E24-windows", marks=pytest.mark.long)])
 def test_fault_any_characters_in_any_locale(tmp_path, settings, warm):
     text = "ü ✓ 中 \udc80"
-    call = f"(keep_warm({warm}), launch(odd_workers.says, 2, text={text!r}))[1]"
+    call = f"(keep_warm({warm}), launch(odd_workers.says, 2, text={text!a}))[1]"
     found = asked(call, tmp_path, **settings)
     assert found["found"] == [text] * 2
     shown = text.encode("utf-8", "backslashreplace").decode()
@@ -92,5 +96,5 @@ def test_fault_warnings_are_the_workers_own(tmp_path):
 
 
 def test_fault_folder_for_temporary_files_that_is_not_there(tmp_path):
-    call = "(setattr(__import__('tempfile'), 'tempdir', '/nowhere'), launch(workers.hello, 1))"
+    call = "(setattr(__import__('tempfile'), 'tempdir', '/not/there'), launch(workers.hello, 1))"
     assert "The process could not be started: [Errno 2]" in asked(call, tmp_path)["error"]

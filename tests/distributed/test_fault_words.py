@@ -14,7 +14,7 @@ from helpers import LaunchError
 from helpers.distributed import launch as launching
 from helpers.distributed import parent
 from helpers.distributed.failure import explain, starting
-from helpers.distributed.plan import MUTE, Plan
+from helpers.distributed.plan import KEPT_BY, MUTE, Plan
 from helpers.distributed.shown import Shown
 
 DUMP = """Timeout (0:00:08)!
@@ -221,3 +221,11 @@ def test_fault_a_process_that_starts_others_while_it_is_ended():
         time.sleep(0.02)
     parent.end(family)
     assert not any(parent.alive(process) for process in seen)
+
+
+def test_fault_a_program_that_was_killed_while_its_server_started():
+    """E3: the process that waits for launches does not first import PyTorch for nobody."""
+    code = "import helpers.distributed.preload"
+    done = subprocess.run([sys.executable, "-X", "importtime", "-c", code], capture_output=True,
+                          env=os.environ | {KEPT_BY: str(2 ** 22 + 5)})
+    assert done.returncode == 1 and b"torch" not in done.stderr

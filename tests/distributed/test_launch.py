@@ -119,8 +119,8 @@ def test_launches_in_a_row_leak_nothing(times):
 
 
 def test_a_rank_that_has_just_begun_has_not_failed(tmp_path):
-    family, note = Family(psutil.Process(), tmp_path), tmp_path / "0.pid"
-    note.touch()  # it is about to say which process it is
+    family, note = Family(tmp_path), tmp_path / "0.pid"
+    family.agent = psutil.Process()
     assert not family.some_rank_failed()
     rank = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     note.write_text(str(rank.pid))
