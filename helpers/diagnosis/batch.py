@@ -152,9 +152,11 @@ def check_labels(case: Case) -> Iterator[Finding]:
     if low < 0 or (classes and high >= classes):
         case.out_of_range = True
         numbers = f"0 to {classes - 1}" if classes else "from 0 on"
+        why = ("Was 1 taken away twice, or is -1 a mark for images without a label? Cross-entropy "
+               "passes over -100." if low < 0 else
+               "Do yours begin with 1? Subtract it. Else the last layer needs more outputs.")
         found = Finding("labels out of range", f"The labels run from {low} to {high}, but "
-            f"{classes or 'the'} classes have the numbers {numbers}. Do yours begin with 1? "
-            "Subtract it. Else the last layer needs more outputs.")
+            f"{classes or 'the'} classes have the numbers {numbers}. {why}")
         # A step may count in its own way. On a GPU it is not tried: PyTorch would stop there.
         yield from case.of_model_alone(found) if labels.device.type == "cpu" else [found]
     elif len(labels) >= ONE_CLASS and low == high:

@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -82,7 +83,8 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
                 f"optimizer is a {type(each).__name__}, and only those of torch.optim can be "
                 "tried out. Leave it out and pass step=…: what your own one does is seen there.")
     case = Case(model, images, labels, step, optimizers, evaluate, loss_fn, classes)
-    with torch.enable_grad(), _uncompiled():
+    with torch.enable_grad(), _uncompiled(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the loop itself has given them
         _examine(case)
     if not case.findings:
         seen = "the images" if case.lazy else "images, labels, outputs and gradients"

@@ -24,6 +24,9 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
         look = watched(case, case.model)
         if not look.seen.calls and (twin := twin_of(case, look)) is not None:
             look = watched(case, twin)
+            if not look.seen.calls:
+                case.unseen.append("the copy of the model that your evaluation makes and uses")
+                return
     except Exception as problem:
         if not case.has("the loss raises"):  # of which it has the labels, too
             yield stopped("the evaluation raises", "Your evaluation", problem, hint(str(problem)))
@@ -51,6 +54,15 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
         yield Finding("gradients left switched off", "After your evaluation gradients are switched "
             "off for good, and the next step has no graph: torch.set_grad_enabled(False) holds "
             "until somebody calls it with True. Use with torch.no_grad(): instead.")
+    if look.frozen:
+        yield Finding("frozen by the evaluation", "After your evaluation parameters have "
+            "requires_grad=False that had True before, and no step trains them any more. Use with "
+            "torch.no_grad(): instead, which ends by itself.")
+    if look.changed and not seen.steps:
+        yield Finding("weights changed by the evaluation", "After your evaluation the model has "
+            "other weights than before, though no optimizer has moved: it works on the model "
+            "itself. Convert, prune or average a copy, copy.deepcopy(model), or put the weights "
+            "back.")
     yield from _wrong_count(look)
     yield from _other_images(case, look)
 

@@ -23,6 +23,7 @@ Name = Literal[
     # the loop
     "the step raises", "another model in the step", "no optimizer step",
     "gradients wiped before the step", "no backward", "no zero_grad", "the step is undone",
+    "gathered gradients wiped", "steps lost in half precision",
     "gradients too small for a step", "not in training mode",
     "frozen batch normalization moves", "parameters not in the optimizer", "the optimizer raises",
     "learning rate too high", "learning rate too low", "weight decay too high",
@@ -32,6 +33,7 @@ Name = Literal[
     "not in evaluation mode", "gradients in the evaluation",
     "images prepared otherwise in the evaluation", "random images in the evaluation",
     "accuracy above 1", "outputs compared with labels", "gradients left switched off",
+    "weights changed by the evaluation", "frozen by the evaluation",
 ]
 NAMES: tuple[Name, ...] = get_args(Name)
 

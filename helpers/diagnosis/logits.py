@@ -69,6 +69,11 @@ def wrong_input(taken: Taken) -> Finding | None:
     if taken.loss is F.cross_entropy:
         return wrong_numbers(outputs) or _held_back(maker, outputs)
     if taken.loss is F.binary_cross_entropy_with_logits:
+        low, high = (edge.item() for edge in taken.target.aminmax())
+        if low < 0 or high > 1:
+            return Finding("labels out of range", f"The labels run from {low:g} to {high:g}, but "
+                f"{which} wants them between 0 and 1, 0 or 1 for two classes: with others the loss "
+                "falls without end. Subtract 1, or write (labels == 2).float().")
         if maker in ("Sigmoid", "Softmax"):
             return Finding("sigmoid before cross-entropy", f"The loss, {which}, takes the sigmoid "
                 f"of what it is given, and that has come out of a {maker.lower()} already. "

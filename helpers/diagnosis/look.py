@@ -28,6 +28,8 @@ class Look:
     similar: dict[nn.Module, float]  # networks of the same form, and the cosine of their weights
     result: Any = None
     gradients_off: bool = False
+    changed: bool = False  # weights are others afterwards
+    frozen: bool = False   # and so are their flags
 
 
 def watched(case: Case, model: nn.Module, seed: int | None = None) -> Look:
@@ -44,7 +46,10 @@ def watched(case: Case, model: nn.Module, seed: int | None = None) -> Look:
         states = random.getstate(), str(np.random.get_state())
         case.model.train()
         undo.callback(torch.set_grad_enabled, True)
+        before = [(p, p.detach().clone(), p.requires_grad) for p in case.model.parameters()]
         look.result = case.evaluate()
+        look.changed = any(not p.detach().equal(old.to(p.dtype)) for p, old, _ in before)
+        look.frozen = any(flag and not p.requires_grad for p, _, flag in before)
         look.gradients_off = not torch.is_grad_enabled()
         seen.drawn |= states != (random.getstate(), str(np.random.get_state()))
     return look
@@ -71,10 +76,10 @@ def twin_of(case: Case, look: Look) -> nn.Module | None:
     for other, similarity in look.similar.items():
         if similarity > SIMILAR:
             loaded = similarity == 1 > _similarity(case.model, other)  # within the evaluation
-            if loaded or isinstance(other, AveragedModel) or _follows(case, other):
+            if loaded or _follows(case, other):
                 return other
             # The same seed draws the same weights, for a model that was made anew, too.
-            if similarity < 1:
+            if similarity < 1 or isinstance(other, AveragedModel):
                 case.unseen.append("whether the model of your evaluation, a copy or an average of "
                                    "this one, is kept up to date: pass a step=… that does it")
                 return other

@@ -62,6 +62,7 @@ def _try_out(case: Case, outputs: Tensor, loss: Tensor) -> None:
     """Note what the loss does with other outputs than those of the model."""
     # A softmax, and so a cross-entropy, does not change when all outputs of an image grow alike.
     more = 1 + torch.arange(len(outputs), device=outputs.device).square().sin()[:, None]
+    more = more * (1 + outputs.abs().max() + case.few_labels.float().abs().max())
     case.softmax = outputs.ndim == 2 and torch.allclose(
         case.loss_fn(outputs + more.to(outputs.dtype), case.few_labels), loss, rtol=1e-3, atol=1e-3,
         equal_nan=True)
@@ -87,6 +88,13 @@ def _try_answers(case: Case, outputs: Tensor) -> None:
     case.endless = not case.softmax and bool(outputs.max() > 1e-3) and surest < BELOW
 
 
+def _takes_exchanged(case: Case) -> bool:
+    try:
+        return case.loss_fn(case.few_labels, case.outputs).ndim == 0
+    except Exception:
+        return False
+
+
 def _way_out(case: Case, classes: int) -> str:
     """Return what labels must be for the loss, as far as these are something else."""
     labels, shape = case.labels, tuple(case.labels.shape)
@@ -94,6 +102,8 @@ def _way_out(case: Case, classes: int) -> str:
         (not case.paired, f"There are {len(case.images)} images, but the labels have the shape "
          f"{shape}. Each image needs exactly one: look at where the two were cut, filtered or "
          "stacked apart."),
+        (_takes_exchanged(case), "It takes the two in exchanged order: the outputs come first, "
+         "loss_fn(outputs, labels), then the labels."),
         (classes == 1, "One output is for two classes, 0 and 1, with BCEWithLogitsLoss, or for a "
          "number, with MSELoss: pass yours as loss_fn=…, and labels as floats of the outputs' "
          "shape. Cross-entropy needs an output for each class."),

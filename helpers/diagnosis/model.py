@@ -117,8 +117,8 @@ def check_gradients(case: Case) -> Iterator[Finding]:
         yield Finding("parameters not registered", f"{len(strangers)} tensors work in the model "
             "that are to be trained, but model.parameters() does not know them, so that no "
             "optimizer made from it trains them and no .to(device) moves them. Layers in a Python "
-            "list are not found: use nn.ModuleList or nn.Sequential. A tensor with "
-            "requires_grad=True is not either: make it an nn.Parameter.")
+            "list or dict are not found: use nn.ModuleList, nn.ModuleDict or nn.Sequential. A "
+            "tensor with requires_grad=True is not either: make it an nn.Parameter.")
     yield from filter(None, map(wrong_input, passed.losses))
     case.gradients = passed.gradients or {}
     if case.finite:

@@ -30,8 +30,8 @@ def check_parameters(case: Case) -> Iterator[Finding]:
                and case.gradients.get(name, 0) is None]
     if without:
         yield Finding("no gradient", f"{len(without)} of {len(wanted)} parameters get no gradient, "
-            f"{without[0]} for one: forward does not use them, or detach(), .data or no_grad cuts "
-            "the graph behind them. They stay as they are.")
+            f"{without[0]} for one: forward does not use them, or detach(), .data, numpy or "
+            "no_grad cuts the graph behind them. They stay as they are.")
     trained = held_by(case.optimizers or case.moving)
     if case.moving and wanted and not trained & {*wanted.values()}:
         yield Finding("parameters not in the optimizer", "None of the model's parameters is in the "
@@ -53,7 +53,9 @@ def _frozen(case: Case, named: Mapping[str, Tensor], free: set[str]) -> Iterator
     frozen = [name for name, p in named.items() if not p.requires_grad]
     what = (f"{len(frozen)} of {len(named)} parameters have requires_grad=False, "
             f"{frozen[0]} for one, and no step changes them") if frozen else ""
-    if frozen and (len(frozen) == len(named) or not case.moving):
+    # What is taken over trained comes first: a frozen end is hardly meant.
+    weights = [name for name, p in named.items() if p.ndim > 1]
+    if frozen and (not case.moving or (weights[-1:] or frozen)[0] in {*frozen} - free):
         yield Finding("frozen parameters", f"{what}. That is right for layers that you took over "
             "trained; else call requires_grad_(True) on them.")
     elif not {*frozen} <= free:

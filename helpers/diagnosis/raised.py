@@ -28,6 +28,8 @@ HINTS = (
      "has cut it off, or all parameters are frozen. requires_grad_() would only silence this."),
     ("can be implicitly created only for scalar", "backward starts from one number: take the mean "
      'of the loss, which is what reduction="mean" does.'),
+    ("has no attribute 'backward'", "The loss is a plain number here, without a graph: item() "
+     "comes too early. Call backward on the tensor, and item() only for what is printed."),
     ("same device", "Model, images and labels must be on one device: model.to(device) before the "
      "optimizer is made, and images.to(device), labels.to(device) in the loop."),
     ("Can't call numpy()", "Numbers with a graph become an array by x.detach().cpu().numpy()."),

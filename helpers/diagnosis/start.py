@@ -105,6 +105,7 @@ def _bounded(case: Case, logits: Tensor) -> bool:
 
 def check_consequences(case: Case) -> Iterator[Finding]:
     """Yield what follows from other faults, after all of them."""
-    explained = case.has("images not normalised", "no gradient")
+    told = {"loss far from chance": ("images not normalised", "no gradient"),
+            "all outputs the same": ("vanishing gradients",)}
     yield from (found for found in case.consequences
-                if not (explained and found.name == "loss far from chance"))
+                if not case.has(*told.get(found.name, ())))

@@ -94,12 +94,14 @@ def _run(case: Case) -> Trace:
                          if p.ndim > 1 and p.requires_grad]
                 trace.change = length([p.detach() - old for p, old in pairs]) / max(
                     length([old for _, old in pairs]), 1e-12)
+                if seen.steps:
+                    trace.lost = _lost(zip(seen.parameters, before, seen.steps[0], strict=True))
                 break
             lengths.append(length([p.grad for p in seen.parameters if p.grad is not None]))
             # Gradients that grow from call to call are gathered for a step that may still come.
             if call + 1 >= CALLS and not lengths[CALLS - 1] > 2 * lengths[0]:
                 break
-        trace.calls = call + 1
+        trace.calls, trace.lengths = call + 1, lengths
         trace.schedules = [s for s, epoch in epochs.items() if s.last_epoch != epoch]
         trace.gradients = seen.steps[0] if seen.steps else None
         mark = _marked(case.model, seen.optimizers) if trace.moved else {}
@@ -115,6 +117,14 @@ def _run(case: Case) -> Trace:
     trace.direction, trace.factor = _compared(
         zip(seen.parameters, trace.gradients or [], strict=False), reference)
     return trace
+
+
+def _lost(weights: Iterable[tuple[nn.Parameter, Tensor, Tensor | None]]) -> float:
+    """Return which part of weights in half precision has a gradient, and has not changed."""
+    half = [(p == old, g != 0) for p, old, g in weights
+            if g is not None and p.dtype in (torch.bfloat16, torch.float16)]
+    still = sum((same & wanted).sum().item() for same, wanted in half)
+    return still / max(sum(wanted.sum().item() for _, wanted in half), 1)
 
 
 def _order(trace: Trace) -> Iterator[Finding]:
@@ -136,6 +146,12 @@ def _order(trace: Trace) -> Iterator[Finding]:
         elif not trace.seen.reached:
             yield Finding("no backward", "The optimizer moves, but backward was never called, so "
                 "it has no gradients to follow. Call loss.backward() before optimizer.step().")
+    elif trace.calls > 3 and trace.lengths[-1] < 0.5 * (1 + len(trace.lengths)**0.5) * (
+            trace.lengths[0]):
+        yield Finding("gathered gradients wiped", f"The optimizer moves after {trace.calls} calls, "
+            "so gradients of several batches are to be gathered, but they do not grow from call to "
+            "call: zero_grad is called for each batch, and only the last one counts. Call it after "
+            "each step of the optimizer.")
     if trace.alike > ALIKE:
         still = (f"{100 * trace.left:.0f} % of it was still there" if trace.left > UNSCALED else
                  "it was still there, scaled down")

@@ -32,9 +32,12 @@ class Trace:
     left: float = 0.0     # what part of the mark was in them
     direction: float = 0.0  # the cosine of `gradients` and those of the loss that was passed
     factor: float = 0.0   # how long they are along these
+    # Of the gradients that are left after each call, until something moved
+    lengths: list[float] = field(default_factory=list)
     calls: int = 0        # until something moved
     schedules: list[LRScheduler] = field(default_factory=list)  # those that have moved
     change: float = 0.0   # by what part the first move has changed the weights
+    lost: float = 0.0     # which part of weights in half precision has stayed the same
     changed: set[int] = field(default_factory=set)  # numbers (`id`) of parameters that have moved
 
     @property

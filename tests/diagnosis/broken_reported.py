@@ -1,10 +1,11 @@
 """Faults as learners have reported them (F…), and kin: the name by which each must be found."""
 
+import copy
 from functools import partial
 
 import torch
 import torch.nn.functional as F
-from programs import BATCH, DATA, IMAGES, LABELS, Changed, fault, flat, lenet, loop, sgd
+from programs import DATA, IMAGES, LABELS, Changed, fault, flat, lenet, loop, sgd
 from torch import nn
 from torch.optim import lr_scheduler
 
@@ -30,10 +31,10 @@ def stepping(loss_of=None, lr=0.01, after=lambda *_: None, optimizer=None):
     return make
 
 
-def of_loss(loss_fn, **more):
+def of_loss(loss_fn, lr=0.01, **more):
     """Pass a loss, and a step that trains with it."""
     return {"loss_fn": lambda _: loss_fn,
-            "step": lambda model: loop(model, sgd(model, 0.01), loss_fn=loss_fn), **more}
+            "step": lambda model: loop(model, sgd(model, lr), loss_fn=loss_fn), **more}
 
 
 def scheduled(make_schedule):
@@ -123,14 +124,26 @@ def kept_graph(model):
     return step
 
 
-def load_back(model, _, states={}):  # noqa: B006
-    model.load_state_dict(states.setdefault(id(model), {
-        name: value.clone() for name, value in model.state_dict().items()}))
+def best_loaded(model):
+    best = copy.deepcopy(model.state_dict())
+    return stepping(after=lambda *_: model.load_state_dict(best))(model)
 
 
 def shrunk(model, images, labels):
     """A loss whose gradients come out far too small."""
     return F.cross_entropy(model(images), labels) * 1e-6
+
+
+def gathering(model):
+    optimizer, calls = sgd(model), []
+
+    def step(images, labels):
+        optimizer.zero_grad()
+        (F.cross_entropy(model(images), labels) / 4).backward()
+        calls.append(1)
+        if len(calls) % 4 == 0:
+            optimizer.step()
+    return step
 
 
 def tested(prepare=lambda x: x, count=lambda outputs, y: (outputs.argmax(1) == y).sum().item() / 64,
@@ -189,9 +202,10 @@ REPORTED = [
           step=stepping(lambda m, x, y: F.cross_entropy(m(x), y, reduction="sum"), 0.05)),
     # F15: one output
     fault("each output paired with each label", "F15 a column and a row", one,
-          (IMAGES, COLUMN[:, 0]), **of_loss(F.mse_loss), says="(256, 1) with (256,)"),
+          (IMAGES, COLUMN[:, 0]), **of_loss(F.mse_loss, 1e-5),
+          says="(256, 1) with (256,)"),
     fault("each output paired with each label", "F15 written by hand", one,
-          (IMAGES, COLUMN[:, 0]), **of_loss(lambda x, y: (x - y).square().mean())),
+          (IMAGES, COLUMN[:, 0]), **of_loss(lambda x, y: (x - y).square().mean(), 1e-5)),
     fault("wrong number of outputs", "F15 one output and a softmax", one, (IMAGES, LABELS * 0),
           says="BCEWithLogitsLoss"),
     # F16, F17
@@ -235,7 +249,7 @@ REPORTED = [
             says="has come out of a") for layer in (nn.Sigmoid(), nn.Softmax(1))),
     # F27: other images
     fault("images prepared otherwise in the evaluation", "F27", BNLeNet,
-          step=stepping(), evaluate=tested(lambda x: x * STD + MEAN), says="mean 0.4"),
+          step=stepping(), evaluate=tested(lambda x: x * STD + MEAN), says="mean 0.5"),
     fault("images prepared otherwise in the evaluation", "F27 without a step", BNLeNet,
           evaluate=tested(lambda x: 255 * (x * STD + MEAN))),
     fault("random images in the evaluation", "F27 augmented", lenet,
@@ -265,13 +279,24 @@ REPORTED = [
     *(fault("momentum of batch normalization", f"{momentum:g}", lambda momentum=momentum: flat(
         nn.Linear(3072, 40), nn.BatchNorm1d(40, momentum=momentum), nn.Linear(40, 10)))
       for momentum in (0.0, 0.99)),
-    fault("the step is undone", "by load_state_dict", lenet, step=stepping(after=load_back)),
+    fault("the step is undone", "by load_state_dict", lenet, step=best_loaded),
     fault("gradients too small for a step", "scaled down", lenet, step=stepping(shrunk)),
     fault("labels unrelated to images", "in the step", lenet, step=stepping(
         lambda m, x, y: F.cross_entropy(m(x[torch.randperm(len(x))]), y[torch.randperm(len(y))]))),
     fault("accuracy above 1", "divided by batches", lenet, says="by the 4 batches", evaluate=tested(
-        count=lambda outputs, y: (outputs.topk(8).indices == y[:, None]).any(1).eq(True).sum().item())),
+        count=lambda outputs, y: (outputs.argmax(1) == y).sum().item())),
     fault("outputs compared with labels", "values of max", lenet, evaluate=tested(
         count=lambda outputs, y: (outputs.max(1)[0] == y).sum().item())),
     fault("gradients left switched off", "set_grad_enabled", lenet, evaluate=switched_off),
+    fault("frozen by the evaluation", "requires_grad_", lenet, evaluate=lambda model: lambda: (
+        torch.no_grad()(model.eval().requires_grad_(False))(IMAGES))),
+    fault("weights changed by the evaluation", "to half and back", lenet,
+          evaluate=lambda model: lambda: (
+              torch.no_grad()(model.eval().bfloat16())(IMAGES.bfloat16()), model.float())),
+    fault("gathered gradients wiped", "zero_grad in each of four batches", lenet, step=gathering),
+    fault("steps lost in half precision", "bfloat16", lambda: lenet().bfloat16(),
+          (IMAGES.bfloat16(), LABELS),
+          step=stepping(optimizer=lambda m: torch.optim.Adam(m.parameters(), 2e-5))),
+    fault("labels out of range", "1 and 2 for the binary loss", lenet,
+          (IMAGES, 1 + F.one_hot(LABELS, 10).float()), **of_loss(nn.BCEWithLogitsLoss())),
 ]

@@ -180,19 +180,21 @@ def off_by_one_row(images, labels, mended=False):
     return loop(dense_net(), (x, y if mended else y.roll(1), tx, ty))
 
 
-@faulty("labels unrelated to images", says="labels", harm=unrelated)
+@faulty(None, says="labels", harm=unrelated)
 def labels_of_a_set(images, labels, mended=False):
-    # forum: label = classes.index(...) of list(set(names)): another order in each worker
+    # forum: label = classes.index(...) of list(set(names)): another order in each worker. Labels of
+    # 16 images agree, so that they still fit better than in most random orders: it is not seen.
     x, y, tx, ty = ready(images, labels)
     order = torch.stack([torch.randperm(10) for _ in range(16)])
     mixed = order[torch.arange(len(y)) // 16, y]
     return loop(dense_net(), (x, y if mended else mixed, tx, ty))
 
 
-@faulty(None, harm=lambda wrong, right: not torch.equal(wrong["batch"][0], right["batch"][0]))
+@faulty("pixels scrambled", says="permute",
+        harm=lambda wrong, right: not torch.equal(wrong["batch"][0], right["batch"][0]))
 def reshaped_for_permuted(images, labels, mended=False):
     # forum: (N, 32, 32, 3) arrays by .view(N, 3, 32, 32). Each image is scrambled alike and can
-    # still be learned: whether a picture looks like one is nothing a number tells for sure.
+    # still be learned, but numbers three apart are more alike than neighbors, as in no photograph.
     arrays = standardized(images).permute(0, 2, 3, 1).contiguous()
     pixels = arrays.permute(0, 3, 1, 2) if mended else arrays.view(-1, 3, 32, 32)
     return loop(conv_net(), split(pixels, labels))
@@ -718,8 +720,8 @@ def log_of_relu(images, labels, mended=False):
     return loop(nn.Sequential(conv_net(64), Log(), nn.Linear(64, 10)), ready(images, labels))
 
 
-@faulty(("all outputs the same", "no gradient"), says="vanish|saturat|sigmoid", steps=40,
-        never="learning rate too")
+@faulty(("vanishing gradients", "all outputs the same", "no gradient"), steps=40,
+        says="vanish|saturat|sigmoid", never="learning rate too")
 def many_sigmoids(images, labels, mended=False):
     # homework: eight sigmoid layers
     act = nn.ReLU if mended else nn.Sigmoid
@@ -1559,10 +1561,11 @@ def gradients_left_off(images, labels, mended=False):
     return tested_by(images, labels, write)
 
 
-@faulty(None, harm="evaluates otherwise", steps=40, never="labels unrelated")
+@faulty("images prepared otherwise in the evaluation", says="normali",
+        harm="evaluates otherwise", steps=40, never="labels unrelated")
 def test_images_prepared_otherwise(images, labels, mended=False):
-    # forum: Normalize only in the training's transform. The evaluation has no arguments, and what
-    # it reads is its own: diagnose sees images of another scale reach the model at best.
+    # forum: Normalize only in the training's transform. The evaluation has no arguments, but
+    # images of another scale are seen to reach the model.
     raw = images[TRAIN:].float() / 255
 
     def write(model, _, x, y):
@@ -1715,10 +1718,11 @@ def optimizer_of_the_teacher(images, labels, mended=False):
     return written_loop(images, labels, body, student, optimizer)
 
 
-@faulty("another model in the evaluation", says="model|average|copy|update", steps=40,
+@faulty(None, says="whether the model of your evaluation.* is kept up to date", steps=40,
         harm="evaluates otherwise")
 def average_never_updated(images, labels, mended=False):
-    # EMA: the copy is made and tested, ema.update is never called
+    # EMA: the copy is made and tested, ema.update is never called. Not in the step, that is: after
+    # each epoch, as in SWA, it would be right, so that it is said what was not looked at.
     model = conv_net()
     ema = torch.optim.swa_utils.AveragedModel(model)
 

@@ -1727,6 +1727,25 @@ def much_dropout_and_stochastic_depth(images, labels):  # regularized strongly, 
     return with_step_loss(images, labels, lambda m, x, y: F.cross_entropy(m(x), y), Depth())
 
 
+@healthy(steps=40)
+def half_of_six_blocks_left_out(images, labels):  # stochastic depth: a pass uses some layers only
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 8, 4, stride=4), nn.Linear(512, 10)
+            self.blocks = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1) for _ in range(6)])
+
+        def forward(self, x):
+            x = self.stem(x)
+            for block in self.blocks:
+                if not self.training:
+                    x = x + 0.5 * block(x.relu())
+                elif torch.rand(()) < 0.5:
+                    x = x + block(x.relu())
+            return self.head(x.relu().flatten(1))
+    return with_step_loss(images, labels, lambda m, x, y: F.cross_entropy(m(x), y), Deep(), 3e-3)
+
+
 @healthy()
 def noise_in_training_only(images, labels):  # augmentation in forward, under self.training
     class Noisy(nn.Module):
