@@ -2,12 +2,9 @@
 PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin/python
-# Settings that would bring other modules into the course, or switch off its asserts. ROS, for one, and modules of clusters.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS
-
-# Clusters set both for all programs: a backend that shows nothing, and modules that would come
-# before those of .venv.
-unexport MPLBACKEND PYTHONPATH
+# What clusters, ROS and shells set for all programs: other modules first, no asserts, a backend of
+# matplotlib that shows nothing.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS MPLBACKEND
 
 .PHONY: help setup book lab check test test-long test-colab refresh bench clean
 
