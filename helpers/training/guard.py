@@ -132,9 +132,9 @@ class Guard:
             self.checkpoint.save(epoch, batch, counts, last)
         except (OSError, TypeError) as problem:
             why = getattr(problem, "strerror", None) or problem
-            raise self.stopped(f"{self.checkpoint.path} could not be written: {why}. It is still "
-                               "as it was saved before, and the same call goes on from there when "
-                               "it can be written again.") from problem
+            raise self.stopped(f"{self.checkpoint.path} could not be written: {why}. What it "
+                               "held before is unharmed, and the same call goes on from there as "
+                               "soon as it can be written.") from problem
 
     def _done(self) -> int:
         return self.checkpoint.epoch if self.checkpoint else 0

@@ -46,6 +46,8 @@ def doubts(scheduler: Any, batch_scheduler: Any, epochs: int, per_epoch: int,
     if per_epoch:
         kinds.append((batch_scheduler, epochs * per_epoch - over, True))
     for schedule, steps, by_batch in kinds:
+        if steps <= 0:  # all is done
+            continue
         if isinstance(schedule, _WAVES):
             doubt = _of_waves(schedule, steps, per_epoch, by_batch)
         elif isinstance(schedule, _FALLING):

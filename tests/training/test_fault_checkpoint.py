@@ -629,7 +629,7 @@ def test_fault_e15_a_disk_that_is_full(tmp_path):
     before = path.read_bytes()
     with room_for(5000), pytest.raises(TrainingStopped) as caught:
         run(path)
-    assert "run.pt could not be written: File too large. It is still as it was" in str(caught.value)
+    assert "run.pt could not be written: File too large. What it held before" in str(caught.value)
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
     assert numbers(run(path)) == numbers(run(None))
 

@@ -18,6 +18,7 @@ from helpers import History, TrainingStopped, evaluate, fit, plot_history, predi
 from helpers.training.forms import count_hits
 from helpers.training.history import percent
 from helpers.training.meter import Meter
+from helpers.training.rhythm import doubts
 from helpers.widgets import TrainingMonitor
 
 COUNT, CLASSES = 40, 4
@@ -422,6 +423,11 @@ RIGHT = {
 @pytest.mark.parametrize("kind, make", RIGHT.values(), ids=RIGHT)
 def test_fault_no_warning_of_a_right_schedule(kind, make):
     assert rhythm(kind, make) == ""
+
+
+def test_fault_no_warning_where_all_is_done():
+    schedule = L.CosineAnnealingLR(sgd(net()), 200)
+    assert [*doubts(schedule, None, 3, 20)] and not [*doubts(schedule, None, 0, 20)]
 
 
 def test_fault_what_a_history_says_without_accuracy():
