@@ -9,9 +9,10 @@ import os
 from .parent import ensure_alive, killed_with_parent
 from .plan import KEPT_BY
 
-killed_with_parent()
-ensure_alive(int(os.environ[KEPT_BY]))  # it may have ended before that
-# `torch._dynamo`: every optimizer asks for it, and it takes as long to import as all the rest.
-for name in ("torch._dynamo", "helpers.distributed.engine", "helpers.distributed.workers"):
-    importlib.import_module(name)
-killed_with_parent(False)
+if KEPT_BY in os.environ:  # else this is another process, which only looks at its modules
+    killed_with_parent()
+    ensure_alive(int(os.environ[KEPT_BY]))  # it may have ended before that
+    # `torch._dynamo`: every optimizer asks for it, and it takes as long to import as all the rest.
+    for name in ("torch._dynamo", "helpers.distributed.engine", "helpers.distributed.workers"):
+        importlib.import_module(name)
+    killed_with_parent(False)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.distributed.programs import asked, in_namespace, instead_of
+from tests.distributed.launching import asked, in_namespace, instead_of
 
 pytestmark = [
     pytest.mark.slow,

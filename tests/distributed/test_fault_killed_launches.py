@@ -19,7 +19,7 @@ from helpers.distributed.family import own_folder
 from helpers.distributed.plan import MARK
 from tests.distributed import odd_workers
 from tests.distributed.processes import processes_with, until
-from tests.distributed.programs import start_program
+from tests.distributed.launching import start_program
 
 pytestmark = [pytest.mark.slow,
               pytest.mark.skipif(sys.platform == "win32", reason="signals as on Linux and macOS")]
