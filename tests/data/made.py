@@ -53,11 +53,11 @@ def meta() -> bytes:
 
 
 def archive(*entries: tuple[str | tarfile.TarInfo, bytes], files: int = 20_000) -> bytes:
-    """A small archive of seven files of that many random bytes, with other entries before them."""
+    """A small archive of seven files of that many random bytes, with other entries around them."""
     stream = io.BytesIO()
     own = [(f"{FOLDER}/{name}", os.urandom(files)) for name in MD5]
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=1) as tar:
-        for entry, content in (*entries, *own):
+        for entry, content in (*entries, *own, *entries):
             entry = tarfile.TarInfo(entry) if isinstance(entry, str) else entry
             entry.size = len(content)
             tar.addfile(entry, io.BytesIO(content))
