@@ -93,7 +93,7 @@ def _depends_on_rest(case: Case, seen: Recorder) -> Iterator[Finding]:
 class _Pass:
     """What one pass in training mode has shown; no graph, so that what it held is free."""
 
-    logits: Tensor
+    logits: Tensor | None
     loss: float
     gradients: dict[str, Tensor | None] | None  # None where the loss has no graph
     losses: list[Taken]
@@ -142,7 +142,8 @@ def _passed(case: Case) -> _Pass | Finding:
         if loss.requires_grad:
             gradients = dict(zip(named, torch.autograd.grad(
                 loss, list(named.values()), allow_unused=True) if named else (), strict=True))
-    return _Pass(logits.detach(), loss.item(), gradients, seen.losses, seen.dead, strangers)
+    return _Pass(logits.detach() if isinstance(logits, Tensor) else None, loss.item(), gradients,
+                 seen.losses, seen.dead, strangers)
 
 
 def _wrong_gradients(case: Case, passed: _Pass, strangers: bool) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from .case import SHOWN, Case
 from .evaluation import what_changes
 from .finding import Finding, stopped
 from .logits import broadcast, wrong_input
+from .parameters import held_by
 from .raised import hint
 from .record import Recorder
 from .restore import draw_weights, length, restored_afterwards, used_by
@@ -91,7 +92,7 @@ def _run(case: Case) -> Trace:
             trace.moved = bool(seen.steps or trace.changed)
             if trace.moved:
                 pairs = [(p, old) for p, old in zip(seen.parameters, before, strict=True)
-                         if p.ndim > 1 and p.requires_grad]
+                         if p.ndim > 1 and (p in held_by(seen.optimizers) or not seen.optimizers)]
                 trace.change = length([p.detach() - old for p, old in pairs]) / max(
                     length([old for _, old in pairs]), 1e-12)
                 if seen.steps:
