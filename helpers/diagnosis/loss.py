@@ -54,7 +54,7 @@ def _of_logits(case: Case, outputs: Tensor) -> Iterator[Finding]:
         case.ready = case.softmax = False
         yield from unusable(case, ONE_OUTPUT)
     elif found := wrong_numbers(outputs) or wrong_last_layer(case, outputs):
-        yield found
+        yield from case.of_loss(found)
 
 
 def _try_out(case: Case, outputs: Tensor, loss: Tensor) -> None:

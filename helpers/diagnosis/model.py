@@ -119,7 +119,8 @@ def check_gradients(case: Case) -> Iterator[Finding]:
             "optimizer made from it trains them and no .to(device) moves them. Layers in a Python "
             "list or dict are not found: use nn.ModuleList, nn.ModuleDict or nn.Sequential. A "
             "tensor with requires_grad=True is not either: make it an nn.Parameter.")
-    yield from filter(None, map(wrong_input, passed.losses))
+    for found in filter(None, map(wrong_input, passed.losses)):
+        yield from case.of_loss(found)
     case.gradients = passed.gradients or {}
     if case.finite:
         yield from _wrong_gradients(case, passed, bool(strangers))

@@ -105,6 +105,8 @@ def _bounded(case: Case, logits: Tensor) -> bool:
 
 def check_consequences(case: Case) -> Iterator[Finding]:
     """Yield what follows from other faults, after all of them."""
+    if case.other_loss:
+        case.consequences = [f for f in case.consequences if f.name != "loss far from chance"]
     told = {"loss far from chance": ("images not normalised", "no gradient"),
             "all outputs the same": ("vanishing gradients",)}
     yield from (found for found in case.consequences

@@ -35,7 +35,7 @@ def check_step(case: Case) -> Iterator[Finding]:
     try:
         case.trace = trace = _run(case)
     except Exception as problem:
-        yield from case.held_back
+        yield from (*case.held_back, *case.of_logits)
         yield stopped("the step raises", "Your step", problem, hint(str(problem)) or "Run it alone "
             "on one batch, and print the shapes, types and devices of what goes into the line that "
             "fails.")
@@ -46,6 +46,8 @@ def check_step(case: Case) -> Iterator[Finding]:
             "trains another one. Was the model made anew in a later cell? Run the cells that make "
             "model, optimizer and step once more, in this order.")
         return
+    if not case.other_loss:
+        yield from case.of_logits
     yield from _order(trace)
     yield from _modes(case, seen)
     yield from filter(None, map(wrong_input, seen.losses))
@@ -89,7 +91,7 @@ def _run(case: Case) -> Trace:
             case.step(images[few].clone(), labels[few].clone())
             trace.changed = {id(p) for p, old in zip(seen.parameters, before, strict=True)
                              if not p.equal(old)}
-            trace.moved = bool(seen.steps or trace.changed)
+            trace.moved = bool(seen.optimizers or trace.changed)
             if trace.moved:
                 pairs = [(p, old) for p, old in zip(seen.parameters, before, strict=True)
                          if p.ndim > 1 and (p in held_by(seen.optimizers) or not seen.optimizers)]
