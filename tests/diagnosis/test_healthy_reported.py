@@ -331,3 +331,42 @@ def test_half_precision_weights():
     for make in (lambda m: sgd(m), lambda m: torch.optim.Adam(m.parameters(), 1e-3)):
         model = lenet().bfloat16()
         assert names(model, (IMAGES.bfloat16(), LABELS), step=loop(model, make(model))) == []
+
+
+def test_another_loss_than_that_which_is_taken_for_granted():
+    """The step says which: a sigmoid, or a tanh, is right where no cross-entropy follows."""
+    pixels = (IMAGES - IMAGES.min()) / (IMAGES.max() - IMAGES.min())
+    coder = flat(nn.Linear(3072, 32), nn.ReLU(), nn.Linear(32, 3072), nn.Sigmoid())
+    optimizer = torch.optim.Adam(coder.parameters(), 1e-3)
+    assert names(coder, (pixels, LABELS), step=lambda x, _: loop(
+        coder, optimizer, loss_fn=F.mse_loss)(x, x.flatten(1))) == []
+    forger, judge = flat(nn.Linear(3072, 3072), nn.Tanh()), flat(nn.Linear(3072, 1))
+    make, tell = (torch.optim.Adam(m.parameters(), 2e-4) for m in (forger, judge))
+
+    def step(images, _):
+        false, ones = forger(torch.randn_like(images)), torch.ones(len(images), 1)
+        tell.zero_grad()
+        (BCE(judge(images), ones) + BCE(judge(false.detach()), 0 * ones)).backward()
+        tell.step()
+        make.zero_grad()
+        BCE(judge(false), ones).backward()
+        make.step()
+    assert names(forger, BATCH, step=step) == names(judge, BATCH, step=step) == []
+
+
+def test_a_frozen_end_beside_one_that_is_trained(capsys):
+    class LowRank(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.up = nn.Linear(3072, 4), nn.Linear(4, 10)
+            self.whole = nn.Linear(3072, 10).requires_grad_(False)
+            nn.init.zeros_(self.up.weight)
+
+        def forward(self, x):
+            return self.up(self.down(x.flatten(1))) + self.whole(x.flatten(1))
+
+    set_seed(0)
+    model = LowRank()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    assert names(model, BATCH, step=loop(model, optimizer), optimizer=optimizer) == []
+    assert "whether that is meant: 2 of 6 parameters" in capsys.readouterr().out
