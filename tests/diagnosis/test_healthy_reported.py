@@ -11,6 +11,7 @@ from helpers.device import set_seed
 from helpers.models import BNLeNet
 from helpers.training.fit import evaluate
 
+pytestmark = pytest.mark.slow  # quick each, and there are many
 COLUMN = IMAGES.mean((1, 2, 3))[:, None]
 BCE = F.binary_cross_entropy_with_logits
 
@@ -264,7 +265,6 @@ def test_averaged_weights(kept, capsys):
     assert ("is kept up to date" in capsys.readouterr().out) == (kept == "elsewhere")
 
 
-@pytest.mark.slow
 def test_compiled_networks(monkeypatch):
     set_seed(0)
     model = BNLeNet()
