@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .arrival import arriving
-from .case import Case
+from .case import SHOWN, Case
 from .finding import Finding
 from .restore import restored_afterwards
 
@@ -16,7 +16,7 @@ SMALLEST = 0.02  # standard deviation of pixels: 1 is usual; divided by 255 twic
 JUMPS, PEAK = 0.004, 0.35
 _HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
-ALIKE = 0.8             # difference of numbers C apart as part of that of neighbours
+ALIKE = 0.9             # difference of numbers C apart as part of that of neighbours
 ONE_CLASS = 32          # labels that are hardly all the same by chance
 IGNORED = -100         # the label that cross-entropy does not count
 NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
@@ -72,7 +72,7 @@ def check_images(case: Case) -> Iterator[Finding]:
             "hardly any such pair. Arithmetic on uint8 does this: it has only the numbers 0 to 255 "
             "and starts anew beyond, so that 100 - 128 is 228, and dark becomes bright. Write "
             "images.float() first, and calculate then.")
-    if scrambled(images):
+    if scrambled(images[:SHOWN]):
         yield Finding("pixels scrambled", "Numbers beside each other in a row are less alike than "
             f"those {images.shape[1]} apart: the channels of a pixel lie along the row. view and "
             "reshape do this to images (N, H, W, C): they only give the same numbers other names. "
@@ -87,7 +87,7 @@ def _out_of_scale(images: Tensor) -> Finding | None:
             "first layer's outputs and gradients are dozens of times too large. Divide by 255, "
             "subtract the mean, and divide by the standard deviation, for each channel.")
     # Within each channel: wrong means of channels would look like differences of pixels.
-    std = images.transpose(0, 1).flatten(1).std(1).max().item()
+    std = images[:SHOWN].transpose(0, 1).flatten(1).std(1).max().item()
     if std < SMALLEST:
         return Finding("images not normalised", "All pixels of a channel are nearly the same: "
             f"their standard deviation is {std:.4f}, where 1 is usual. The network hardly sees a "
@@ -101,6 +101,11 @@ def scrambled(images: Tensor) -> bool:
 
     Then the channels of a pixel lie beside each other in a row, and numbers C apart, neighbouring
     pixels of one channel, are more alike than neighbours.
+
+    Measured on 60 batches of 8, 32 and 256 images of CIFAR-10 and the stand-in, plain, with crops
+    and flips, jitter and cutout, and on noise: the quotient of the two is 0.99 or more where
+    nothing is wrong; after a view it is 0.66 on CIFAR-10 in the median and at most 0.84 with 256
+    images, 0.24 on the stand-in.
     """
     if images.ndim != 4 or images.shape[1] == 1 or images.shape[3] < 4 * images.shape[1]:
         return False
@@ -129,15 +134,16 @@ def wrapped(images: Tensor) -> tuple[float, float]:
     images = images.detach().float()
     low, high = images.amin((0, 2, 3), keepdim=True), images.amax((0, 2, 3), keepdim=True)
     unit = (images - low) / (high - low).clamp_min(1e-12)
+    inside = (unit > 1e-4) & (unit < 1 - 1e-4)
     pairs = jumps = large = 0
     for dim in (2, 3):
         size = unit.shape[dim] - 1
         a, b = unit.narrow(dim, 0, size), unit.narrow(dim, 1, size)
-        inside = (torch.minimum(a, b) > 1e-4) & (torch.maximum(a, b) < 1 - 1e-4)
-        apart = (a - b).abs()[inside]
+        both = inside.narrow(dim, 0, size) & inside.narrow(dim, 1, size)
+        apart = (a - b).abs_().mul_(both)
         pairs += a.numel()
-        jumps += (apart > _HUGE).sum().item()
-        large += ((apart > _BIG) & (apart <= _HUGE)).sum().item()
+        jumps += (huge := (apart > _HUGE).sum().item())
+        large += (apart > _BIG).sum().item() - huge
     share = jumps / max(pairs, 1)
     return share, share / (large / max(pairs, 1) / 3 + _FLAT)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -38,6 +39,8 @@ class Case:
     consequences: list[Finding] = field(init=False, default_factory=list)
     # Findings about model and images without the loop, told if the step stops too.
     held_back: list[Finding] = field(init=False, default_factory=list)
+    # Findings about outputs for a cross-entropy, told unless the step has another loss.
+    of_logits: list[Finding] = field(init=False, default_factory=list)
     # What could not be looked at, and what to pass for that.
     unseen: list[str] = field(init=False, default_factory=list)
     hopeless = False  # nothing further can be said, since every number is nan, for one
@@ -62,6 +65,20 @@ class Case:
     def has(self, *names: Name) -> bool:
         """Return whether one of these is among the findings."""
         return any(finding.name in names for finding in self.findings)
+
+    def of_loss(self, finding: Finding) -> list[Finding]:
+        """Return what to tell of a loss at once: nothing if the step may have another one."""
+        if self.step is None or self.loss_fn is not F.cross_entropy:
+            return [finding]
+        self.of_logits.append(finding)
+        return []
+
+    @property
+    def other_loss(self) -> bool:
+        """Whether the step trains with another loss than cross-entropy, and none was passed."""
+        losses = self.trace.seen.losses if self.trace else []
+        return self.loss_fn is F.cross_entropy and bool(losses) and not any(
+            taken.loss is F.cross_entropy for taken in losses)
 
     def of_model_alone(self, finding: Finding) -> list[Finding]:
         """Return what to tell of a model at once: nothing if a step may prepare its images."""

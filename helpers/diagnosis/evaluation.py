@@ -50,6 +50,13 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
         yield Finding("gradients in the evaluation", "Evaluation keeps the graph for gradients "
             "that nobody asks for. The numbers are right, but it takes time and much memory: put "
             "it under with torch.no_grad(), or torch.inference_mode().")
+    yield from _left_behind(look)
+    yield from _wrong_count(look)
+    yield from _other_images(case, look)
+
+
+def _left_behind(look: Look) -> Iterator[Finding]:
+    """Yield what is another after the evaluation than before."""
     if look.gradients_off:
         yield Finding("gradients left switched off", "After your evaluation gradients are switched "
             "off for good, and the next step has no graph: torch.set_grad_enabled(False) holds "
@@ -58,13 +65,11 @@ def check_evaluation(case: Case) -> Iterator[Finding]:
         yield Finding("frozen by the evaluation", "After your evaluation parameters have "
             "requires_grad=False that had True before, and no step trains them any more. Use with "
             "torch.no_grad(): instead, which ends by itself.")
-    if look.changed and not seen.steps:
+    if look.changed and not look.seen.steps:
         yield Finding("weights changed by the evaluation", "After your evaluation the model has "
             "other weights than before, though no optimizer has moved: it works on the model "
             "itself. Convert, prune or average a copy, copy.deepcopy(model), or put the weights "
             "back.")
-    yield from _wrong_count(look)
-    yield from _other_images(case, look)
 
 
 def _wrong_count(look: Look) -> Iterator[Finding]:

@@ -17,6 +17,11 @@ ZEROS = 0.05      # share of outputs that are exactly 0, which logits never are
 ROUNDING = 1e-2   # by which sums of probabilities may differ from 1, in half precision too
 
 
+ONE_OUTPUT = Finding("wrong number of outputs", "The loss takes a softmax, and the softmax of one "
+    "number is always 1: there is nothing to learn. Two classes need two outputs, or one with "
+    "BCEWithLogitsLoss and labels as floats of the same shape.")
+
+
 def wrong_shape(case: Case, outputs: Any, when: str = "") -> Iterator[Finding]:
     """Yield what is wrong with the shape of outputs, unless the loss takes them as they are."""
     count, classes = len(case.few), case.classes
@@ -55,7 +60,7 @@ def _taken_by_loss(case: Case, outputs: Any) -> bool:
 
 def unusable(case: Case, finding: Finding) -> Iterator[Finding]:
     """Yield a finding about outputs, unless a step runs that may take them apart."""
-    if finding.name == "wrong number of outputs":  # as the learner has said
+    if finding.name == "wrong number of outputs" and case.classes:  # as the learner has said
         yield finding
         return
     case.unseen.append("the model's outputs: what your step makes of them is not known; pass that "
@@ -66,6 +71,8 @@ def unusable(case: Case, finding: Finding) -> Iterator[Finding]:
 def wrong_input(taken: Taken) -> Finding | None:
     """Return what is wrong with what one of PyTorch's losses was given."""
     outputs, maker, which = taken.input, taken.maker, getattr(taken.loss, "__name__", "")
+    if taken.loss is F.cross_entropy and outputs.shape[1:] == (1,):
+        return ONE_OUTPUT
     if taken.loss is F.cross_entropy:
         return wrong_numbers(outputs) or _held_back(maker, outputs)
     if taken.loss is F.binary_cross_entropy_with_logits:

@@ -66,9 +66,9 @@ def _similarity(model: nn.Module, other: nn.Module) -> float:
                        for each in (model, other))
     if not weights or [len(w) for w in weights] != [len(w) for w in others]:
         return 0.0
-    a, b = torch.cat(weights).double(), torch.cat(others).double()
+    a, b = torch.cat(weights).float(), torch.cat(others).float()
     return 1.0 if a.equal(b.to(a.device)) else min(
-        torch.cosine_similarity(a, b.to(a.device), 0).item(), 1 - 1e-9)
+        torch.cosine_similarity(a, b.to(a.device), 0).item(), 1 - 1e-6)
 
 
 def twin_of(case: Case, look: Look) -> nn.Module | None:

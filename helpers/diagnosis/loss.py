@@ -10,7 +10,7 @@ from torch import Tensor
 from .batch import IGNORED, NUMBERS
 from .case import Case
 from .finding import Finding, stopped
-from .logits import not_log_probabilities, wrong_last_layer, wrong_numbers
+from .logits import ONE_OUTPUT, not_log_probabilities, unusable, wrong_last_layer, wrong_numbers
 from .raised import explained
 
 SURE = 10     # an output for the right class, or a wrong one, with which a loss is tried
@@ -51,11 +51,10 @@ def check_loss(case: Case) -> Iterator[Finding]:
 
 def _of_logits(case: Case, outputs: Tensor) -> Iterator[Finding]:
     if outputs.shape[1] == 1:
-        yield Finding("wrong number of outputs", "The loss takes a softmax, and the softmax of one "
-            "number is always 1: there is nothing to learn. Two classes need two outputs, or one "
-            "with BCEWithLogitsLoss and labels as floats of the same shape.")
+        case.ready = case.softmax = False
+        yield from unusable(case, ONE_OUTPUT)
     elif found := wrong_numbers(outputs) or wrong_last_layer(case, outputs):
-        yield found
+        yield from case.of_loss(found)
 
 
 def _try_out(case: Case, outputs: Tensor, loss: Tensor) -> None:

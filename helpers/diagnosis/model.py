@@ -1,5 +1,6 @@
 """Checks of a model by itself: what it makes of images, and its gradients. See `diagnose`."""
 
+import contextlib
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .start import consequences
 
 # By how much of the largest output two runs may differ: in float32 and more, and in half precision.
 ROUNDING, ROUNDING_OF_HALF = 1e-3, 3e-2
+AGAIN, FEW = 8, 32  # passes, of so many images, after which no gradient has come
 
 
 @explained
@@ -93,7 +95,7 @@ def _depends_on_rest(case: Case, seen: Recorder) -> Iterator[Finding]:
 class _Pass:
     """What one pass in training mode has shown; no graph, so that what it held is free."""
 
-    logits: Tensor
+    logits: Tensor | None
     loss: float
     gradients: dict[str, Tensor | None] | None  # None where the loss has no graph
     losses: list[Taken]
@@ -119,8 +121,12 @@ def check_gradients(case: Case) -> Iterator[Finding]:
             "optimizer made from it trains them and no .to(device) moves them. Layers in a Python "
             "list or dict are not found: use nn.ModuleList, nn.ModuleDict or nn.Sequential. A "
             "tensor with requires_grad=True is not either: make it an nn.Parameter.")
-    yield from filter(None, map(wrong_input, passed.losses))
+    for found in filter(None, map(wrong_input, passed.losses)):
+        yield from case.of_loss(found)
     case.gradients = passed.gradients or {}
+    for seed in range(1, AGAIN):  # some networks leave layers out by chance
+        if None in case.gradients.values():
+            _look_again(case, seed)
     if case.finite:
         yield from _wrong_gradients(case, passed, bool(strangers))
     case.consequences += consequences(case, passed.logits, passed.loss, passed.dead)
@@ -128,21 +134,31 @@ def check_gradients(case: Case) -> Iterator[Finding]:
     yield from check_flow(case)
 
 
-def _passed(case: Case) -> _Pass | Finding:
+def _look_again(case: Case, seed: int) -> None:
+    """Fill in gradients that come in another pass."""
+    with contextlib.suppress(Exception):  # a loss for batches of another size
+        again = _passed(case, seed, FEW)
+        if isinstance(again, _Pass) and again.gradients:
+            case.gradients.update({name: g for name, g in again.gradients.items()
+                                   if case.gradients[name] is None})
+
+
+def _passed(case: Case, seed: int = 0, count: int | None = None) -> _Pass | Finding:
     model, named = case.model, {name: p for name, p in case.model.named_parameters()
                                 if p.requires_grad}
     with restored_afterwards(model) as undo, Recorder(model, undo) as seen:
-        torch.manual_seed(0)
-        logits = model.train()(case.few)
+        torch.manual_seed(seed)
+        logits = model.train()(case.few[:count])
         strangers = list(seen.strangers.values())  # the loss may have parameters of its own
-        for finding in wrong_shape(case, logits, " in training mode"):
+        for finding in wrong_shape(case, logits, " in training mode") if count is None else ():
             return finding
-        loss = case.loss_fn(logits, case.few_labels)
+        loss = case.loss_fn(logits, case.few_labels[:count])
         gradients: dict[str, Tensor | None] | None = None
         if loss.requires_grad:
             gradients = dict(zip(named, torch.autograd.grad(
                 loss, list(named.values()), allow_unused=True) if named else (), strict=True))
-    return _Pass(logits.detach(), loss.item(), gradients, seen.losses, seen.dead, strangers)
+    return _Pass(logits.detach() if isinstance(logits, Tensor) else None, loss.item(), gradients,
+                 seen.losses, seen.dead, strangers)
 
 
 def _wrong_gradients(case: Case, passed: _Pass, strangers: bool) -> Iterator[Finding]:

@@ -1,12 +1,15 @@
 """Checks which parameters are trained: they need a gradient and an optimizer. See `diagnose`."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from .case import Case
 from .finding import Finding
+from .restore import restored_afterwards
 
 
 def held_by(optimizers: Iterable[Optimizer]) -> set[Tensor]:
@@ -54,9 +57,23 @@ def _frozen(case: Case, named: Mapping[str, Tensor], free: set[str]) -> Iterator
     what = (f"{len(frozen)} of {len(named)} parameters have requires_grad=False, "
             f"{frozen[0]} for one, and no step changes them") if frozen else ""
     # What is taken over trained comes first: a frozen end is hardly meant.
-    weights = [name for name, p in named.items() if p.ndim > 1]
-    if frozen and (not case.moving or (weights[-1:] or frozen)[0] in {*frozen} - free):
+    if frozen and (not case.moving or len(frozen) == len(named) or (
+            {*frozen} - free and _frozen_end(case))):
         yield Finding("frozen parameters", f"{what}. That is right for layers that you took over "
             "trained; else call requires_grad_(True) on them.")
     elif not {*frozen} <= free:
         case.unseen.append(f"whether that is meant: {what}")
+
+
+def _frozen_end(case: Case) -> bool:
+    """Return whether what the model gives comes straight out of a layer that is frozen."""
+    given = []
+    with restored_afterwards(case.model) as undo, torch.no_grad(), contextlib.suppress(Exception):
+        for module in case.model.modules():
+            own = list(module.parameters(recurse=False))
+            if own and not any(p.requires_grad for p in own):
+                undo.callback(module.register_forward_hook(
+                    lambda _, __, output: given.append(output)).remove)
+        outputs = case.model.eval()(case.few[:2].clone())
+        return any(outputs is each for each in given)
+    return False

@@ -43,7 +43,7 @@ class Recorder(TorchFunctionMode):
     compared: of each comparison of numbers (N,), how many were equal
     dropped, drawn: whether F.dropout dropped something, and other random numbers were drawn
     optimizers: those that moved, each remembered by `undo` before its first step
-    steps: for each step of an optimizer, the gradients of `parameters`, the model's, before it
+    steps: for each step of an optimizer of the model, the gradients of its `parameters` before it
     rates: the learning rates of the first step
     """
 
@@ -146,15 +146,16 @@ class Recorder(TorchFunctionMode):
                 parameter.grad = gradient
             self.optimizers.append(optimizer)
         if not _has_closure(args, kwargs):
-            self._note_gradients()
+            self._note_gradients(optimizer)
 
-    def _stepped(self, _, args, kwargs):
+    def _stepped(self, optimizer, args, kwargs):
         if _has_closure(args, kwargs):  # which computes the gradients within the step
-            self._note_gradients()
+            self._note_gradients(optimizer)
 
-    def _note_gradients(self):
-        self.steps.append([None if p.grad is None else p.grad.detach().clone()
-                           for p in self.parameters])
+    def _note_gradients(self, optimizer):
+        if any(p in self._known for group in optimizer.param_groups for p in group["params"]):
+            self.steps.append([None if p.grad is None else p.grad.detach().clone()
+                               for p in self.parameters])
 
 
 def _has_closure(args, kwargs):

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,16 +16,17 @@ DEAD = 0.9         # share of a ReLU's units without which hardly anything passe
 FAR = 2            # times the loss of a guess, with fewer than 2 / K hits
 
 
-def consequences(case: Case, logits: Any, loss: float, dead: list[float]) -> Iterator[Finding]:
+def consequences(case: Case, logits: Tensor | None, loss: float,
+                 dead: list[float]) -> Iterator[Finding]:
     """Yield what a fault has done to a model: its `logits` and `loss` are those of training mode.
 
     `dead` is, for each ReLU, the share of its units that are zero for all images.
     """
     if math.isfinite(loss):
-        if isinstance(logits, Tensor):
+        if logits is not None:
             yield from _stuck(case, logits)
         yield from _dead(case, dead)
-        if case.softmax:
+        if case.softmax and logits is not None:
             yield from _far_from_chance(case, loss, logits)
     elif case.finite:
         yield Finding("nan in outputs", "Images and weights are finite, but the loss is not. Look "
@@ -105,6 +105,8 @@ def _bounded(case: Case, logits: Tensor) -> bool:
 
 def check_consequences(case: Case) -> Iterator[Finding]:
     """Yield what follows from other faults, after all of them."""
+    if case.other_loss:
+        case.consequences = [f for f in case.consequences if f.name != "loss far from chance"]
     told = {"loss far from chance": ("images not normalised", "no gradient"),
             "all outputs the same": ("vanishing gradients",)}
     yield from (found for found in case.consequences

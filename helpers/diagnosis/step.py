@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from .case import SHOWN, Case
 from .evaluation import what_changes
 from .finding import Finding, stopped
 from .logits import broadcast, wrong_input
+from .parameters import held_by
 from .raised import hint
 from .record import Recorder
 from .restore import draw_weights, length, restored_afterwards, used_by
@@ -34,7 +35,7 @@ def check_step(case: Case) -> Iterator[Finding]:
     try:
         case.trace = trace = _run(case)
     except Exception as problem:
-        yield from case.held_back
+        yield from (*case.held_back, *case.of_logits)
         yield stopped("the step raises", "Your step", problem, hint(str(problem)) or "Run it alone "
             "on one batch, and print the shapes, types and devices of what goes into the line that "
             "fails.")
@@ -45,6 +46,8 @@ def check_step(case: Case) -> Iterator[Finding]:
             "trains another one. Was the model made anew in a later cell? Run the cells that make "
             "model, optimizer and step once more, in this order.")
         return
+    if not case.other_loss:
+        yield from case.of_logits
     yield from _order(trace)
     yield from _modes(case, seen)
     yield from filter(None, map(wrong_input, seen.losses))
@@ -80,28 +83,8 @@ def _run(case: Case) -> Trace:
         if not case.finite:
             draw_weights(case.model)
         before = [p.detach().clone() for p in seen.parameters]
-        lengths = []  # of gradients that are left after each call
         epochs = {s: s.last_epoch for s in used_by(case.step) if isinstance(s, LRScheduler)}
-        for call in range(PATIENCE):
-            few = slice(None if call < CALLS else FEW)
-            torch.manual_seed(0)
-            case.step(images[few].clone(), labels[few].clone())
-            trace.changed = {id(p) for p, old in zip(seen.parameters, before, strict=True)
-                             if not p.equal(old)}
-            trace.moved = bool(seen.steps or trace.changed)
-            if trace.moved:
-                pairs = [(p, old) for p, old in zip(seen.parameters, before, strict=True)
-                         if p.ndim > 1 and p.requires_grad]
-                trace.change = length([p.detach() - old for p, old in pairs]) / max(
-                    length([old for _, old in pairs]), 1e-12)
-                if seen.steps:
-                    trace.lost = _lost(zip(seen.parameters, before, seen.steps[0], strict=True))
-                break
-            lengths.append(length([p.grad for p in seen.parameters if p.grad is not None]))
-            # Gradients that grow from call to call are gathered for a step that may still come.
-            if call + 1 >= CALLS and not lengths[CALLS - 1] > 2 * lengths[0]:
-                break
-        trace.calls, trace.lengths = call + 1, lengths
+        _call_until_it_moves(case.step, images, labels, before, trace)
         trace.schedules = [s for s, epoch in epochs.items() if s.last_epoch != epoch]
         trace.gradients = seen.steps[0] if seen.steps else None
         mark = _marked(case.model, seen.optimizers) if trace.moved else {}
@@ -117,6 +100,32 @@ def _run(case: Case) -> Trace:
     trace.direction, trace.factor = _compared(
         zip(seen.parameters, trace.gradients or [], strict=False), reference)
     return trace
+
+
+def _call_until_it_moves(step: Callable, images: Tensor, labels: Tensor, before: list[Tensor],
+                         trace: Trace) -> None:
+    """Call the step until weights or an optimizer move, and note by how much."""
+    seen = trace.seen
+    for call in range(PATIENCE):
+        few = slice(None if call < CALLS else FEW)
+        torch.manual_seed(0)
+        step(images[few].clone(), labels[few].clone())
+        trace.calls = call + 1
+        moves = list(zip(seen.parameters, before, strict=True))
+        trace.changed = {id(p) for p, old in moves if not p.equal(old)}
+        trace.moved = bool(seen.optimizers or trace.changed)
+        if trace.moved:
+            break
+        trace.lengths.append(length([p.grad for p in seen.parameters if p.grad is not None]))
+        # Gradients that grow from call to call are gathered for a step that may still come.
+        if call + 1 >= CALLS and not trace.lengths[CALLS - 1] > 2 * trace.lengths[0]:
+            return
+    held = held_by(seen.optimizers) or {*seen.parameters}
+    weights = [(p, old) for p, old in moves if p.ndim > 1 and p in held]
+    trace.change = length([p.detach() - old for p, old in weights]) / max(
+        length([old for _, old in weights]), 1e-12)
+    if seen.steps:
+        trace.lost = _lost(zip(seen.parameters, before, seen.steps[0], strict=True))
 
 
 def _lost(weights: Iterable[tuple[nn.Parameter, Tensor, Tensor | None]]) -> float:

@@ -134,6 +134,11 @@ def shrunk(model, images, labels):
     return F.cross_entropy(model(images), labels) * 1e-6
 
 
+def altered_head(model):
+    model[-1].requires_grad_(False)
+    return model
+
+
 def gathering(model):
     optimizer, calls = sgd(model), []
 
@@ -229,6 +234,8 @@ REPORTED = [
     # F21: frozen, yet it moves
     fault("frozen batch normalization moves", "F21", frozen_but_training,
           step=stepping(optimizer=lambda m: sgd(m.fc3)), says="Call eval() on the frozen part"),
+    fault("frozen parameters", "F21 the head in place of the body", lambda: altered_head(dense()),
+          optimizer=sgd),
     # F24, F25: twice, or not at all
     *(fault("NLLLoss without log_softmax", f"F24 {what}", make, **of_loss(loss_fn), says=says)
       for what, make, loss_fn, says in (

@@ -10,7 +10,7 @@ from programs import DATA, IMAGES, LABELS, flat, names
 from helpers.augment import color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from helpers.data import load_cifar10
 from helpers.device import set_seed
-from helpers.diagnosis.batch import JUMPS, PEAK, wrapped
+from helpers.diagnosis.batch import JUMPS, PEAK, scrambled, wrapped
 from helpers.diagnosis.pairing import ENOUGH, OF_EACH_CLASS, unrelated
 
 AUGMENTED = {
@@ -73,6 +73,17 @@ def count_unrelated(data, draws, sizes=(256, 500)):
 
 def test_wrapped_uint8_is_told_from_other_images():
     assert count_wrapped(DATA, draws=2, sizes=(64, 128)) == ({}, {})
+
+
+def test_pixels_in_a_view_are_told_from_other_images():
+    """F33: no alarm on any kind of image, and each view is found."""
+    set_seed(0)
+    for change in AUGMENTED.values():
+        images = change(DATA.images[:128].contiguous().float() / 255)
+        assert not scrambled(images)
+    for name in ("plain", "crop and flip", "cutout", "jitter", "all"):
+        images = AUGMENTED[name](DATA.images[:128].contiguous().float() / 255)
+        assert scrambled(images.permute(0, 2, 3, 1).reshape(images.shape))
 
 
 def test_labels_that_belong_are_told_from_shuffled_ones():
