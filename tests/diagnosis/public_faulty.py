@@ -180,7 +180,7 @@ def off_by_one_row(images, labels, mended=False):
     return loop(dense_net(), (x, y if mended else y.roll(1), tx, ty))
 
 
-@faulty(None, says="labels", harm=unrelated)
+@faulty(None, harm=unrelated)
 def labels_of_a_set(images, labels, mended=False):
     # forum: label = classes.index(...) of list(set(names)): another order in each worker. Labels of
     # 16 images agree, so that they still fit better than in most random orders: it is not seen.

@@ -172,7 +172,7 @@ def test_public_names_are_those_of_diagnose():
         expected = (case.expected,) if isinstance(case.expected, str) else case.expected or ()
         assert {*expected, *case.also} <= {*NAMES}
         assert not (expected and case.new)
-        assert bool(case.says) == bool(expected or case.new)
+        assert case.says or not (expected or case.new)  # it may say what it cannot know, too
 
 
 def test_there_are_enough_public_programs():
