@@ -18,8 +18,8 @@ from helpers import LaunchError, launch, workers
 from helpers.distributed.family import own_folder
 from helpers.distributed.plan import MARK
 from tests.distributed import odd_workers
-from tests.distributed.processes import processes_with, until
 from tests.distributed.launching import start_program
+from tests.distributed.processes import processes_with, until
 
 pytestmark = [pytest.mark.slow,
               pytest.mark.skipif(sys.platform == "win32", reason="signals as on Linux and macOS")]
