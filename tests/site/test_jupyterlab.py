@@ -63,6 +63,9 @@ def test_browser_and_python_see_the_same_figure(lab, chromium):
     context = chromium.new_context(viewport={"width": 1400, "height": 1600})
     tab, ours = context.new_page(), []
     tab.on("pageerror", lambda error: ours.append(str(error)) if "ctr" in str(error) else None)
+    asked = tab.locator("dialog.jp-Dialog")  # on a busy computer, about a kernel that is late
+    tab.add_locator_handler(asked, lambda: (print("JupyterLab asks:", asked.inner_text()),
+                                            asked.locator(".jp-mod-accept").click()))
     tab.goto(lab)
     cells = tab.locator(".jp-Notebook .jp-CodeCell")
     cells.first.wait_for(timeout=90_000)
