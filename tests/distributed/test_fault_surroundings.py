@@ -61,7 +61,7 @@ def test_fault_what_processes_need(tmp_path, commands, words):
 
 @pytest.mark.parametrize("size, call, words", [
     ("16k", "launch(odd_workers.takes, 2, thing=[1.0] * 10_000)", "could not be started.*space"),
-    ("400k", "launch(odd_workers.returns, 2, size=10_000_000)", "Rank 0 of 2 failed: "),
+    ("400k", "launch(odd_workers.returns, 2, size=10_000_000)", "Rank [01] of 2 failed: "),
     ("400k", "launch(odd_workers.fills, 2)", "Rank [01] of 2 failed")])
 def test_fault_full_disk(tmp_path, size, call, words):
     prefix = in_namespace(f"mount -t tmpfs -o size={size} none $TMPDIR")
