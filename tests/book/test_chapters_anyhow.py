@@ -215,7 +215,7 @@ def test_fault_neither_course_nor_home_can_be_written_to(path, tmp_path):
         pytest.skip("root may write anywhere, and there is no setpriv here")
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
-    in_a_copy(path, tmp_path, *words, HOME=str(home))
+    in_a_copy(path, tmp_path, *words, HOME=str(home), COURSE_DATA="")
 
 
 @every_chapter()

@@ -49,10 +49,10 @@ def at_work(path: str) -> bool:
 
 
 def everybody_ends(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Nothing that carries this folder in its environment runs for long; the next launch finds no
-    folder of this one, or removes it.
+    """Nothing that carries this folder in its environment runs after 10 seconds; the next launch
+    finds no folder of this one, or removes it.
     """
-    until(lambda: not [p for p in processes_with(folder) if p.is_running()], 60)
+    until(lambda: not [p for p in processes_with(folder) if p.is_running()], 10)
     for left in folder.glob("launch-*"):
         os.utime(left, (1, 1))  # a minute later
     patch.setattr(tempfile, "tempdir", str(folder))
