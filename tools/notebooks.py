@@ -1,4 +1,5 @@
-"""The stored form of a chapter: its source, and the text outputs that two unlike runs agree on.
+"""The stored form of a page: its source, the time that it takes, and the text outputs that two
+unlike runs agree on.
 
     python tools/notebooks.py refresh [book/01_….ipynb …]   run each twice, store what agrees
     python tools/notebooks.py check                         is every notebook in stored form?
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
+from tools.minutes import stated
 
 BOOK = Path(__file__).parent.parent / "book"
 LIMIT = 1500  # characters of output that a cell may store
@@ -46,7 +49,7 @@ def run(notebook, folder: Path, settings: dict):
 
 def cell(chapter: str, name: str) -> str:
     """Return the source of the code cell of a chapter ("05") whose id is `name`."""
-    (path,) = BOOK.glob(f"{chapter}_*.ipynb")
+    (path,) = BOOK.glob(f"{chapter}_*.ipynb")  # "05", or "05a" for a deeper page
     for one in nbformat.read(path, 4).cells:
         if one.cell_type == "code" and one.id == name:
             return one.source
@@ -76,6 +79,7 @@ def stored_form(notebook, other=None):
     stored = deepcopy(notebook)
     stored.metadata = nbformat.from_dict(METADATA)
     stored.nbformat, stored.nbformat_minor = 4, 5
+    stated(stored)
     count = 0
     for index, cell in enumerate(stored.cells):
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items()

@@ -4,10 +4,16 @@ import nbformat
 import pytest
 from support import ROOT
 
-from tools import notebooks
+from tools import minutes, notebooks
 
-CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+PAGES = sorted((ROOT / "book").glob("*.ipynb"))
+CHAPTERS, DEEPER = ([p for p in PAGES if minutes.is_main(p) is main] for main in (True, False))
 code, markdown = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+
+
+def text_of(path):
+    """What stands between the code."""
+    return "\n".join(c.source for c in nbformat.read(path, 4).cells if c.cell_type == "markdown")
 
 
 def run_notebook(tmp_path, *sources, settings=({}, {})):
@@ -72,8 +78,8 @@ def test_check_refuses_what_is_not_in_stored_form(tmp_path, spoil, capsys, monke
     assert "make refresh NOTEBOOK=" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-class TestChapters:
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
+class TestPages:
     def test_stored_form_and_small(self, path):
         assert notebooks.check([path]) == 0
         assert path.stat().st_size < 100_000
@@ -82,24 +88,16 @@ class TestChapters:
         cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
         assert sum(bool(c.outputs) for c in cells) >= len(cells) / 3
 
-    def test_every_list_of_chapters_has_it(self, path):
-        for name in ("README.md", "book/index.md", "_toc.yml"):
-            assert path.stem in (ROOT / name).read_text(encoding="utf-8"), name
+    def test_no_markup_that_colab_shows_raw(self, path):
+        text = text_of(path)
+        assert not any(mark in text for mark in (":::", "```{", "{figure}", "{note}")), "MyST"
+        assert text.count("<details>") == text.count("</details>") == text.count("<summary>")
+        for piece in text.split("<summary>")[1:]:
+            assert "</summary>\n\n" in piece, "without the blank line Markdown stays raw"
 
-    def test_anatomy(self, path):
-        cells = nbformat.read(path, 4).cells
-        assert cells[0].source.splitlines()[0].startswith(f"# {int(path.name[:2])}. ")
-        assert "?" in cells[0].source.splitlines()[0], "a title is a question"
-        assert "Time and cost" in cells[0].source
-        text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
-        for heading in ("## Something to wonder about", "## Experiment", "## Pitfalls",
-                        "## What you can do now"):
-            assert heading in text, heading
-        assert text.count("**Predict") >= 6 and "To read on" in text
-        assert not any(mark in text for mark in (":::", "```{", "{figure}", "{note}")), (
-            "no MyST: Colab shows it raw")
-        kinds = "".join("c" if c.cell_type == "code" else "m" for c in cells)
-        assert "cccc" not in kinds, "more than three code cells without a word between"
+    def test_no_more_than_three_code_cells_without_a_word_between(self, path):
+        kinds = "".join(c.cell_type[0] for c in nbformat.read(path, 4).cells)
+        assert "cccc" not in kinds
 
     def test_code_fits_the_page_and_the_eye(self, path):
         for number, cell in enumerate(nbformat.read(path, 4).cells):
@@ -117,3 +115,55 @@ class TestChapters:
                         new = len(line) - len(line.lstrip("#"))
                         assert new <= level + 1, line
                         level = new
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+class TestChapters:
+    def test_every_list_of_chapters_has_it(self, path):
+        for name in ("README.md", "book/index.md", "_toc.yml"):
+            assert path.stem in (ROOT / name).read_text(encoding="utf-8"), name
+
+    def test_anatomy(self, path):
+        first, text = nbformat.read(path, 4).cells[0].source, text_of(path)
+        title = first.splitlines()[0]
+        assert title.startswith(f"# {int(path.name[:2])}. ") and "?" in title, "it is a question"
+        assert minutes.BOX.search(first)
+        for heading in ("## Something to wonder about", "## Experiment", "## Pitfalls",
+                        "## What you can do now"):
+            assert heading in text, heading
+        assert "To read on" in text and text.count("<summary>") >= 3, "questions have answers"
+
+    def test_one_sitting(self, path):
+        found = minutes.count(nbformat.read(path, 4))
+        assert found.exact <= minutes.LIMIT and 6 <= found.predictions <= 13
+
+
+@pytest.mark.parametrize("path", DEEPER, ids=lambda p: p.stem)
+def test_a_deeper_page_stands_under_its_chapter(path):
+    """It has its chapter's number and a letter, and its chapter leads to it."""
+    (chapter,) = (p for p in CHAPTERS if p.name[:2] == path.name[:2])
+    cells = nbformat.read(path, 4).cells
+    title = cells[0].source.splitlines()[0]
+    assert title.startswith(f"# {path.name[:3].lstrip('0')}. Deeper: ")
+    assert minutes.BOX.search(cells[0].source) and chapter.name in text_of(path)
+    assert path.name in text_of(chapter)
+    listed = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert path.stem in listed.partition(chapter.stem)[2].partition("\n  - file")[0]
+
+
+@pytest.mark.parametrize("path", DEEPER, ids=lambda p: p.stem)
+def test_chapters_do_not_build_on_deeper_pages(path):
+    for other in CHAPTERS:
+        assert path.name not in text_of(other) or other.name[:2] == path.name[:2], other.name
+
+
+def test_minutes_are_counted_and_written():
+    cells = [markdown("# 1. A\n> **Time and cost.** About 95 minutes. [Five](x.html) words $x$ "
+                      "**Predict:** <b>here</b>"), code("import torch\nimport numpy"),
+             code("x = 1\n\ny = 2")]
+    nb = nbformat.v4.new_notebook(cells=cells)
+    found = minutes.count(nb)
+    assert (found.words, found.lines, found.cells, found.predictions) == (12, 2, 3, 1)
+    assert found.exact == pytest.approx(12 / 200 + 2 / 6 + 1.5)
+    assert "About 5 minutes." in notebooks.stored_form(nb).cells[0].source
+    assert minutes.is_main(ROOT / "book/03_a.ipynb") and not minutes.is_main(ROOT / "03a_b.ipynb")
