@@ -22,7 +22,7 @@ from support import PROFILE, ROOT, SMOKE, without_root_rights
 
 from tools.notebooks import text_outputs
 
-CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))  # and their deeper pages
 GB = 1024 ** 3
 SETTINGS = SMOKE | {"COURSE_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
 RANDOM = {"e9f31e6b", "e315e8f6", "b3aac1ea"}  # cells that go on with the generator
@@ -33,8 +33,13 @@ FIRST = "NameError: name '"  # run the cells above first
 def every_chapter(*sample):
     """Every chapter in `make test-long`, those of `sample` in `make test`."""
     return pytest.mark.parametrize("path", [
-        pytest.param(p, id=p.stem[:2], marks=pytest.mark.slow if p.stem[:2] in sample
+        pytest.param(p, id=number(p), marks=pytest.mark.slow if number(p) in sample
                      else pytest.mark.long) for p in CHAPTERS])
+
+
+def number(path):
+    """"03", or "03a" for a deeper page."""
+    return path.stem.partition("_")[0]
 
 
 def printed(cell):
@@ -163,7 +168,7 @@ def test_fault_a_laptop_with_little_memory(path, capsys):
         done.set()
         watcher.join()
     with capsys.disabled():
-        print(f" chapter {path.stem[:2]}, {PROFILE}: {peak / GB:.2f} GB ", end="")
+        print(f" chapter {number(path)}, {PROFILE}: {peak / GB:.2f} GB ", end="")
     assert not wrong and 0.1 * GB < peak < 2 * GB
 
 
