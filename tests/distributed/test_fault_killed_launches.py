@@ -29,6 +29,7 @@ import signal
 from helpers import keep_warm, launch
 from tests.distributed import odd_workers
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's children ignore it
 if {warm}:
     keep_warm()
 print("begins", flush=True)
