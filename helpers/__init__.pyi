@@ -2,7 +2,7 @@
 
 from .augment import Mixup, color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
-from .data import BadData, ImageData, ImageSet, diabetes, load_cifar10
+from .data import BadData, ImageData, ImageSet, load_cifar10
 from .data.own import load_folder
 from .data.photos import load_photo
 from .device import get_device, half_precision, set_seed
@@ -52,7 +52,7 @@ __all__ = [
     "FlipAverage", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
     "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
     "Shard", "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives",
-    "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diabetes",
+    "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout",
     "diagnose", "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm",
     "launch", "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged",
     "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",

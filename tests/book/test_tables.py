@@ -80,9 +80,20 @@ def recipe_speed(found):
     yield f"took {lenet} seconds for BN-LeNet and {resnet} for `FastResNet`"
 
 
+def many_devices(found):
+    for name in ("one process", "two processes"):
+        yield f"{name} {percent(*found['one epoch'][name])} %"
+
+
+def large_batches(found):
+    for (name, accuracy), steps in zip(found.items(), (1880, 472, 472), strict=True):
+        yield row(*name.split(", "), f"{steps:,}", percent(*accuracy))
+
+
 @pytest.mark.parametrize("chapter, said", [("04", pooling), ("06", batch_norm), ("07", resnet),
                                            ("08", augmentation), ("09", recipe),
-                                           ("09", recipe_speed)])
+                                           ("09", recipe_speed), ("10", many_devices),
+                                           ("10b", large_batches)])
 def test_tables_cite_what_was_measured(chapter, said):
     measured, text = read_json(f"{said.__name__}.json"), text_of(chapter)
     assert measured["seeds"] >= 3 and "stand-in" not in measured["source"]

@@ -1,6 +1,7 @@
 """What chapter 10 writes into files: right numbers, and those of helpers."""
 
 import importlib
+import re
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers import collectives, launch, workers
+from helpers import LaunchError, collectives, launch, workers
 from tools.notebooks import cell
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -20,11 +21,12 @@ def written(tmp_path, monkeypatch):
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def write(*names: str):
+    def write(*names: str, page: str = "10"):
         for name in names:
-            first, _, text = cell("10", name).partition("\n")
-            file = first.removeprefix('%%writefile "{scratch}/').removesuffix('"')
-            (tmp_path / file).write_text(text)
+            first, _, text = cell(page, name).partition("\n")
+            how, file = re.fullmatch(r'%%writefile (-a )?"\{scratch\}/(.+)"', first).groups()
+            with (tmp_path / file).open("a" if how else "w") as opened:
+                opened.write(text + "\n")
         return importlib.import_module(file.removesuffix(".py"))
 
     yield write
@@ -45,7 +47,7 @@ def test_hello(written):
 def test_the_ring_gives_the_sum(written, processes, length):
     by_hand, ours = (launch(workers.compare_sums, processes=processes, length=length,
                             all_reduce=ring)
-                     for ring in (written("ring").ring_all_reduce, collectives.ring_all_reduce))
+                     for ring in (written("ring", page="10a").ring_all_reduce, collectives.ring_all_reduce))
     total = torch.stack([one["own"] for one in ours]).sum(0)
     for one in (*by_hand, *ours):
         torch.testing.assert_close(one["all_reduce"], total, rtol=0, atol=1e-12)
@@ -81,15 +83,29 @@ def test_several_processes_train_like_one(written, processes, dtype, bound):
         assert all(torch.equal(one[name], ours[0][name]) for one in (*by_hand, *ours))
 
 
+def test_the_program_of_its_own_trains_on_two_processes_as_on_one(written):
+    train = written("my-ddp-data", "my-ddp-train", "my-ddp-main").train
+    (one,), (two, other) = (launch(train, processes=number, epochs=5) for number in (1, 2))
+    assert two == other and two[0] > 1.1 * two[-1], "it did not train"
+    assert two == pytest.approx(one, abs=1e-4)
+
+
+def test_a_parameter_that_takes_no_part_is_named(written):
+    two_steps = written("two-heads").two_steps
+    with pytest.raises(LaunchError, match="find_unused_parameters=True"):
+        launch(two_steps, processes=2, find_unused=False)
+    assert launch(two_steps, processes=2, find_unused=True) == ["both steps done"] * 2
+
+
 @pytest.mark.parametrize("processes", [2, 3, 4])
-def test_synchronised_batch_norm_is_batch_norm_of_the_whole_batch(written, processes):
+def test_synchronized_batch_norm_is_batch_norm_of_the_whole_batch(written, processes):
     images, goal = (torch.randn(12, 3, 4, 4, dtype=torch.float64,
                                 generator=torch.Generator().manual_seed(seed)) * 3 + 1
                     for seed in (2, 3))
     x, norm = images.clone().requires_grad_(), nn.BatchNorm2d(3).double()
     out = norm(x)
     F.mse_loss(out, goal).backward()
-    by_hand = written("sum-over-ranks", "sync-batch-norm").SyncBatchNorm2d
+    by_hand = written("sum-over-ranks", "sync-batch-norm", page="10a").SyncBatchNorm2d
     apart, mine, ours = (launch(workers.normalize, processes=processes, kind=kind, images=images,
                                 goal=goal)
                          for kind in (nn.BatchNorm2d, by_hand, collectives.SyncBatchNorm2d))

@@ -33,6 +33,20 @@ def test_the_command_of_the_chapter_runs_the_file_of_the_chapter(tmp_path):
     assert "'all_reduce': [30.0]" in out
 
 
+def test_the_command_runs_the_program_of_the_chapter(tmp_path):
+    """It imports nothing of the course."""
+    names = ("my-ddp-data", "my-ddp-train", "my-ddp-main")
+    text = "\n".join(cell("10", name).partition("\n")[2] for name in names)
+    assert "helpers" not in text and sum(map(bool, map(str.strip, text.splitlines()))) < 50
+    (tmp_path / "my_ddp.py").write_text(text)
+    chapter = (ROOT / "book" / "10_many_devices.ipynb").read_text(encoding="utf-8")
+    command = re.findall(r"torchrun (--nproc-per-node 2 my_ddp.py)", chapter)[0]
+    process = torchrun("--standalone", "--local-addr", "127.0.0.1", *command.split(), cwd=tmp_path,
+                       GLOO_SOCKET_IFNAME="lo" if sys.platform == "linux" else "lo0", PYTHONPATH="")
+    out = process.communicate(timeout=120)[0]
+    assert process.returncode == 0 and re.search(r"^error: best 0\.4\d, last 0\.", out, re.M), out
+
+
 def test_arguments_on_the_command_line():
     assert parsed(["epochs=3", "name=fast", "sizes=[1, 2]"]) == {"epochs": 3, "name": "fast",
                                                                  "sizes": [1, 2]}

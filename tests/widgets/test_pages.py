@@ -22,7 +22,8 @@ def test_pages_without_figures_load_none_of_their_code(site):
     for page in PAGES:
         text = (site / page).read_text(encoding="utf-8")
         shows = "data-course-figure=" in text
-        assert shows == ("course-figures" in text) == ("01" <= page[5:7] <= "10")
+        assert shows == ("course-figures" in text)
+        assert shows or page == "book/index.html" or page[7] != "_", "every chapter has a figure"
         assert "widget-state+json" not in text and "require.js" not in text
 
 
