@@ -25,6 +25,7 @@ from .plots.charts import (
     plot_history,
     plot_lines,
 )
+from .plots.graph import draw_modules
 from .plots.images import show_images, show_maps, show_predictions, show_screenshot
 from .profiles import budget, profile
 from .recipes import AUGMENT, lenet_recipe, merged, resnet_recipe, textbook_resnet18
@@ -53,7 +54,7 @@ __all__ = [
     "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
     "Shard", "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives",
     "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout",
-    "diagnose", "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm",
+    "diagnose", "draw_modules", "evaluate", "expect_band", "fit", "get_device", "half_precision", "keep_warm",
     "launch", "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged",
     "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",
     "pool_out_size", "predict", "process_group", "profile", "random_crop", "random_flip",
