@@ -7,6 +7,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from support import define
 from torch import nn
 
+import helpers
 from helpers import draw_modules
 
 
@@ -49,10 +50,36 @@ def test_closed_parts_are_one_box_and_the_module_stays_as_it_was(block):
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-def test_what_depends_on_its_values_is_refused_in_a_sentence():
-    class Depends(nn.Module):
-        def forward(self, x):
-            return x if x.sum() > 0 else -x
+class Depends(nn.Module):
+    def forward(self, x):
+        return x.neg() if x.sum() > 0 else x.abs()
 
-    with pytest.raises(ValueError, match="Depends cannot be drawn: its forward looks at the values"):
-        draw_modules({"net": Depends()}, torch.rand(1, 3))
+
+@pytest.mark.parametrize("sign, does", [(1, "neg"), (-1, "abs")])
+def test_what_depends_on_its_values_is_drawn_for_those_it_gets(sign, does):
+    (ax,) = draw_modules({"net": Depends()}, sign * torch.ones(1, 3))
+    assert drawn(ax) == (["x\n3", f"{does}\n3"], 1, 0)
+
+
+@pytest.mark.parametrize("net", [helpers.ResidualBlock(3, 8), helpers.ResNet(1),
+                                 helpers.FastResNet(), helpers.LeNet(), helpers.BNLeNet()])
+def test_the_networks_of_the_course_can_be_drawn(net):
+    (ax,) = draw_modules({"net": net}, torch.rand(1, 3, 32, 32))
+    texts, _, red = drawn(ax)
+    assert texts[0] == "x\n3 × 32 × 32" and texts.count("+") <= red
+
+
+def test_what_returns_no_tensor_is_refused_in_a_sentence():
+    class Two(nn.Module):
+        def forward(self, x):
+            return x, x
+
+    with pytest.raises(ValueError, match="Two cannot be drawn: it returns tuple, and a drawing"):
+        draw_modules({"net": Two()}, torch.rand(2, 3))
+
+
+def test_a_step_that_writes_over_its_input_follows_it():
+    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU(inplace=True), nn.Flatten())
+    (ax,) = draw_modules({"net": net}, torch.rand(1, 1, 2, 2))
+    assert drawn(ax)[0] == ["x\n1 × 2 × 2", "1 × 1 convolution\n2 × 2 × 2", "ReLU\n2 × 2 × 2",
+                            "flatten\n8"]
