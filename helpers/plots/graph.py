@@ -152,7 +152,7 @@ def draw_modules(modules: Mapping[str, nn.Module], x: Tensor,
     rows = max(-min(y for _, y in _places(steps).values()) for steps in found.values()) + 1
     wide = [2.35 if any(x for x, _ in _places(steps).values()) else 1.6
             for steps in found.values()]
-    _, axes = plt.subplots(1, len(found), figsize=(1.35 * sum(wide), 0.42 * rows + 0.4),
+    _, axes = plt.subplots(1, len(found), figsize=(1.5 * sum(wide), 0.42 * rows + 0.4),
                            squeeze=False, width_ratios=wide)
     for ax, (name, steps) in zip(axes[0], found.items(), strict=True):
         _draw(ax, steps)
