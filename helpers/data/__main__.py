@@ -68,7 +68,8 @@ def clear(folder: Path, yes: bool) -> int:
         return 1
     with alone_in(folder, 0) as alone:
         if not alone:
-            print(f"Nothing was deleted: another program seems to be downloading into {folder}.")
+            print(f"Nothing was deleted: another program seems to be downloading into {folder}, or "
+                  "its disk cannot lock files. If none is, delete the folder yourself.")
             return 1
         for path in ours:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
