@@ -196,10 +196,7 @@ def hard_to_tell(how: str) -> None:
             if how == "mute":
                 raise Mute
             problem = LookupError("on purpose")
-            if how == "from itself":
-                raise problem from problem
-            sys.stdout.close()
-            raise problem
+            raise problem from problem
         dist.barrier()
 
 
