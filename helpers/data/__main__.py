@@ -1,6 +1,7 @@
 """CIFAR-10 on this computer: `python -m helpers.data show`, and fetch, verify, clear."""
 
 import hashlib
+import io
 import shutil
 import sys
 from argparse import ArgumentParser
@@ -47,7 +48,7 @@ def verify(folder: Path) -> int:
         return 1
     for name, md5 in official.MD5.items():
         path = found / name
-        same = path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        same = path.is_file() and _md5(path)
         print(f"  {name:14}{'official' if same == md5 else 'other bytes' if same else 'missing'}")
     kind = _kind(found)
     print(f"{found}: {kind}.")
@@ -67,7 +68,8 @@ def clear(folder: Path, yes: bool) -> int:
         return 1
     with alone_in(folder, 0) as alone:
         if not alone:
-            print(f"Nothing was deleted: another program seems to be downloading into {folder}.")
+            print(f"Nothing was deleted: another program seems to be downloading into {folder}, or "
+                  "its disk cannot lock files. If none is, delete the folder yourself.")
             return 1
         for path in ours:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -99,6 +101,11 @@ def _kind(found: Path) -> str:
     return OFFICIAL if official.read(found)[-1] else UNOFFICIAL
 
 
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:  # piece by piece: what lies there may be far larger
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def _size(path: Path) -> int:
     if path.is_dir():
         return sum(below.stat().st_size for below in path.rglob("*") if below.is_file())
@@ -114,8 +121,14 @@ def main(words: Sequence[str] | None = None) -> int:
     commands.choices["clear"].add_argument("--yes", action="store_true", help="do not ask")
     asked = vars(parser.parse_args(words))
     command = globals()[asked.pop("command")]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the names of folders hold anything
     try:
         return command(place.folder(place.setting() if _named() else ""), **asked)
+    except KeyboardInterrupt:
+        print("\nStopped. The next call goes on from here.", file=sys.stderr)
+        return 130
     except (official.BadData, NoDownload) as problem:
         print(problem, file=sys.stderr)
     except OSError as problem:

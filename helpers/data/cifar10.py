@@ -50,7 +50,7 @@ def load_cifar10(device: torch.device | str = "cpu", *, verbose: bool = True) ->
     data = assemble([(images[:cut], labels[:cut]), (images[cut:], labels[cut:]),
                      (test_images, test_labels)], classes, source, device)
     if verbose:
-        print(data if found is not None else announcement(reason), flush=True)
+        place.say(data if found is not None else announcement(reason))
     return data
 
 

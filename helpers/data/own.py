@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from .images import ImageData, assemble
 from .official import BadData
+from .place import say
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 OTHERS = (".heic", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")  # named, not passed over
@@ -48,11 +49,12 @@ def load_folder(folder: str | Path, device: torch.device | str = "cpu", *,
     try:
         folder = Path(folder).expanduser()
         splits = _splits(folder)
-    except (OSError, RuntimeError) as problem:  # the latter where "~" means nothing
+    except (OSError, RuntimeError, ValueError) as problem:  # as where "~" means nothing
         if isinstance(problem, BadData):
             raise
         what, why = getattr(problem, "filename", folder), getattr(problem, "strerror", problem)
-        raise _bad(f"{what or folder} cannot be opened: {why or problem}.") from problem
+        raise _bad(f"{what or folder} cannot be opened: "
+                   f"{str(why or problem).rstrip('.')}.") from problem
     files = [(path, label) for split in splits for label, name in enumerate(splits[0])
              for path in split.get(name, ())]
     images = _read_all([path for path, _ in files], folder, size)
@@ -62,13 +64,14 @@ def load_folder(folder: str | Path, device: torch.device | str = "cpu", *,
                     [_text(name) for name in splits[0]],
                     _text(f"own pictures in {folder.resolve().name}"), device)
     if verbose:
-        print(data, flush=True)
+        say(data)
     return data
 
 
 def _text(words: str) -> str:
     """Return words that can be printed, whatever bytes the names of files are made of."""
-    return words.encode(errors="surrogateescape").decode(errors="replace")
+    text = words.encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(c if c.isprintable() else "�" for c in text)
 
 
 def _bad(words: str) -> BadData:
@@ -78,7 +81,9 @@ def _bad(words: str) -> BadData:
 def _splits(folder: Path) -> list[Paths]:
     """Return the files of training, validation and test."""
     below = {path.name: path for path in _folders(folder)}
-    nested = "train" in below
+    # or else "train" is a class, as in pictures of vehicles
+    nested = "train" in below and bool(_folders(below["train"])
+                                       or set(below) <= {"train", "test", *VALIDATION})
     train = _classes(below["train"] if nested else folder)
     names = [VALIDATION, ("test",)] if nested else [(), ()]
     places = [next((below[name] for name in several if name in below), None) for several in names]
@@ -109,7 +114,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file()
+    return sorted(path for path in folder.iterdir() if not path.is_dir()
                   and path.suffix.lower() in endings and not path.name.startswith("."))
 
 
@@ -128,6 +133,10 @@ def _classes(folder: Path, known: Paths | None = None) -> Paths:
     if empty:
         raise _bad(f"{folder / empty[0]} has no PNG or JPEG files. Each folder in {folder} is "
                       "a class and holds its pictures.")
+    for path in (below for name in found for below in _folders(folder / name)):
+        if pictures := _files(path, ENDINGS):
+            raise _bad(f"{path} lies in a folder that is a class, and its pictures "
+                       f"({len(pictures):,}) would not be read. Move them up into that folder.")
     return found
 
 
@@ -161,6 +170,8 @@ def _read_all(paths: list[Path], folder: Path, size: int | None) -> Tensor:
 
 def _read(path: Path, size: int | None) -> np.ndarray | str:
     """Return a picture as uint8 (H, W, 3), or why it cannot be used."""
+    if not path.is_file():
+        return "no file, or a link to nothing"
     if path.suffix.lower() in OTHERS:
         return "neither PNG nor JPEG"
     try:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -13,6 +14,13 @@ WAY_OUT = "Name a folder of your own in COURSE_DATA."
 
 class NoPlace(BadData):
     """A folder for the images cannot be used. The message says why, and the way out."""
+
+
+def say(words: object) -> None:
+    """Print this; a character that the console does not have, as in a folder's name, costs nothing.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(str(words).encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def setting() -> str:

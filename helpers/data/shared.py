@@ -12,6 +12,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from .place import say
+
 ARCHIVE = "cifar-10-python.tar.gz"  # used where somebody has put it into the folder
 PARTIAL = f"{ARCHIVE}.part"
 LOCK = ".download.lock"
@@ -37,8 +39,7 @@ def alone_in(folder: Path, patience: float = STUCK) -> Iterator[bool]:
                 if now == before or not patience:
                     break
                 if before is None:
-                    print(f"Waiting for another program that downloads into {folder} …",
-                          flush=True)
+                    say(f"Waiting for another program that downloads into {folder} …")
                 before = now
     try:
         yield lock.is_locked

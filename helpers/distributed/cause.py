@@ -33,23 +33,39 @@ def standing(problem: BaseException) -> str:
     "unclear" is what nobody can tell: a lost connection while an error was being handled, say.
     What an error was raised from counts for more than the error, and of a group each part counts.
     """
-    if isinstance(problem, BaseExceptionGroup):
-        parts = {standing(part) for part in problem.exceptions}
-        mine = parts.pop() if len(parts) == 1 else "own" if "own" in parts else "unclear"
-    else:
-        mine = "lost" if _lost(problem) else "own"
-    before = problem.__cause__ or problem.__context__  # Python takes care that this has an end
-    earlier = mine if before is None else standing(before)
-    if mine == earlier or (mine, earlier) == ("own", "lost"):
-        return earlier
-    return "unclear"
+    chain, seen, one = [], set[int](), problem
+    while one is not None and id(one) not in seen:  # `raise error from error` goes in a circle
+        seen.add(id(one))
+        chain.append(one)
+        one = one.__cause__ or one.__context__
+    found = _alone(chain.pop())
+    for later in reversed(chain):
+        if (mine := _alone(later)) != found and (mine, found) != ("own", "lost"):
+            found = "unclear"
+    return found
+
+
+def _alone(problem: BaseException) -> str:
+    """The standing of an error without those before it."""
+    if not isinstance(problem, BaseExceptionGroup):
+        return "lost" if _lost(problem) else "own"
+    parts = {standing(part) for part in problem.exceptions}
+    return parts.pop() if len(parts) == 1 else "own" if "own" in parts else "unclear"
+
+
+def words(problem: BaseException) -> str:
+    """What an error says; one of somebody's own may fail at that."""
+    try:
+        return str(problem)
+    except Exception as another:
+        return f"(its text cannot be had: {type(another).__name__})"
 
 
 def _lost(problem: BaseException) -> bool:
-    """Whether this error, without those before it, is that of a lost connection."""
+    """Whether this error is that of a lost connection."""
     if _LOST_TYPES & {kind.__name__ for kind in type(problem).__mro__}:
         return True
-    return isinstance(problem, (RuntimeError, OSError)) and bool(_LOST.search(str(problem)))
+    return isinstance(problem, (RuntimeError, OSError)) and bool(_LOST.search(words(problem)))
 
 
 @dataclass(frozen=True)

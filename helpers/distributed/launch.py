@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import torch
 
-from .failure import explain, starting
+from .cause import words
+from .failure import LaunchError, explain, starting
 from .family import Family, own_folder
 from .plan import MARK, Plan
 from .shown import Shown
@@ -23,10 +24,11 @@ from .start import start_agent
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
 _GRACE = 10.0          # seconds that torchrun has to find the cause and end the other ranks
-# What torchrun tells its ranks: inherited from an outer run it would confuse an inner one.
-_OF_TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
-                "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_USE_AGENT_STORE",
-                "TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_RUN_ID")
+# What torchrun tells its ranks: inherited from an outer run it would confuse an inner one. And what
+# lets a Python go on when its program has ended.
+_NOT_FOR_RANKS = ("PYTHONINSPECT", "RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK",
+                  "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+                  "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_RUN_ID")
 
 
 def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **arguments) -> list:
@@ -58,6 +60,7 @@ def launch(worker: Callable, processes: int = 2, *, timeout: float = 600, **argu
         raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}.")
     with ExitStack() as stack:
         with starting(processes):
+            _working_folder()
             address = _loopback()
             folder = stack.enter_context(own_folder())
             _send(arguments, folder)
@@ -91,12 +94,24 @@ def _importable(worker: Callable) -> str:
     if not callable(worker) or not module or not name:
         raise ValueError(f"{worker!r} is not a function. Pass one of helpers.workers, or of a "
                          "module of your own.")
-    if module == "__main__" or getattr(importlib.import_module(module), name, None) is not worker:
+    found = None
+    with suppress(Exception):  # as where its module was made by a program, or is no longer there
+        found = getattr(importlib.import_module(module), name, None)
+    if module == "__main__" or found is not worker:
         raise ValueError(f"The new processes import their worker, and {name!r} lives only in this "
                          "one. Put it into a file: a first line %%writefile my_workers.py in its "
                          "cell does that. Then: import my_workers; "
                          f"launch(my_workers.{name.rpartition('.')[2]}).")
     return f"{module}:{name}"
+
+
+def _working_folder() -> None:
+    """Raise where the ranks could not work: PyTorch fails at a strange place without a folder."""
+    try:
+        Path.cwd()
+    except OSError as problem:
+        raise OSError("the folder that this program works in is gone, or closed to it. Go to "
+                      "another one by os.chdir") from problem
 
 
 def _loopback() -> str:
@@ -125,11 +140,12 @@ def _send(arguments: dict, folder: Path) -> None:
 
 def _environment(plan: Plan) -> dict[str, str]:
     """Return the ranks' environment: this one's, the same modules, a fair share of the threads."""
-    own = {name: value for name, value in os.environ.items() if name not in _OF_TORCHRUN}
+    own = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_RANKS}
     own.update({MARK: plan.text(), "PYTHONUNBUFFERED": "1",
                 "PYTHONIOENCODING": "utf-8:backslashreplace",  # in any locale
                 "TQDM_DISABLE": "1",  # a progress bar cannot move in what is shown line by line
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path
+                                             if path and isinstance(path, str)),
                 "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // plan.processes)),
                 "TORCH_CPP_LOG_LEVEL": "ERROR"})
     loopback = [name for name, addresses in psutil.net_if_addrs().items()
@@ -156,4 +172,10 @@ def _watch(family: Family, plan: Plan, shown: Shown) -> bool:
 
 
 def _result(plan: Plan, rank: int):
-    return torch.load(plan.path(rank, "result"), weights_only=False, map_location="cpu")
+    """Return what a rank has returned; to read it may run code of the object's own class."""
+    try:
+        return torch.load(plan.path(rank, "result"), weights_only=False, map_location="cpu")
+    except Exception as problem:
+        raise LaunchError(f"What rank {rank} has returned cannot be read here: "
+                          f"{type(problem).__name__}: {words(problem)}. Return numbers, strings, "
+                          "tensors, or lists and dictionaries of them.", rank) from problem

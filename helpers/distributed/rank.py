@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 
-from .cause import standing
+from .cause import standing, words
 from .parent import end_with, killed_with_parent
 from .plan import MUTE, Plan
 
@@ -84,7 +84,7 @@ class _Notes:
         trace = "".join(traceback.format_exception(type(problem), problem, own))
         self.plan.leave(f"{self.rank}.error", json.dumps({
             "when": time.monotonic(), "standing": standing(problem),
-            "reason": f"{type(problem).__name__}: {problem}", "traceback": trace}))
+            "reason": f"{type(problem).__name__}: {words(problem)}", "traceback": trace}))
 
 
 def for_launch(agent: str) -> None:
@@ -114,10 +114,10 @@ def for_launch(agent: str) -> None:
         _here.begin()
         _here.returned(worker(**arguments))
     except BaseException as problem:  # whatever ends a rank is told, sys.exit included
-        code = 1
+        code = MUTE
         try:
             _here.failed(problem)
-            sys.stdout.flush()
-        except OSError:
-            code = MUTE
-        os._exit(code)  # others may wait in a collective, and tearing it down would wait for them
+            code = 1
+            sys.stdout.flush()  # which the worker may have closed, or a full disk refuses
+        finally:
+            os._exit(code)  # others may wait in a collective: tearing it down would wait for them

@@ -1,7 +1,10 @@
 """`python -m helpers.data`: what it shows, and that it deletes only what a download has made."""
 
 import hashlib
+import io
 import sys
+import tracemalloc
+from unittest.mock import Mock
 
 import pytest
 from filelock import FileLock
@@ -139,7 +142,9 @@ def test_clear_waits_for_no_other_program(cache, capsys):
     assert main(["fetch"]) == 0
     with FileLock(cache / LOCK):
         assert main(["clear", "--yes"]) == 1
-    assert "another program seems to be" in capsys.readouterr().out and (cache / FOLDER).exists()
+    out = capsys.readouterr().out
+    assert "another program seems to be" in out and "cannot lock files" in out
+    assert (cache / FOLDER).exists()
 
 
 @pytest.mark.parametrize("words", [[], ["delete"], ["show", "--yes"]])
@@ -147,3 +152,32 @@ def test_other_words_are_refused(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2 and "usage: python -m helpers.data" in capsys.readouterr().err
+
+
+def test_fault_a_file_far_too_large_is_not_read_into_memory(cache, small, capsys):
+    found = small(cache)
+    with (found / "test_batch").open("r+b") as file:
+        file.truncate(1 << 28)
+    tracemalloc.start()
+    assert main(["verify"]) == 1 and "test_batch    other bytes" in capsys.readouterr().out
+    assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    tracemalloc.stop()
+
+
+def test_fault_ctrl_c_is_a_sentence(cache, monkeypatch, capsys):
+    monkeypatch.setattr(official, "find", Mock(side_effect=KeyboardInterrupt))
+    cache.mkdir()
+    assert main(["verify"]) == 130
+    assert capsys.readouterr().err == "\nStopped. The next call goes on from here.\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_fault_names_that_the_console_does_not_have(cache, monkeypatch, tmp_path, encoding):
+    console = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", console)
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "課程"))
+    place.say("課 …")  # first: the command changes how its console takes such characters
+    assert main(["show"]) == 0
+    console.flush()
+    assert rb"\u8ab2" in console.buffer.getvalue().splitlines()[0]
+    assert rb"\u8ab2\u7a0b" in console.buffer.getvalue()

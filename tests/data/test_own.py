@@ -254,3 +254,29 @@ def test_fault_names_that_are_no_text(pets):
     assert data.classes == ("cat", "��") and f"{data}{data.classes}".encode()
     (strange / "00.png").write_bytes(b"x")
     refused(pets, "��.00.png .no picture")
+
+
+def test_fault_a_class_called_train(pets):
+    (pets / "cat").rename(pets / "train")
+    assert load_folder(pets).classes == ("dog", "train")
+    (pets / "dog").rename(pets / "test")  # these two are no classes, whatever is in them
+    refused(pets, "train needs a folder of pictures for each of at least two classes")
+
+
+def test_fault_pictures_that_would_not_be_read(pets):
+    picture(pets / "cat" / "more" / "00.png")
+    refused(pets, r"cat.more lies in a folder that is a class, and its pictures \(1\)")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take rights on Windows")
+def test_fault_links_to_nothing_and_names_of_two_lines(pets):
+    (pets / "cat" / "link.png").symlink_to("nowhere")
+    os.mkfifo(pets / "cat" / "pipe.png")
+    (pets / "cat" / "two\nlines.png").touch()
+    refused(pets, r"3 of 43 .*link.png \(no file, or a link to nothing\), .*pipe.png \(no file.*"
+                  "two�lines.png")
+
+
+def test_fault_a_path_that_is_none():
+    refused("a\0b", "cannot be opened: embedded null")
+    refused("~no-such-user/x", r"cannot be opened: [^.]*\.$")

@@ -180,3 +180,34 @@ def kills(victim: str, mark: str) -> None:
         if dist.get_rank() == 0:
             os.kill(os.getppid() if victim == "torchrun" else os.getpid(), signal.SIGKILL)
         time.sleep(600)
+
+
+class Mute(Exception):
+    """An error of somebody's own, with a mistake in it."""
+
+    def __str__(self) -> str:
+        raise AttributeError("on purpose")
+
+
+def hard_to_tell(how: str) -> None:
+    """Rank 1 raises what cannot be told as other errors are."""
+    with process_group():
+        if dist.get_rank() == 1:
+            if how == "mute":
+                raise Mute
+            problem = LookupError("on purpose")
+            raise problem from problem
+        dist.barrier()
+
+
+class OnlyThere:
+    """A result that can be read in a rank alone."""
+
+    def __reduce__(self):
+        return only_there, ()
+
+
+def only_there() -> OnlyThere:
+    if "RANK" not in os.environ:
+        raise OverflowError("on purpose")
+    return OnlyThere()

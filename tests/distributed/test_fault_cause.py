@@ -13,7 +13,7 @@ import pytest
 import torch.distributed as dist
 
 from helpers import LaunchError, launch
-from helpers.distributed.cause import Ends, standing
+from helpers.distributed.cause import Ends, standing, words
 from helpers.distributed.failure import explain
 from helpers.distributed.plan import Plan
 from tests.distributed import odd_workers
@@ -319,3 +319,24 @@ def test_fault_a_rank_that_never_begins_is_named(monkeypatch):
                        r"Rank 1 was not ready.* odd_workers.py, line \d+, in slow") as failed:
         launch(odd_workers.takes, processes=2, timeout=600, thing=odd_workers.Slow(600))
     assert failed.value.rank == 1
+
+
+def test_fault_chains_without_an_end():
+    """`raise error from error` makes one, and so do groups that hold what they were raised from."""
+    own, lost = ValueError("own"), RuntimeError(LOST)
+    own.__cause__, lost.__cause__ = own, lost
+    assert (standing(own), standing(lost)) == ("own", "lost")
+    assert standing(chained(*(ValueError(str(i)) for i in range(5000)))) == "own"
+
+
+def test_fault_an_error_that_fails_at_its_own_words():
+    assert standing(odd_workers.Mute()) == "own"
+    assert words(odd_workers.Mute()) == "(its text cannot be had: AttributeError)"
+
+
+@pytest.mark.parametrize("how, said", [
+    ("mute", "Mute: .its text cannot be had"), ("from itself", "LookupError: on purpose")])
+def test_fault_errors_that_are_hard_to_tell(nothing_is_left, how, said):
+    with pytest.raises(LaunchError, match=f"Rank 1 of 2 failed: {said}") as told:
+        launch(odd_workers.hard_to_tell, 2, how=how)
+    assert told.value.rank == 1

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,8 @@ from support import ROOT
 
 from helpers import LaunchError, launch, workers
 from helpers.distributed.family import Family
+from helpers.distributed.launch import _environment as start_environment
+from helpers.distributed.plan import Plan
 from tests.distributed import odd_workers
 from tests.distributed.processes import left_over, processes_with, until
 
@@ -183,3 +186,42 @@ def test_the_ranks_share_the_threads():
     finally:
         torch.set_num_threads(before)
     assert [(one["threads"], one["omp"]) for one in found] == [(2, "2")] * 2
+
+
+# --- what a caller can have done before ---
+
+def test_fault_a_result_that_cannot_be_read_here(nothing_is_left):
+    with pytest.raises(LaunchError, match="What rank 0 has returned cannot be read here: "
+                                          "OverflowError: on purpose. Return numbers") as told:
+        launch(odd_workers.only_there, 1)
+    assert told.value.rank == 0
+
+
+def test_fault_a_worker_whose_module_cannot_be_imported():
+    ghost = types.ModuleType("ghost")
+    exec("def work(): pass", vars(ghost))
+    with pytest.raises(ValueError, match="'work' lives only in this one. Put it into a file"):
+        launch(ghost.work)
+
+
+def test_fault_the_working_folder_is_gone(nothing_is_left, tmp_path):
+    here = Path.cwd()
+    os.chdir(tmp_path / "there")
+    (tmp_path / "there").rmdir()
+    try:
+        with pytest.raises(LaunchError, match="the folder that this program works in is gone"):
+            launch(workers.hello, 1)
+    finally:
+        (tmp_path / "there").mkdir()
+        os.chdir(here)
+
+
+def test_fault_paths_and_settings_that_are_not_for_ranks(monkeypatch):
+    """Python passes over a path that is no text, and PYTHONINSPECT keeps one that has ended."""
+    monkeypatch.setattr(sys, "path", [*sys.path, Path("/somewhere"), b"/bytes", ""])
+    monkeypatch.setenv("PYTHONINSPECT", "1")
+    monkeypatch.setenv("RANK", "7")
+    environment = start_environment(Plan(Path(), "", 1, 1.0, 0.0, 0))
+    assert environment["PYTHONPATH"].split(os.pathsep) == [
+        path for path in sys.path if isinstance(path, str) and path]
+    assert not {"PYTHONINSPECT", "RANK"} & set(environment)
