@@ -25,7 +25,7 @@ from tools.notebooks import text_outputs
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))  # and their deeper pages
 GB = 1024 ** 3
 SETTINGS = SMOKE | {"COURSE_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-RANDOM = {"e9f31e6b", "e315e8f6", "b3aac1ea"}  # cells that go on with the generator
+RANDOM = {"b3aac1ea"}  # cells that go on with the generator
 AGAIN = "Trying to backward through the graph a second time"  # chapter 1 says what to do then
 FIRST = "NameError: name '"  # run the cells above first
 
