@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 from itertools import pairwise
@@ -28,9 +29,16 @@ def percent(low: float, high: float) -> str:
     return span(100 * low, 100 * high)
 
 
+def mean_and_spread(values) -> str:
+    mean, spread = 100 * statistics.mean(values), 100 * statistics.stdev(values)
+    return f"{mean:.1f} ± {spread:.1f}".replace("-0.0 ", "0.0 ")
+
+
 def pooling(found):
+    runs = read_json("pooling.json")["by seed"]
+    assert len(runs) >= 5
     for name, columns in found.items():
-        yield row(name, *(percent(*ends) for ends in columns.values()))
+        yield row(name, *(mean_and_spread([run[name][of] for run in runs]) for of in columns))
 
 
 def batch_norm(found):
