@@ -51,23 +51,44 @@ def pooling(names: dict) -> dict:
                                       for kind in names["kinds"])}
 
 
-@experiment("06", ["set-up", "sigmoid-lenet", "bn-lenet"],
-            ["sigmoids", "late", "walk", "walks", "rates", "race"],
-            changes={"evaluate(model, val)": "(0, 0)"})  # it prints only
+@experiment("06", ["set-up", "sigmoid-lenet", "bn-lenet"], ["sigmoids", "rates", "race"])
 def batch_norm(names: dict) -> dict:
-    """Learning rates that work, walks along the gradient, and a longer race."""
+    """Networks with sigmoids, learning rates that work, and a longer race."""
     evaluate, val = names["evaluate"], names["val"]
     run = {f"{kind} at {rate}": accuracy for kind, found in names["by_rate"].items()
            for rate, accuracy in zip(names["rates"], found, strict=True)}
     run["sigmoids"] = evaluate(names["trained"][False], val)[1]
     run["sigmoids, normalized"] = evaluate(names["trained"][True], val)[1]
-    run["after the activation"] = evaluate(names["late"], val)[1]
-    for name, (losses, cosines, length) in names["walks"].items():
-        run[f"{name}, loss falls by"] = losses[0] - min(losses)
-        run[f"{name}, cosine at 0.1"] = cosines[2]
-        run[f"{name}, gradient's length"] = length
     return run | {f"{name}, 8 epochs": history.val_accuracy[-1]
                   for name, history in names["race"].items()}
+
+
+@experiment("06a", ["set-up"], ["turns"])
+def batch_norm_turns(names: dict) -> dict:
+    """How far kernels turn in a step, and how long they are, first and last, by rate."""
+    return {f"rate {rate}": {"first turn": degrees[0], "last turns": sum(degrees[-10:]) / 10,
+                             "first length": lengths[0], "last length": lengths[-1]}
+            for rate, (lengths, degrees) in names["turned"].items()}
+
+
+@experiment("06b", ["set-up", "seen", "shift", "noisy-norm", "trained-to", "walk"],
+            ["shifts", "noisy", "walks"])
+def batch_norm_why(names: dict) -> dict:
+    """How far inputs move and what it costs, and walks along a gradient from equal losses."""
+    run = {f"{name}, moved": moved for name, moved in names["shifts"].items()}
+    run |= {f"{name}, accuracy": accuracy for name, accuracy in names["accuracies"].items()}
+    for name, (losses, cosines) in names["walks"].items():
+        run[f"{name}, loss at the start"] = losses[0]
+        run[f"{name}, loss falls by"] = losses[0] - min(losses)
+        run[f"{name}, lowest at"] = names["distances"][losses.index(min(losses))]
+        run[f"{name}, cosine at 0.1"] = cosines[2]
+    return run
+
+
+@experiment("06c", ["set-up", "trained"], ["order"])
+def batch_norm_order(names: dict) -> dict:
+    """Normalization before and after the ReLU, both before the pooling."""
+    return dict(names["by_order"])
 
 
 @experiment("07", ["set-up", "residual-block"],

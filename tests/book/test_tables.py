@@ -44,8 +44,28 @@ def pooling(found):
 def batch_norm(found):
     for rate in (0.01, 0.05, 0.2, 0.8, 3.2):
         yield row(rate, *(percent(*found[f"{kind} at {rate}"]) for kind in ("LeNet", "BNLeNet")))
-    for name in ("LeNet, 8 epochs", "BN-LeNet, 8 epochs", "after the activation"):
+    for name in ("LeNet, 8 epochs", "BN-LeNet, 8 epochs", "sigmoids", "sigmoids, normalized"):
         yield percent(*found[name])
+
+
+def batch_norm_turns(found):
+    for rate in (0.1, 1.0):
+        of = found[f"rate {rate}"]
+        turns = (span(*of[name]) + "°" for name in ("first turn", "last turns"))
+        yield row(rate, *turns, *(span(*of[name]) for name in ("first length", "last length")))
+
+
+def batch_norm_why(found):
+    for name in ("LeNet", "BN-LeNet", "noisy BN-LeNet"):
+        yield row(name, span(*found[f"{name}, moved"], 2), percent(*found[f"{name}, accuracy"]))
+    for name in ("LeNet", "BNLeNet"):
+        yield row(name, *(span(*found[f"{name}, {what}"], 2) for what in (
+            "loss falls by", "lowest at", "cosine at 0.1")))
+    assert found["noisy BN-LeNet, accuracy"][0] > found["LeNet, accuracy"][1]
+
+
+def batch_norm_order(found):
+    yield from (percent(*accuracy) for accuracy in found.values())
 
 
 def resnet(found):
@@ -102,10 +122,13 @@ def large_batches(found):
         yield row(*name.split(", "), f"{steps:,}", percent(*accuracy))
 
 
-@pytest.mark.parametrize("chapter, said", [("04", pooling), ("06", batch_norm), ("07", resnet),
-                                           ("07a", without_blocks), ("08", augmentation),
-                                           ("09", recipe), ("09", recipe_speed),
-                                           ("10", many_devices), ("10b", large_batches)])
+MEASURED = [("04", pooling), ("06", batch_norm), ("06a", batch_norm_turns),
+            ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
+            ("07a", without_blocks), ("08", augmentation), ("09", recipe), ("09", recipe_speed),
+            ("10", many_devices), ("10b", large_batches)]
+
+
+@pytest.mark.parametrize("chapter, said", MEASURED)
 def test_tables_cite_what_was_measured(chapter, said):
     measured, text = read_json(f"{said.__name__}.json"), text_of(chapter)
     assert measured["seeds"] >= 3 and "stand-in" not in measured["source"]
