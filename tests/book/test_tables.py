@@ -66,8 +66,12 @@ def augmentation(found):
 def recipe(found):
     for name, accuracy in found["schedules"].items():
         yield row(name, percent(*accuracy))
-    for name in found["short"]:
-        yield row(name, *(percent(*found[runs][name]) for runs in ("short", "longer")))
+    for way in ("constant", "falls", "warm-up", "warm-up, falls"):
+        yield row(way, *(percent(*found["rate and warm-up"][way][rate])
+                         if rate in found["rate and warm-up"][way] else ""
+                         for rate in ("0.003", "0.01", "0.03", "0.1", "0.3")))
+    yield from (row(name, percent(*accuracy)) for name, accuracy in found["short"].items())
+    yield percent(*found["rate and warm-up"]["constant, clipped"]["0.3"])
 
 
 def recipe_speed(found):
@@ -82,7 +86,7 @@ def recipe_speed(found):
 
 @pytest.mark.parametrize("chapter, said", [("04", pooling), ("06", batch_norm), ("07", resnet),
                                            ("08", augmentation), ("09", recipe),
-                                           ("09", recipe_speed)])
+                                           ("09b", recipe_speed)])
 def test_tables_cite_what_was_measured(chapter, said):
     measured, text = read_json(f"{said.__name__}.json"), text_of(chapter)
     assert measured["seeds"] >= 3 and "stand-in" not in measured["source"]
