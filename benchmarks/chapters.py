@@ -123,24 +123,27 @@ def augmentation(names: dict) -> dict:
     return run
 
 
-@experiment("09", ["set-up", "warmup-cosine"],
-            ["schedules-set-up", "schedules", "warm-up", "recipe", "bought"])
+@experiment("09", ["set-up", "warmup-cosine", "decaying"],
+            ["schedules-set-up", "schedules", "recipe", "grid", "bought"])
 def recipe(names: dict) -> dict:
-    """Accuracies by schedule, with warm-up, and by one change at a time, which also run longer."""
-    runs = {"schedules": names["by_schedule"] | {"always 0.01": names["by_rate"]["always 0.01"]},
-            "warm-up": names["warmed"]}
-    found = {part: {name: run.val_accuracy[-1] for name, run in of.items()}
-             for part, of in runs.items()}
-    found["after one epoch"] = {name: run.val_accuracy[0] for name, run in names["by_rate"].items()}
-    names["epochs_each"], names["images_each"] = 5, 12_000
-    longer = {name: names["recipe"](**change) for name, change in names["changes"].items()}
-    for part, pairs in (("short", names["bought"]), ("longer", longer)):
-        found[part] = {name: validation for name, (_, validation) in pairs.items()}
-        found[f"{part}, training"] = {name: training for name, (training, _) in pairs.items()}
-    return found
+    """Accuracies by schedule; by highest rate, with and without a warm-up; by one change each."""
+    train, warmup = names["recipe"], {"warmup": 0.2}
+    runs = names["by_schedule"] | {"always 0.01": names["by_rate"]["always 0.01"]}
+    by_rate = {way: {str(lr): names["grid"][way, lr][1] for lr in names["peaks"]}
+               for way in names["ways"]}
+    by_rate["constant"]["0.003"] = train(0.003)[1]
+    by_rate["warm-up"] = {str(lr): train(lr, **warmup)[1] for lr in (0.1, 0.3)}
+    by_rate["constant, clipped"] = {"0.3": train(0.3, clip=1.0)[1]}
+    return {"schedules": {name: run.val_accuracy[-1] for name, run in runs.items()},
+            "after one epoch": {name: run.val_accuracy[0]
+                                for name, run in names["by_rate"].items()},
+            "rate and warm-up": by_rate,
+            "short": {name: accuracy for name, (_, accuracy) in names["bought"].items()},
+            "short, training": {name: run.train_accuracy[-1]
+                                for name, (run, _) in names["bought"].items()}}
 
 
-@experiment("09", ["set-up", "speed"], ["speeds", "if-possible"])
+@experiment("09b", ["set-up", "profile", "speed"], ["speeds", "if-possible"])
 def recipe_speed(names: dict) -> dict:
     """How many times as fast as float32 each setting is on three networks, and seconds to compile.
 

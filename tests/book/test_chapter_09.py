@@ -65,6 +65,37 @@ def test_weight_decay_by_hand_is_that_of_pytorch():
     torch.testing.assert_close(by_hand, w.detach(), rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("limit", [0.01, 1.0, 1e9, math.inf])
+def test_clipping_by_hand_is_that_of_pytorch(limit):
+    by_hand = define("09", "clip", torch=torch)["clip"]
+    mine, theirs = ([nn.Parameter(torch.zeros(3, 4)), nn.Parameter(torch.zeros(5))]
+                    for _ in range(2))
+    for one, other in zip(mine, theirs, strict=True):
+        one.grad = torch.randn_like(one)
+        other.grad = one.grad.clone()
+    torch.testing.assert_close(by_hand(mine, limit), nn.utils.clip_grad_norm_(theirs, limit))
+    for one, other in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_only_weights_decay():
+    groups = define("09", "decaying", torch=torch, FastResNet=helpers.FastResNet)["decaying"](
+        BNLeNet(), 0.1)
+    theirs = helpers.resnet_recipe(BNLeNet(), 10)["optimizer"].param_groups
+    assert [[p.shape for p in group["params"]] for group in groups] == [
+        [p.shape for p in group["params"]] for group in theirs]
+    assert groups[0]["weight_decay"] == 0.1 and "weight_decay" not in groups[1]
+
+
+def test_what_is_kept_for_the_backward_pass_grows_with_the_batch():
+    kept = define("09b", "memory", torch=torch, F=F, LeNet=helpers.LeNet, BNLeNet=BNLeNet,
+                  FastResNet=helpers.FastResNet)["megabytes_kept"]
+    assert kept(helpers.LeNet(), 64) == pytest.approx(4 * kept(helpers.LeNet(), 16), rel=0.01)
+    layer = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10, bias=False))
+    inputs, logits = 16 * 3 * 32 * 32, 16 * 10  # as log-probabilities; labels and a weight besides
+    assert kept(layer, 16) * 1e6 == pytest.approx(4 * (inputs + logits), rel=0.01)
+
+
 @pytest.mark.parametrize("classes, epsilon", [(10, 0.1), (2, 0.3), (7, 0.0), (5, 0.9)])
 def test_smoothed_labels_by_hand_are_those_of_pytorch(classes, epsilon):
     by_hand = define("09", "smoothed", torch=torch, F=F, set_seed=set_seed)["smoothed"]
@@ -104,7 +135,7 @@ def test_a_model_that_cannot_be_compiled_is_used_as_it_is(monkeypatch, capsys):
         raise RuntimeError("No working C++ compiler found\nand more")
 
     monkeypatch.setattr(torch, "compile", lambda model, backend: no_compiler)
-    names = define("09", "if-possible", torch=torch, budget=helpers.budget, logging=logging,
+    names = define("09b", "if-possible", torch=torch, budget=helpers.budget, logging=logging,
                    images=torch.rand(2, 3, 32, 32))
     model = BNLeNet()
     assert names["if_possible"](model) is model

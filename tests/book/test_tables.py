@@ -98,8 +98,12 @@ def augmentation(found):
 def recipe(found):
     for name, accuracy in found["schedules"].items():
         yield row(name, percent(*accuracy))
-    for name in found["short"]:
-        yield row(name, *(percent(*found[runs][name]) for runs in ("short", "longer")))
+    for way in ("constant", "falls", "warm-up", "warm-up, falls"):
+        yield row(way, *(percent(*found["rate and warm-up"][way][rate])
+                         if rate in found["rate and warm-up"][way] else ""
+                         for rate in ("0.003", "0.01", "0.03", "0.1", "0.3")))
+    yield from (row(name, percent(*accuracy)) for name, accuracy in found["short"].items())
+    yield percent(*found["rate and warm-up"]["constant, clipped"]["0.3"])
 
 
 def recipe_speed(found):
@@ -124,7 +128,7 @@ def large_batches(found):
 
 MEASURED = [("04", pooling), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
-            ("07a", without_blocks), ("08", augmentation), ("09", recipe), ("09", recipe_speed),
+            ("07a", without_blocks), ("08", augmentation), ("09", recipe), ("09b", recipe_speed),
             ("10", many_devices), ("10b", large_batches)]
 
 
