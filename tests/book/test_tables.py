@@ -67,6 +67,9 @@ def augmentation(found):
     for part in ("under changes", "three epochs"):
         yield from (row(name, percent(*accuracy)) for name, accuracy in found[part].items())
     yield from (percent(*found["asked"][often]) for often in ("once", "twice"))
+
+
+def augmentation_speed(found):
     assert found["times as fast in memory"][0] >= 5
     yield f"{span(*found['times as fast in memory'])} times"
 
@@ -89,7 +92,8 @@ def recipe_speed(found):
 
 
 @pytest.mark.parametrize("chapter, said", [("04", pooling), ("06", batch_norm), ("07", resnet),
-                                           ("08", augmentation), ("09", recipe),
+                                           ("08", augmentation),
+                                           ("08a", augmentation_speed), ("09", recipe),
                                            ("09", recipe_speed)])
 def test_tables_cite_what_was_measured(chapter, said):
     measured, text = read_json(f"{said.__name__}.json"), text_of(chapter)
@@ -162,3 +166,9 @@ def test_the_best_network_and_the_textbook():
     "residual deepest", "fast resnet", "best"])
 def test_bands_that_chapters_ask_for_exist(name):
     expect_band(name, sum(read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
+
+
+def test_the_strengths_of_chapter_8_are_what_was_measured():
+    for name, (run, *_) in read_json("strength.json")["by seed"].items():
+        assert row(name, *(f"{100 * run[of]:.1f}" for of in ("plain", "validation"))) in text_of(
+            "08"), name
