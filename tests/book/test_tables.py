@@ -91,6 +91,9 @@ def augmentation(found):
     for part in ("under changes", "three epochs"):
         yield from (row(name, percent(*accuracy)) for name, accuracy in found[part].items())
     yield from (percent(*found["asked"][often]) for often in ("once", "twice"))
+
+
+def augmentation_speed(found):
     assert found["times as fast in memory"][0] >= 5
     yield f"{span(*found['times as fast in memory'])} times"
 
@@ -128,8 +131,8 @@ def large_batches(found):
 
 MEASURED = [("04", pooling), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
-            ("07a", without_blocks), ("08", augmentation), ("09", recipe), ("09b", recipe_speed),
-            ("10", many_devices), ("10b", large_batches)]
+            ("07a", without_blocks), ("08", augmentation), ("08a", augmentation_speed), ("09", recipe),
+            ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
 
 
 @pytest.mark.parametrize("chapter, said", MEASURED)
@@ -204,3 +207,9 @@ def test_the_best_network_and_the_textbook():
     "residual deepest", "best"])
 def test_bands_that_chapters_ask_for_exist(name):
     expect_band(name, sum(read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
+
+
+def test_the_strengths_of_chapter_8_are_what_was_measured():
+    for name, (run, *_) in read_json("strength.json")["by seed"].items():
+        assert row(name, *(f"{100 * run[of]:.1f}" for of in ("plain", "validation"))) in text_of(
+            "08"), name
