@@ -131,8 +131,8 @@ def large_batches(found):
 
 MEASURED = [("04", pooling), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
-            ("07a", without_blocks), ("08", augmentation), ("08a", augmentation_speed), ("09", recipe),
-            ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
+            ("07a", without_blocks), ("08", augmentation), ("08a", augmentation_speed),
+            ("09", recipe), ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
 
 
 @pytest.mark.parametrize("chapter, said", MEASURED)

@@ -47,7 +47,8 @@ def test_hello(written):
 def test_the_ring_gives_the_sum(written, processes, length):
     by_hand, ours = (launch(workers.compare_sums, processes=processes, length=length,
                             all_reduce=ring)
-                     for ring in (written("ring", page="10a").ring_all_reduce, collectives.ring_all_reduce))
+                     for ring in (written("ring", page="10a").ring_all_reduce,
+                                  collectives.ring_all_reduce))
     total = torch.stack([one["own"] for one in ours]).sum(0)
     for one in (*by_hand, *ours):
         torch.testing.assert_close(one["all_reduce"], total, rtol=0, atol=1e-12)
@@ -105,7 +106,8 @@ def test_synchronized_batch_norm_is_batch_norm_of_the_whole_batch(written, proce
     x, norm = images.clone().requires_grad_(), nn.BatchNorm2d(3).double()
     out = norm(x)
     F.mse_loss(out, goal).backward()
-    by_hand = written("sum-over-ranks", "sync-batch-norm", page="10a").SyncBatchNorm2d
+    by_hand = written("sum-over-ranks", "sync-batch-norm",
+                      page="10a").SyncBatchNorm2d
     apart, mine, ours = (launch(workers.normalize, processes=processes, kind=kind, images=images,
                                 goal=goal)
                          for kind in (nn.BatchNorm2d, by_hand, collectives.SyncBatchNorm2d))

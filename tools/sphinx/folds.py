@@ -56,7 +56,8 @@ def folded(app, doctree: nodes.document) -> None:
     for node in _cells(doctree):
         if node.get("nb_element") != "cell_code":
             answered = isinstance(node, nodes.raw) and "<details" in node.astext()
-            asked = predicts(node) or asked and not answered and not isinstance(node, nodes.title)
+            asked = predicts(node) or (
+                asked and not answered and not isinstance(node, nodes.title))
             continue
         source, output = _part(node, "cell_code_source"), _part(node, "cell_code_output")
         if first and source is not None and "import " in source.astext():
