@@ -94,7 +94,7 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
     stretch = torch.empty(count).uniform_(*torch.tensor(ratio).log().tolist()).exp()
     high = (area / stretch * width / height).sqrt().clamp(max=1)  # fractions of the image's sides
     wide = (area * stretch * height / width).sqrt().clamp(max=1)
-    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])  # the centre
+    down, right = (2 * torch.rand(2, count) - 1) * torch.stack([1 - high, 1 - wide])  # the center
     zero = torch.zeros(count)
     corners = torch.stack([wide, zero, right, zero, high, down], 1).view(-1, 2, 3)
     floats = images if images.is_floating_point() else images.float()
@@ -108,8 +108,8 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
     """Change brightness, contrast and saturation of each image by factors of 1 ± strength.
 
     Always in this order, where torchvision's ColorJitter draws the order as well. Brightness
-    multiplies; contrast stretches around the mean grey of the image; saturation stretches around
-    each pixel's own grey.
+    multiplies; contrast stretches around the mean gray of the image; saturation stretches around
+    each pixel's own gray.
     """
     _check(images, "color_jitter")
     _fractions(brightness=brightness, contrast=contrast, saturation=saturation)
@@ -129,7 +129,7 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
 
 
 def _grey(images: Tensor) -> Tensor:
-    """Return how bright the eye finds each pixel, (N, 1, H, W); the mean if there is no colour."""
+    """Return how bright the eye finds each pixel, (N, 1, H, W); the mean if there is no color."""
     if images.shape[1] != 3:
         return images.mean(1, keepdim=True)
     # of ITU-R BT.601, as everywhere; torchvision rounds its 0.299 like this
@@ -194,6 +194,6 @@ def _check(images: Tensor, name: str) -> None:
         low, high = (value.item() for value in images.detach().aminmax())
         if not (low >= 0 and high <= 1):
             raise ValueError(f"{name} wants floats in [0, 1], but these run from {low:.2f} to "
-                             f"{high:.2f}. Augment before normalising, as batches(…, augment=[…]) "
+                             f"{high:.2f}. Augment before normalizing, as batches(…, augment=[…]) "
                              "does, or undo it with denormalize; images from 0 to 255 are divided "
                              "by 255.")

@@ -41,7 +41,7 @@ def text_of(chapter: str) -> str:
 
 
 def noise(count: int, size: int = 32) -> ImageSet:
-    """Random images, always the same, labelled in turn."""
+    """Random images, always the same, labeled in turn."""
     images = torch.randint(256, (count, 3, size, size), dtype=torch.uint8,
                            generator=torch.Generator().manual_seed(0))
     half = torch.full((3,), 0.5)

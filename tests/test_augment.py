@@ -141,7 +141,7 @@ def test_shape_type_and_one_draw_for_each_image(change):
 @pytest.mark.parametrize("images, words", [
     (torch.rand(3, 8, 8), ["(N, C, H, W)", "unsqueeze(0)"]),
     (torch.rand(8, 8), ["(N, C, H, W)", "(8, 8)"]),
-    (torch.randn(2, 3, 8, 8), ["[0, 1]", "normalising"]),
+    (torch.randn(2, 3, 8, 8), ["[0, 1]", "normalizing"]),
     (torch.rand(2, 3, 8, 8) * 255, ["[0, 1]", "255"]),
     (torch.full((2, 3, 8, 8), float("nan")), ["[0, 1]", "nan"]),
     (torch.ones(2, 3, 8, 8, dtype=torch.int64), ["uint8", "int64"]),
@@ -209,7 +209,7 @@ def test_augmented_batches_are_normalised_afterwards_and_differ_from_epoch_to_ep
     (second, _), = batches
     assert not first.equal(second) and labels.equal(data.labels)
     black = data.normalize(torch.zeros(1, 3, 1, 1))
-    assert (first == black).all(1).any(), "the border is black, not grey"
+    assert (first == black).all(1).any(), "the border is black, not gray"
     (plain, _), = data.batches(60, shuffle=False, augment=[partial(random_flip, p=0)])
     torch.testing.assert_close(plain, data.normalize(data.images))
 

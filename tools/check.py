@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 # Work runs side by side, and two threads that fight for the same core are slower than one.
 ALONE = {"OMP_NUM_THREADS": "1"}
 PYTEST = ["-m", "pytest", "tests", "-q", "--dist", "worksteal"]
+AMERICAN = ("--builtin", "clear,rare,en-GB_to_en-US")
 SPELLED = ("helpers", "tests", "tools", "benchmarks", "book", "README.md", "CONTRIBUTING.md")
 # Words after `python`, and what is added to its environment
 Command = tuple[Sequence[str], Mapping[str, str]]
@@ -27,7 +28,8 @@ def unit_tests(chosen: str) -> list[Command]:
 
 
 QUICK = {
-    "lint": [(["-m", "ruff", "check", "."], {}), (["-m", "codespell_lib", *SPELLED], {})],
+    "lint": [(["-m", "ruff", "check", "."], {}),
+             (["-m", "codespell_lib", *AMERICAN, *SPELLED], {})],
     "types": [(["-m", "basedpyright", "--project", "pyproject.toml"], {})],
     "notebooks in stored form": [(["tools/notebooks.py", "check"], {})],
     "unit tests": unit_tests("not slow and not site and not long"),

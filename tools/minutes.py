@@ -17,7 +17,7 @@ import nbformat
 BOOK = Path(__file__).parent.parent / "book"
 WORDS, LINES, PREDICTION = 200, 6, 1.5  # words a minute, lines a minute, minutes
 LIMIT = 80  # minutes for the main path of a chapter: one sitting
-PREDICT = re.compile(r"\*\*[Pp]redict\b")
+PREDICT = re.compile(r"\*\*predict\b", re.IGNORECASE)
 BOX = re.compile(r"(\*\*Time and cost\.\*\*) About \d+ minutes\b")
 _UNREAD = re.compile(r"```.*?```|<[^>]*>|\]\([^)]*\)|\$\$?[^$]*\$\$?", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*|\d[\d.,]*")

@@ -1,4 +1,4 @@
-"""Labelled images held whole in memory as uint8, and batches cut from them by indexing."""
+"""Labeled images held whole in memory as uint8, and batches cut from them by indexing."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ class ImageSet:
     """One split of a data set, on one device: `images` uint8 (N, C, H, W), `labels` int64 (N,).
 
     `mean` and `std` (C,) are those of the training images, in units of the full range 0 to 1.
-    It is a `Dataset`: `len(s)`, and `s[i]` gives a normalised image (C, H, W) and its label.
+    It is a `Dataset`: `len(s)`, and `s[i]` gives a normalized image (C, H, W) and its label.
     """
 
     images: Tensor
@@ -80,7 +80,7 @@ class ImageSet:
         shuffle: whether to draw a new order each epoch.
         num_samples: images in an epoch, drawn anew without repeats; all by default.
         augment: functions applied in turn to each whole batch, float (N, C, H, W) in [0, 1], on
-            the device, before normalisation.
+            the device, before normalization.
         """
         return Batches(self, batch_size, shuffle, num_samples, tuple(augment))
 
@@ -121,7 +121,7 @@ class Batches:
         return numbers[:self.epoch_size].to(self.data.images.device).split(self.batch_size)
 
     def cut(self, picked: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the images with these numbers, augmented and normalised, and their labels."""
+        """Return the images with these numbers, augmented and normalized, and their labels."""
         images = self.data.images[picked]
         if self.augment:
             images = images.float().div_(255)

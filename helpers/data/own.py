@@ -39,7 +39,7 @@ def load_folder(folder: str | Path, device: torch.device | str = "cpu", *,
 
     Images are uint8 (N, 3, H, W), labels int64 (N,), classes sorted by name. Of each class a tenth,
     at least one, is kept for validation and as many for the test, drawn always alike, where these
-    have no folders of their own. Grey pictures get three equal channels, transparent ones a white
+    have no folders of their own. Gray pictures get three equal channels, transparent ones a white
     ground, photographs stand upright. Hidden files are passed over. Raises BadData, with the names
     of the files, for what is no picture or has another size than the others, and for a folder
     without two classes, or with fewer than three pictures in one.

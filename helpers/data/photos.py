@@ -11,13 +11,13 @@ NAMES = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", 
 
 
 def load_photo(name: str = "astronaut", size: int | None = None, *, gray: bool = False) -> Tensor:
-    """Return a photograph as (C, H, W) floats in [0, 1]; C is 3, or 1 where there is no colour.
+    """Return a photograph as (C, H, W) floats in [0, 1]; C is 3, or 1 where there is no color.
 
     name: one of `NAMES`, a photograph that scikit-image installs.
     size: the length of its shorter side, to which it is scaled down.
-    gray: whether to take its colour away.
+    gray: whether to take its color away.
 
-    Raises ValueError for an unknown name. Source: `skimage.data`; each photograph has a licence of
+    Raises ValueError for an unknown name. Source: `skimage.data`; each photograph has a license of
     its own (mostly public domain).
     """
     if name not in NAMES:

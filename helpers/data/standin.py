@@ -1,6 +1,6 @@
 """A synthetic stand-in for CIFAR-10: ten classes of drawn shapes, 32×32×3, from a seed, in seconds.
 
-Each image is a shape in a random place, size, rotation, colour and texture, before a textured
+Each image is a shape in a random place, size, rotation, color and texture, before a textured
 background, crossed by clutter, under noise and uneven light. Several shapes are not their own
 mirror image and appear in both forms, so flips teach something, as they do with cars that face left
 or right.
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 SIZE = 32
-# Grounds lean towards a colour of their class, as ships do towards blue: something easy to learn.
+# Grounds lean towards a color of their class, as ships do towards blue: something easy to learn.
 _PALETTE = torch.tensor([[200, 60, 60], [60, 200, 60], [60, 60, 200], [200, 200, 60],
                          [200, 60, 200], [60, 200, 200], [40, 40, 40], [215, 215, 215],
                          [128, 128, 60], [128, 60, 128]]).float()
@@ -93,7 +93,7 @@ def _draw_class(label: int, count: int, generator: torch.Generator, grain: Tenso
 
     texture = torch.lerp(grating(26.0), grating(18.0), shape)
 
-    # Clutter: a bar and a blob of other colours, drawn over everything.
+    # Clutter: a bar and a blob of other colors, drawn over everything.
     way, offset, width = uniform(0, _HALF_TURN), uniform(-0.9, 0.9), uniform(0.03, 0.10)
     bar = _soft(width - (x * way.cos() + y * way.sin() - offset).abs_())
     radius = uniform(0.10, 0.30)
@@ -119,7 +119,7 @@ def _soft(field: Tensor, size: Tensor | float = 1) -> Tensor:
 
 
 def _colours(label: int, count: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw colours (count, 3) of grounds, shapes, bars, blobs; a shape's contrast may be faint."""
+    """Draw colors (count, 3) of grounds, shapes, bars, blobs; a shape's contrast may be faint."""
     ground = torch.rand(count, 3, generator=generator) * 255
     ground = torch.lerp(ground, _PALETTE[label], 0.35)
     away = torch.randn(count, 3, generator=generator)

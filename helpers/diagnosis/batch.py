@@ -10,13 +10,13 @@ from .case import SHOWN, Case
 from .finding import Finding
 from .restore import restored_afterwards
 
-LARGEST = 20    # of normalised pixels: CIFAR-10's reach 2.1, and other sets' hardly 10
+LARGEST = 20    # of normalized pixels: CIFAR-10's reach 2.1, and other sets' hardly 10
 SMALLEST = 0.02  # standard deviation of pixels: 1 is usual; divided by 255 twice it is 0.001
 # Images are called wrapped that exceed both; `wrapped` says how that was measured.
 JUMPS, PEAK = 0.004, 0.35
-_HUGE, _BIG = 0.9, 0.6  # differences of neighbours, as parts of the range
+_HUGE, _BIG = 0.9, 0.6  # differences of neighbors, as parts of the range
 _FLAT = 3e-4            # added to a density that may be 0
-ALIKE = 0.9             # difference of numbers C apart as part of that of neighbours
+ALIKE = 0.9             # difference of numbers C apart as part of that of neighbors
 ONE_CLASS = 32          # labels that are hardly all the same by chance
 IGNORED = -100         # the label that cross-entropy does not count
 NUMBERS = (torch.int64, torch.uint8)  # in which cross-entropy takes class numbers
@@ -67,7 +67,7 @@ def check_images(case: Case) -> Iterator[Finding]:
     low, high = images.min().item(), images.max().item()
     jumps, peak = wrapped(images)
     if jumps > JUMPS and peak > PEAK:
-        yield Finding("wrapped uint8", f"{100 * jumps:.1f} % of neighbouring pixels differ by more "
+        yield Finding("wrapped uint8", f"{100 * jumps:.1f} % of neighboring pixels differ by more "
             f"than nine tenths of the whole range, from {low:.2f} to {high:.2f}; photographs have "
             "hardly any such pair. Arithmetic on uint8 does this: it has only the numbers 0 to 255 "
             "and starts anew beyond, so that 100 - 128 is 228, and dark becomes bright. Write "
@@ -82,16 +82,16 @@ def check_images(case: Case) -> Iterator[Finding]:
 def _out_of_scale(images: Tensor) -> Finding | None:
     low, high = images.min().item(), images.max().item()
     if max(-low, high) > LARGEST:
-        return Finding("images not normalised", f"The images run from {low:.0f} to {high:.0f}. "
+        return Finding("images not normalized", f"The images run from {low:.0f} to {high:.0f}. "
             "Weights are drawn for numbers around 0 with standard deviation 1: with these, the "
             "first layer's outputs and gradients are dozens of times too large. Divide by 255, "
             "subtract the mean, and divide by the standard deviation, for each channel.")
     # Within each channel: wrong means of channels would look like differences of pixels.
     std = images[:SHOWN].transpose(0, 1).flatten(1).std(1).max().item()
     if std < SMALLEST:
-        return Finding("images not normalised", "All pixels of a channel are nearly the same: "
+        return Finding("images not normalized", "All pixels of a channel are nearly the same: "
             f"their standard deviation is {std:.4f}, where 1 is usual. The network hardly sees a "
-            "difference between the images. Were they divided by 255 twice, normalised by the mean "
+            "difference between the images. Were they divided by 255 twice, normalized by the mean "
             "and deviation of 0 to 255 after a division by 255, or made of zeros?")
     return None
 
@@ -99,8 +99,8 @@ def _out_of_scale(images: Tensor) -> Finding | None:
 def scrambled(images: Tensor) -> bool:
     """Return whether images (N, C, H, W) look as if a view had been taken for a permute.
 
-    Then the channels of a pixel lie beside each other in a row, and numbers C apart, neighbouring
-    pixels of one channel, are more alike than neighbours.
+    Then the channels of a pixel lie beside each other in a row, and numbers C apart, neighboring
+    pixels of one channel, are more alike than neighbors.
 
     Measured on 60 batches of 8, 32 and 256 images of CIFAR-10 and the stand-in, plain, with crops
     and flips, jitter and cutout, and on noise: the quotient of the two is 0.99 or more where
@@ -118,13 +118,13 @@ def scrambled(images: Tensor) -> bool:
 def wrapped(images: Tensor) -> tuple[float, float]:
     """Return two signs of uint8 arithmetic that has wrapped around: how many pixels jump, how much.
 
-    A jump is a pair of neighbouring pixels more than 0.9 of its channel's range apart, neither of
-    them at an end of the range (a black border, saturated colours). First number: their share of
+    A jump is a pair of neighboring pixels more than 0.9 of its channel's range apart, neither of
+    them at an end of the range (a black border, saturated colors). First number: their share of
     all pairs. Second: how many there are for each pair 0.6 to 0.9 of the range apart, by width of
     the interval. Large differences are rarer than small ones, unless small ones have become huge.
 
     Measured on batches of 16 to 500 images of CIFAR-10 and the stand-in, 30 of each size and kind:
-    at most 0.0009 and 1.04 where nothing is wrong (any augmentation of `helpers`, grey, black and
+    at most 0.0009 and 1.04 where nothing is wrong (any augmentation of `helpers`, gray, black and
     white), 0.010 and 0.22 on noise; from 64 images on at least 0.005 and 0.46 where uint8 has
     wrapped (x - 128, x + 25, 2 * x, …). Both must exceed 0.004 and 0.35: no false alarm in 2160
     batches, all of 1260 wrapped ones found from 64 images on, and 417 of 420 with 16.

@@ -103,7 +103,7 @@ def _other_images(case: Case, look: Look) -> Iterator[Finding]:
         yield Finding("images prepared otherwise in the evaluation", "In your evaluation the model "
             f"gets numbers with mean {mean_here:.2f} and standard deviation {std_here:.2f}, in "
             f"training with {mean:.2f} and {std:.2f}. It knows only what it was trained on: "
-            "convert, scale and normalise images in the same way, with the mean and deviation of "
+            "convert, scale and normalize images in the same way, with the mean and deviation of "
             "the training images.")
     elif seen.drawn and not any(seen.modes.values()):
         again = watched(case, look.model, seed=1).seen.inputs

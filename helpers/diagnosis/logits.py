@@ -133,7 +133,7 @@ def wrong_numbers(logits: Tensor) -> Finding | None:
             "take it when you want to read probabilities.")
     if _ones(numbers.sum(0) if positive else numbers.exp().sum(0)):
         name = "softmax" if positive else "log_softmax"
-        return Finding("wrong axis", "What the loss is given was normalised over the "
+        return Finding("wrong axis", "What the loss is given was normalized over the "
             f"{len(logits)} images, for each class: a {name} over the batch, so that the images of "
             "a batch compete with each other. An image's classes lie along axis 1; and before "
             "cross-entropy there should be no softmax at all, since it takes its own.")

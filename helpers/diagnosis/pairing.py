@@ -93,7 +93,7 @@ def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None
     other. The limit is 1 %, and 0.2 % from 500 images on: so rarely is it missed.
 
     Measured with 256, 500 and 1000 images of CIFAR-10 and of the stand-in, 200 draws each, plain,
-    with crops and flips, with resized crops, colour jitter and cutout: right labels were accused in
+    with crops and flips, with resized crops, color jitter and cutout: right labels were accused in
     none of 3600 draws (the largest share was 0.6 %, from 500 images on 0.2 %), shuffled ones found
     in 98 to 100 %. See tests/diagnosis/test_statistics.py.
     """
@@ -120,7 +120,7 @@ def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None
 
 
 def _brightness_and_roughness(images: Tensor) -> Tensor:
-    """Return features (N, D) of images (N, C, H, W) in coarse fields, each normalised."""
+    """Return features (N, D) of images (N, C, H, W) in coarse fields, each normalized."""
     rough = [F.adaptive_avg_pool2d(images.diff(dim=dim).abs(), 2) for dim in (2, 3)]
     parts = [F.adaptive_avg_pool2d(images, 4), *rough]
     features = torch.cat([part.flatten(1) for part in parts], 1)

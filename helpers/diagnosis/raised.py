@@ -84,9 +84,9 @@ def _way_out(case: Case, said: str, product: re.Match | None, channels_last: boo
     if channels := re.search(r"to have (\d+) channels, but got (\d+)", said):
         wanted, got = channels.groups()
         return (f"The first layer is made for {wanted} channels, and these images have {got}. "
-                + ("Grey images get three by images.expand(-1, 3, -1, -1), or begin with "
+                + ("Gray images get three by images.expand(-1, 3, -1, -1), or begin with "
                    if got == "1" else "Begin with ") + f"Conv2d({got}, …).")
     if images.ndim == 3:
-        return ("A single image becomes a batch of one by images.unsqueeze(0); grey ones get a "
+        return ("A single image becomes a batch of one by images.unsqueeze(0); gray ones get a "
                 "channel by unsqueeze(1).")
     return "Print x.shape after each line of forward to find the place."

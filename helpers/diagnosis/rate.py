@@ -19,7 +19,7 @@ def check_rate(case: Case) -> Iterator[Finding]:
     if not case.moving and case.step is None:
         case.unseen.append("the learning rate: pass optimizer=…")
     if not (case.ready and optimizers) or case.has(
-            "weight decay too high", "the loss is maximized", "images not normalised"):
+            "weight decay too high", "the loss is maximized", "images not normalized"):
         return
     try:
         found = wrong_rate(case, optimizers)

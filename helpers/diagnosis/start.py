@@ -91,7 +91,7 @@ def _far_from_chance(case: Case, loss: float, logits: Tensor) -> Iterator[Findin
             f"nothing has log({classes}) = {chance:.2f}: with outputs of up to "
             f"{logits.abs().max().item():.2g}, it is sure of what is wrong. Initial weights or "
             "images are too large, or too large a step was taken: take PyTorch's weights, and "
-            "normalise images.")
+            "normalize images.")
 
 
 def _bounded(case: Case, logits: Tensor) -> bool:
@@ -107,7 +107,7 @@ def check_consequences(case: Case) -> Iterator[Finding]:
     """Yield what follows from other faults, after all of them."""
     if case.other_loss:
         case.consequences = [f for f in case.consequences if f.name != "loss far from chance"]
-    told = {"loss far from chance": ("images not normalised", "no gradient"),
+    told = {"loss far from chance": ("images not normalized", "no gradient"),
             "all outputs the same": ("vanishing gradients",)}
     yield from (found for found in case.consequences
                 if not case.has(*told.get(found.name, ())))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 def ring_all_reduce(vector: Tensor) -> Tensor:
     """Return the sum of all ranks' vectors (n,), by passing parts of them around a ring.
 
-    Each rank sends 2(P − 1) parts of n/P numbers to its right neighbour. Source: Patarasuk
+    Each rank sends 2(P − 1) parts of n/P numbers to its right neighbor. Source: Patarasuk
     and Yuan, Bandwidth Optimal All-reduce Algorithms, 2009.
     """
     if not isinstance(vector, Tensor) or not vector.ndim:
@@ -20,7 +20,7 @@ def ring_all_reduce(vector: Tensor) -> Tensor:
     for step in range(2 * (world - 1)):
         adding = step < world - 1        # first add up, then pass on what is complete
         out = (rank - step) % world      # the part that I pass on
-        into = (out - 1) % world         # what my left neighbour sends me
+        into = (out - 1) % world         # what my left neighbor sends me
         received = torch.empty_like(parts[into])
         both = [dist.P2POp(dist.isend, parts[out].contiguous(), right),
                 dist.P2POp(dist.irecv, received, left)]
@@ -61,7 +61,7 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
     num_batches_tracked: Tensor
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return (N, C, H, W) normalised with all ranks' statistics, scaled by γ, moved by β."""
+        """Return (N, C, H, W) normalized with all ranks' statistics, scaled by γ, moved by β."""
         self._check_input_dim(images)
         if not self.training and self.running_mean is not None:
             return super().forward(images)

@@ -86,7 +86,7 @@ def train_steps(images: Tensor, labels: Tensor, dtype: torch.dtype) -> dict[str,
 
 
 def normalize(kind: type[nn.BatchNorm2d], images: Tensor, goal: Tensor) -> dict:
-    """Normalise this rank's share of `images` (N, C, H, W) by `kind`, a class such as BatchNorm2d.
+    """Normalize this rank's share of `images` (N, C, H, W) by `kind`, a class such as BatchNorm2d.
 
     Returns output, gradient and running statistics. The loss is the mean square distance to `goal`,
     which has the images' shape, over all ranks.

@@ -169,7 +169,7 @@ def plot_confusion(preds: Tensor, labels: Tensor, classes: Sequence[str], source
 
 @in_course_style
 def plot_class_accuracy(accuracy: Mapping[str, Tensor], classes: Sequence[str]) -> Axes:
-    """Draw bars of accuracy by class, fractions (K,), a colour for each model; return the axes.
+    """Draw bars of accuracy by class, fractions (K,), a color for each model; return the axes.
 
     A class without images, nan, has no bar. Raises ValueError for what are no such fractions.
     """

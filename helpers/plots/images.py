@@ -24,11 +24,11 @@ def _to_array(image: Tensor) -> np.ndarray:
                          "write images.to(torch.uint8) if they run from 0 to 255.")
     image = image.float()
     if not image.isfinite().all():
-        raise ValueError("This image holds nan or inf, which no colour stands for. Where do they "
+        raise ValueError("This image holds nan or inf, which no color stands for. Where do they "
                          "come from? Print images.isfinite().all() after each step.")
     if not -1e-4 <= image.min() <= image.max() <= 1 + 1e-4:
         raise ValueError(f"This image has values from {image.min():.2f} to {image.max():.2f}; to "
-                         "be shown it needs floats in [0, 1] or uint8. Undo the normalisation "
+                         "be shown it needs floats in [0, 1] or uint8. Undo the normalization "
                          "first: data.train.denormalize(images).")
     return image.clamp(0, 1).numpy()
 
@@ -103,7 +103,7 @@ def show_maps(maps: Tensor, titles: Sequence[str] | None = None, *, columns: int
     same_scale: whether all maps share one scale, instead of each having its own.
 
     Zero is white, positive values are red, negative ones blue, and what is no finite number is
-    grey. Returns the axes. Raises ValueError for what are no such maps.
+    gray. Returns the axes. Raises ValueError for what are no such maps.
     """
     maps = _checked("show_maps", maps, titles)
     if maps.ndim != 3 or maps.is_complex():

@@ -44,8 +44,8 @@ export function resizedCrop({ height, width, planes }, top, left, high, wide) {
 
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
-/** The grey of each pixel: the weights of ITU-R BT.601, of which torchvision rounds 0.299 to 0.2989. */
-function greys({ planes: [r, g, b] }) {
+/** The gray of each pixel: the weights of ITU-R BT.601, of which torchvision rounds 0.299 to 0.2989. */
+function grays({ planes: [r, g, b] }) {
   return r.map((_, i) => 0.2989 * r[i] + 0.587 * g[i] + 0.114 * b[i]);
 }
 
@@ -59,16 +59,16 @@ function blended(picture, factor, other) {
 export function adjustBrightness(picture, factor) { return blended(picture, factor, () => 0); }
 
 export function adjustContrast(picture, factor) {
-  const mean = average(greys(picture));
+  const mean = average(grays(picture));
   return blended(picture, factor, () => mean);
 }
 
 export function adjustSaturation(picture, factor) {
-  const grey = greys(picture);
-  return blended(picture, factor, (i) => grey[i]);
+  const gray = grays(picture);
+  return blended(picture, factor, (i) => gray[i]);
 }
 
-/** All colours turned around the colour circle, by `turn` of it. */
+/** All colors turned around the color circle, by `turn` of it. */
 export function adjustHue({ height, width, planes: [red, green, blue] }, turn) {
   const pixels = red.map((r, i) => {
     const g = green[i], b = blue[i], most = Math.max(r, g, b), range = most - Math.min(r, g, b);
@@ -82,7 +82,7 @@ export function adjustHue({ height, width, planes: [red, green, blue] }, turn) {
   return { height, width, planes: [0, 1, 2].map((c) => pixels.map((pixel) => pixel[c])) };
 }
 
-/** A square of `size` pixels around a centre set to `fill`, one number for each channel; what lies outside is cut off. */
+/** A square of `size` pixels around a center set to `fill`, one number for each channel; what lies outside is cut off. */
 export function cutOut(picture, row, column, size, fill) {
   const { width } = picture, top = row - Math.floor(size / 2), left = column - Math.floor(size / 2);
   const hit = (i) => { const r = Math.floor(i / width), c = i % width; return r >= top && r < top + size && c >= left && c < left + size; };
@@ -129,7 +129,7 @@ export function words(draw, found, share) {
   return `draw ${draw + 1}: ${said.join(", ") || "unchanged"}`;
 }
 
-/** The picture of a draw: geometry first, then colour, then the cut, then the mixing. */
+/** The picture of a draw: geometry first, then color, then the cut, then the mixing. */
 export function drawn(state, picture, other, found) {
   let x = picture;
   if (found.window) x = resizedCrop(x, ...found.window);

@@ -44,7 +44,7 @@ class AugmentPlayground(Figure):
     `padding_mode`; flips, in half of the draws, left to right (`flip`) and top to bottom
     (`vertical_flip`); factors of `brightness`, `contrast`, `saturation`, each from 1 − s to 1 + s,
     and a turn of `hue`; a square of `cutout` pixels set to `cutout_fill`, "zeros" or the image's
-    "mean" colour; mixup, the share `share` of the draw and the rest `other` as it is.
+    "mean" color; mixup, the share `share` of the draw and the rest `other` as it is.
     `draw_again()` takes other random numbers.
     """
 
@@ -137,7 +137,7 @@ class AugmentPlayground(Figure):
         for name in (*_FACTORS, "hue"):
             x = getattr(T, f"adjust_{name}")(x, found[name]) if found[name] is not None else x
         if found["hole"]:
-            top, left = (centre - self.cutout // 2 for centre in found["hole"])
+            top, left = (center - self.cutout // 2 for center in found["hole"])
             fill = self.image.mean(dim=(1, 2))[:, None, None] if self.cutout_fill == "mean" else 0.0
             x = x.clone()
             bottom, right = (max(0, start + self.cutout) for start in (top, left))

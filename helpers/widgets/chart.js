@@ -19,13 +19,13 @@ export function linear(values) {
   return { marks: ticks(0, most).map((one) => [one, short(one)]), place: (value) => value / most };
 }
 
-/** A logarithmic axis that holds all `values` and `least` decades, more being added below, or, if `centred`, on both
+/** A logarithmic axis that holds all `values` and `least` decades, more being added below, or, if `centered`, on both
     sides in turn. At most seven decades are marked. Zero stands at the foot, what is no finite number at the top. */
-export function logarithmic(values, least, centred = false) {
+export function logarithmic(values, least, centered = false) {
   const found = values.filter((v) => v > 0 && Number.isFinite(v)).map(Math.log10);
   let low = found.length ? Math.floor(Math.min(...found) + 1e-9) : -least;
   let high = found.length ? Math.ceil(Math.max(...found) - 1e-9) : 0;
-  while (high - low < least) if (!centred || (high - low) % 2) low -= 1; else high += 1;
+  while (high - low < least) if (!centered || (high - low) % 2) low -= 1; else high += 1;
   const step = [1, 2, 5, 10, 20, 50, 100, 200].find((one) => (high - low) / one <= 6), marks = [];
   for (let n = Math.ceil(low / step) * step; n <= high; n += step) {
     marks.push([10 ** n, `10${String(n).replace(/./g, (one) => (one === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]))}`]);

@@ -81,13 +81,13 @@ export function resized(matrix, height, width, fill) {
   }));
 }
 
-/** Black or white, whichever reads better on the colour (r, g, b). */
+/** Black or white, whichever reads better on the color (r, g, b). */
 function inkOn(rgb) {
   const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
 }
 
-/** Grey from `low` (black) to `high` (white), or, with `signed`, blue below zero and orange above. */
+/** Gray from `low` (black) to `high` (white), or, with `signed`, blue below zero and orange above. */
 export function paint(value, low, high, signed) {
   let rgb;
   if (signed) {

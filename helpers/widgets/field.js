@@ -64,11 +64,11 @@ export function fieldProblem({ layers, size, layer, index, limits }) {
   return "";
 }
 
-/** A row of the picture: the x of each cell's centre and the cells' width, for a picture `wide` pixels wide. */
+/** A row of the picture: the x of each cell's center and the cells' width, for a picture `wide` pixels wide. */
 export function places(layers, sizes, row, wide) {
   const margin = 17, unit = (wide - 2 * margin) / sizes[0], { size, jump, start } = receptiveField(layers.slice(0, row));
   return { width: Math.max(2, Math.min(unit * jump * 0.86, 2 * margin)),
-    centres: Array.from({ length: sizes[row] }, (_, i) => margin + unit * (start + i * jump + size / 2)) };
+    centers: Array.from({ length: sizes[row] }, (_, i) => margin + unit * (start + i * jump + size / 2)) };
 }
 
 const NAMES = ["layers", "size", "layer", "index", "limits", "presets"];
@@ -138,15 +138,15 @@ export function render(context) {
       const [kernel, stride, padding, dilation] = layers[row - 1];
       for (const i of sets[row]) for (let k = 0; k < kernel; k++) {
         const below = i * stride - padding + k * dilation;
-        if (sets[row - 1].has(below)) lines.push(make("line", { x1: rowPlaces[row].centres[i], y1: y(row) + high,
-          x2: rowPlaces[row - 1].centres[below], y2: y(row - 1), class: "ctr-wire" }));
+        if (sets[row - 1].has(below)) lines.push(make("line", { x1: rowPlaces[row].centers[i], y1: y(row) + high,
+          x2: rowPlaces[row - 1].centers[below], y2: y(row - 1), class: "ctr-wire" }));
       }
     }
     lengths.forEach((count, row) => {
-      const { width, centres } = rowPlaces[row];
+      const { width, centers } = rowPlaces[row];
       const title = row ? `${row}: kernel ${layers[row - 1][0]}, stride ${layers[row - 1][1]} → ${count}` : `input: ${count} pixels`;
       labels.push(make("text", { x: 0, y: y(row) - 5, class: "ctr-label" }, title));
-      centres.forEach((x, i) => {
+      centers.forEach((x, i) => {
         const read = row <= layer && sets[row].has(i);
         cells.push(make("rect", { x: x - width / 2, y: y(row), width, height: high, rx: 2,
           class: row === layer && i === index ? "ctr-chosen" : read ? "ctr-read" : "ctr-quiet", "data-at": `${row},${i}`,
@@ -161,7 +161,7 @@ export function render(context) {
       : `Output ${index} of layer ${layer} spans ${field.size} pixels, ${from} to ${to}`.replace(/-/g, "−")
         + (out ? `, ${out} of them beyond the image` : "")
         + (gaps < field.size ? `; of ${out ? `the other ${field.size - out}` : "these"} it reads ${seen.length}` : "")
-        + `. Its neighbour spans as many, ${field.jump} further on.`;
+        + `. Its neighbor spans as many, ${field.jump} further on.`;
     picture.replaceChildren(make("svg", { viewBox: `0 0 ${wide} ${y(0) + high + 4}`, width: wide, height: y(0) + high + 4, role: "img",
       "aria-label": said.textContent }, ...lines, ...cells, ...labels));
   }

@@ -55,7 +55,7 @@ export function render(context) {
   const numbers = make("div", { class: "ctr-formula", role: "status" });
   const key = make("div", { class: "ctr-key" }, ...[["batch", "batches"], ["train", "training, mean of the epoch"], ["val", "validation"]].map(([kind, text]) =>
     make("span", {}, make("span", { class: `ctr-swatch ctr-swatch-${kind}`, "aria-hidden": "true" }), text)));
-  const tell = hint("Move the slider “epoch” to read the numbers of each. Smoothing draws the mean of neighbouring batches.");
+  const tell = hint("Move the slider “epoch” to read the numbers of each. Smoothing draws the mean of neighboring batches.");
   root.append(status, message, key, charts, controlled(epoch, smooth, log), numbers, tell);
 
   function draw(now) {

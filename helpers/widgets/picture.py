@@ -1,4 +1,4 @@
-"""`Picture`: a small colour image as the value of a figure, sent to the page as bytes."""
+"""`Picture`: a small color image as the value of a figure, sent to the page as bytes."""
 
 import base64
 from collections.abc import Mapping

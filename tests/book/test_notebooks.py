@@ -123,7 +123,7 @@ class TestChapters:
     @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_some_outputs_are_stored_so_that_nbval_has_something_to_compare(self, path):
         cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
-        assert sum(bool(c.outputs) for c in cells) >= len(cells) / 3
+        assert sum(bool(c.outputs) for c in cells) >= len(cells) / 4  # others draw or train
 
     @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_every_list_of_chapters_has_it(self, path):

@@ -16,7 +16,7 @@ def make(count=10, **changes):
 
 
 def numbered():
-    """A hundred images, each of one colour: its number."""
+    """A hundred images, each of one color: its number."""
     return make(100, images=torch.arange(100).byte().view(-1, 1, 1, 1).expand(-1, 3, 32, 32))
 
 

@@ -20,7 +20,7 @@ def picture(path, color=(10, 20, 30), size=(8, 8), mode="RGB", **settings):
 
 @pytest.fixture
 def pets(tmp_path):
-    """Two classes of twenty pictures, each of one grey: its number."""
+    """Two classes of twenty pictures, each of one gray: its number."""
     for name in ("dog", "cat"):
         for number in range(20):
             picture(tmp_path / "pets" / name / f"{number:02}.png", (number,) * 3)
@@ -91,12 +91,12 @@ LAYERS[:4] = (200, 100, 50, 255)  # the lower half is transparent black
 
 
 @pytest.mark.parametrize("save, top, bottom", [
-    pytest.param(lambda p: picture(p, 77, mode="L"), [77] * 3, [77] * 3, id="grey"),
+    pytest.param(lambda p: picture(p, 77, mode="L"), [77] * 3, [77] * 3, id="gray"),
     pytest.param(lambda p: picture(p, 1, mode="1"), [255] * 3, [255] * 3, id="black and white"),
     pytest.param(lambda p: Image.fromarray(LAYERS).save(p), [200, 100, 50], [255] * 3,
                  id="transparent"),
     pytest.param(lambda p: Image.fromarray(LAYERS[..., 2:]).save(p), [50] * 3, [255] * 3,
-                 id="grey and transparent"),
+                 id="gray and transparent"),
     pytest.param(lambda p: picture(p, (9, 200, 9)).rename(p) and Image.open(p).quantize(2).save(p),
                  [9, 200, 9], [9, 200, 9], id="palette"),
     pytest.param(lambda p: Image.fromarray(LAYERS).quantize(4).save(p), [200, 100, 50], [255] * 3,

@@ -15,9 +15,9 @@ BATCHES = [fault(name, what, make, (images, labels), **more) for (
     name, what, make, images, labels, more) in (
     ("nan in images", "one pixel", flat, ONE_PIXEL, LABELS, {}),
     ("uint8 images", "as they are stored", lenet, STORED, LABELS, {}),
-    ("images not normalised", "up to 255", lenet, STORED.float(), LABELS,
+    ("images not normalized", "up to 255", lenet, STORED.float(), LABELS,
      {"says": "from 0 to 255"}),
-    ("images not normalised", "divided twice", lenet, STORED.float() / 255 / 255, LABELS, {}),
+    ("images not normalized", "divided twice", lenet, STORED.float() / 255 / 255, LABELS, {}),
     ("wrapped uint8", "subtracted", lenet, (STORED - 128) / 64, LABELS, {}),
     ("wrapped uint8", "brightened", lenet, DATA.normalize((STORED + 50).float() / 255), LABELS, {}),
     ("wrong axis", "channels last", lenet, IMAGES.permute(0, 2, 3, 1), LABELS,

@@ -60,7 +60,7 @@ MODELS = [
           also={"images mixed"}),
     fault("images mixed", "another number of outputs", lambda: Changed(
         before=lambda x: x.reshape(-1, 1536), net=nn.Linear(1536, 10))),
-    fault("images mixed", "normalised along the batch",
+    fault("images mixed", "normalized along the batch",
           lambda: Changed(before=lambda x: x - x.mean(0))),
     fault("images mixed", "batch normalization without averages", lambda: flat(
         nn.Linear(3072, 40), nn.BatchNorm1d(40, track_running_stats=False), nn.Linear(40, 10)),

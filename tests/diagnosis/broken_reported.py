@@ -222,7 +222,7 @@ REPORTED = [
           (IMAGES.contiguous(memory_format=torch.channels_last), LABELS), says="flatten(1)"),
     fault("the model raises", "F18 changed in place", lambda: nn.Sequential(
         Changed(added_in_place), nn.Linear(10, 10)), says="z = z + 1"),
-    fault("the model raises", "F18 grey images", lenet, (IMAGES[:, :1], LABELS),
+    fault("the model raises", "F18 gray images", lenet, (IMAGES[:, :1], LABELS),
           says="Conv2d(1, …)"),
     fault("the step raises", "F18 a graph sent back twice", step=kept_graph, says="detach()"),
     fault("random in evaluation mode", "F18 noise", lambda: Changed(
@@ -261,7 +261,7 @@ REPORTED = [
           evaluate=tested(lambda x: 255 * (x * STD + MEAN))),
     fault("random images in the evaluation", "F27 augmented", lenet,
           evaluate=tested(lambda x: x * (0.5 + torch.rand(len(x), 1, 1, 1)))),
-    fault("images not normalised", "F29 statistics of 0 to 255", lenet,
+    fault("images not normalized", "F29 statistics of 0 to 255", lenet,
           ((IMAGES * STD + MEAN) / 63 - torch.tensor([2, 1.9, 1.7]).view(1, 3, 1, 1), LABELS),
           says="deviation is 0.0"),
     # F31: schedules

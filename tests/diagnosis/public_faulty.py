@@ -52,7 +52,7 @@ def bytes_into_the_network(images, labels, mended=False):
     return loop(conv_net(), split(standardized(images) if mended else images, labels))
 
 
-@faulty("images not normalised", says="255", also=("loss far from chance",))
+@faulty("images not normalized", says="255", also=("loss far from chance",))
 def never_divided_by_255(images, labels, mended=False):
     # forum: torch.from_numpy(...).float() in a Dataset of one's own, no ToTensor
     pixels = standardized(images) if mended else images.float()
@@ -60,7 +60,7 @@ def never_divided_by_255(images, labels, mended=False):
     return loop(model, split(pixels, labels), torch.optim.SGD(model.parameters(), lr=0.02))
 
 
-@faulty("images not normalised", says="small|narrow|twice|deviation|spread|range", steps=15)
+@faulty("images not normalized", says="small|narrow|twice|deviation|spread|range", steps=15)
 def divided_by_255_twice(images, labels, mended=False):
     # forum: ToTensor has divided already
     pixels = images.float() / 255
@@ -69,7 +69,7 @@ def divided_by_255_twice(images, labels, mended=False):
                 torch.optim.Adam(model.parameters(), lr=2e-3))
 
 
-@faulty("images not normalised", steps=15, says="statistics|meant for|other scale|0 to 255")
+@faulty("images not normalized", steps=15, says="statistics|meant for|other scale|0 to 255")
 def statistics_of_the_other_scale(images, labels, mended=False):
     # forum: Normalize((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)) after ToTensor
     pixels = images.float() / 255
@@ -77,7 +77,7 @@ def statistics_of_the_other_scale(images, labels, mended=False):
     return loop(conv_net(), split((pixels - 123 * scale) / (63 * scale), labels))
 
 
-@faulty("images not normalised", says="mean|deviation|large|255",
+@faulty("images not normalized", says="mean|deviation|large|255",
         also=("loss far from chance",))
 def small_statistics_on_bytes(images, labels, mended=False):
     # forum: the means of ImageNet on images of 0 to 255

@@ -340,7 +340,7 @@ def hard_examples_only(images, labels):  # online hard example mining: the worst
 
 
 @healthy()
-def some_labels_ignored(images, labels):  # partly labelled data: -100 is ignored
+def some_labels_ignored(images, labels):  # partly labeled data: -100 is ignored
     labels = labels.clone()
     labels[::5] = -100
     x, y, _, _ = ready(images, labels)

@@ -323,7 +323,7 @@ def test_images_scaled_by_the_model_or_in_the_step():
     assert names(model, (bytes_, LABELS)) == []
     model = lenet()
     after = loop(model, sgd(model, 0.01))
-    assert "images not normalised" not in names(
+    assert "images not normalized" not in names(
         model, (bytes_, LABELS), step=lambda x, y: after((x - 127) / 64, y))
 
 

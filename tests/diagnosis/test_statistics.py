@@ -19,7 +19,7 @@ AUGMENTED = {
     "cutout": partial(cutout, size=16),
     "jitter": partial(color_jitter, brightness=1.0, contrast=1.0, saturation=1.0),
     "all": lambda x: cutout(color_jitter(random_resized_crop(random_flip(x)), 0.4, 0.4, 0.4)),
-    "grey": lambda x: x.mean(1, keepdim=True),
+    "gray": lambda x: x.mean(1, keepdim=True),
     "black and white": lambda x: (x > 0.5).float(),
     "noise": torch.rand_like,
     "normal noise": torch.randn_like,

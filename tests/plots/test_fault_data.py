@@ -122,8 +122,8 @@ def test_fault_maps_with_nan_keep_their_scale_and_show_where():
     image = show_maps(maps, numbers=True)[0, 0].images[0]
     assert image.get_clim() == (-2, 2)
     assert image.get_array().mask.tolist() == [[True, False], [False, True]]
-    grey, white = image.to_rgba(np.ma.array([NAN, 0.0], mask=[True, False]))
-    assert grey[:3].tolist() == pytest.approx([0.6] * 3) and white[:3].min() > 0.95
+    gray, white = image.to_rgba(np.ma.array([NAN, 0.0], mask=[True, False]))
+    assert gray[:3].tolist() == pytest.approx([0.6] * 3) and white[:3].min() > 0.95
 
 
 def test_fault_classes_without_images_and_one_class_alone():

@@ -72,11 +72,11 @@ def check_axis(mine, now):
 
 
 @compared("flow", """(({ marks, place }) => [marks.map(([v, text]) => [v, place(v), text]),
-    now.values.map(place)])(figure.logarithmic(now.values, now.least, now.centred))""",
+    now.values.map(place)])(figure.logarithmic(now.values, now.least, now.centered))""",
           9, check_axis)
 def test_logarithmic_axes_hold_every_value(g):
     values = [*magnitudes(g), 0.0, None]
-    now = {"values": values, "least": draw(g, 3, 4), "centred": bool(draw(g, 0, 1))}
+    now = {"values": values, "least": draw(g, 3, 4), "centered": bool(draw(g, 0, 1))}
     return now, now
 
 

@@ -35,10 +35,10 @@ def test_no_serious_finding_of_axe(open_page, page, scheme):
     tab = open_page(page, scheme=scheme)
     tab.wait_for_function("() => [...document.querySelectorAll('[data-course-figure]')].every(f => "
                           "f.dataset.ready)")
-    # The theme's buttons fade into their colours after the page has loaded; half-way the contrast
+    # The theme's buttons fade into their colors after the page has loaded; half-way the contrast
     # is too low.
     tab.wait_for_function("() => !document.getAnimations().some(a => a instanceof CSSTransition)")
-    # Contrast does not depend on the width, and code has the same colours on every page: looking
+    # Contrast does not depend on the width, and code has the same colors on every page: looking
     # for it takes longest.
     code = {} if "01_" in page else {"exclude": [["div.highlight pre"]]}
     # Preloading would fetch what is not there; to list all that is right takes most of the time.
