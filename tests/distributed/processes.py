@@ -10,13 +10,14 @@ import psutil
 
 def children(word: str) -> list[psutil.Process]:
     """Return this process's own children whose command line holds `word`."""
-    return [p for p in psutil.Process().children() if any(word in part for part in p.cmdline())]
+    return [p for p in psutil.Process().children()
+            if is_python(p) and any(word in part for part in p.cmdline())]
 
 
 def is_python(process: psutil.Process) -> bool:
-    """Whether a process is one of Python's, as all that `launch` starts are."""
+    """Whether a process is one of Python's that runs, as all that `launch` starts are."""
     try:
-        return "python" in process.name().lower()
+        return process.status() != psutil.STATUS_ZOMBIE and "python" in process.name().lower()
     except psutil.NoSuchProcess:  # it ended meanwhile
         return False
 
