@@ -80,9 +80,8 @@ def without_blocks(found):
         for number in (0, 1, 2):
             left = found[f"{kind}, {number}"]
             yield row(kind, number, *(percent(*left[which]) for which in ("best", "mean", "worst")))
-    for name, left in found.items():
-        assert ("plain" not in name or name.endswith("0")
-                or left["best"][1] < found["plain, 0"]["best"][0] / 2), "less than half is left"
+    whole, one = found["plain, 0"]["best"], found["plain, 1"]
+    assert one["best"][1] < whole[0] * 2 / 3 and one["mean"][1] < 0.15, "as the text says"
 
 
 def augmentation(found):
