@@ -56,15 +56,18 @@ def count_hits(logits: Tensor, labels: Tensor) -> Tensor | None:
 
     logits: (N, K). labels: class numbers (N,) or (N, 1), whole; or shares (N, K) of each class, as
     mixup makes them, of which the largest counts. It is nan where rows of labels do not add up to
-    1: these are no shares, so there are no classes to be right about. None where the model has
-    one output only. Every other form of labels raises a ValueError.
+    1, or where a number is that of no class, such as the −100 that cross-entropy ignores: then
+    there is no class to be right about. None where the model has one output only. Every other form
+    of labels raises a ValueError.
     """
     form = _form(logits, labels)
     if form == "none":
         return None
     guesses = logits.detach().argmax(1)
     if form == "numbers":
-        return (guesses == labels.reshape(-1)).sum()
+        numbers = labels.reshape(-1)
+        classes = (numbers >= 0).all() & (numbers < logits.shape[1]).all()
+        return torch.where(classes, (guesses == numbers).sum().float(), torch.nan)
     shares = (labels >= 0).all() & ((labels.sum(1) - 1).abs() < 0.01).all()
     return torch.where(shares, (guesses == labels.argmax(1)).sum().float(), torch.nan)
 

@@ -434,3 +434,15 @@ def test_fault_what_a_history_says_without_accuracy():
     assert percent(math.nan) == "–" and percent(0.5) == "50.0 %"
     history = History(train_loss=[2.0, 1.0], val_loss=[1.0, 2.0], val_accuracy=[math.nan] * 2)
     assert history.best_epoch == 1
+
+
+@pytest.mark.parametrize("ignored", [-100, 10])
+def test_fault_labels_that_the_loss_ignores_are_no_misses(ignored):
+    """Half of the labels are of no class: an accuracy of all images would be half of the truth."""
+    torch.manual_seed(0)
+    model, images = nn.Sequential(nn.Flatten(), nn.Linear(12, 10)), torch.rand(8, 3, 2, 2)
+    labels = model(images).argmax(1)
+    assert evaluate(model, [(images, labels)])[1] == 1
+    labels[::2] = ignored
+    loss = partial(F.cross_entropy, ignore_index=ignored)
+    assert math.isnan(evaluate(model, [(images, labels)], loss_fn=loss)[1])
