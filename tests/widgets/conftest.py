@@ -4,7 +4,7 @@ import pytest
 from support import PAGES
 from widget_support import OnPage, store
 
-CHAPTER = {path[5:7]: path for path in PAGES[1:]}
+CHAPTER = {path[5:].partition("_")[0]: path for path in PAGES[1:]}  # "02", or "02a"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 * The execution cache is keyed on all that changes a result, not on the notebook alone.
 * A page built on the stand-in says so above everything.
-* Scripts that the pages do not use are taken off them.
+* Scripts that the pages do not use are taken off them, and toggles get names.
 * Images are fetched when they come into sight, into a space that is kept for them.
 * A cell that describes a figure and shows none fails the build.
 """
@@ -88,6 +88,14 @@ def figures_shown(app, doctree):
                 location=cell)
 
 
+def _named_toggles(app, pagename, templatename, context, doctree):
+    """Give the toggles of the sidebar, which have no words, a name for those who hear the page."""
+    made = context.get("generate_toctree_html")
+    if made:
+        context["generate_toctree_html"] = lambda *given, **settings: str(
+            made(*given, **settings)).replace("<summary>", '<summary aria-label="Deeper pages">')
+
+
 def _lazy_images(app, pagename, templatename, context, doctree):
     """Give every raster image of the page its size, and let it load late."""
     sources = {name: path for path, (_, name) in app.env.images.items()}
@@ -109,6 +117,7 @@ def setup(app):
     app.add_js_file("course/course.js", loading_method="defer")
     app.connect("html-page-context", _without_thebe, priority=900)
     app.connect("html-page-context", _lazy_images, priority=900)
+    app.connect("html-page-context", _named_toggles, priority=900)
     app.connect("doctree-read", figures_shown)
     # before the theme and myst-nb read their settings
     app.connect("config-inited", _configure, priority=100)
