@@ -121,7 +121,7 @@ def _draw(ax: Axes, steps: list[_Step]) -> None:
                                     boxstyle="round,pad=0,rounding_size=0.12", zorder=2,
                                     facecolor=COLORS[step.kind], edgecolor="#555555"))
         said = step.text if step.kind == "add" else f"{step.text}\n{step.shape}"
-        ax.text(x, y, said, ha="center", va="center", fontsize=7, color="#111111", zorder=3)
+        ax.text(x, y, said, ha="center", va="center", fontsize=6.3, color="#111111", zorder=3)
         for one in step.inputs:
             (x0, y0), jumps = places[one], places[one][1] - y > 1.5 * STEP
             aside = jumps and x0 == x
