@@ -34,9 +34,11 @@ class _Agent(LocalElasticAgent):
     def _monitor_workers(self, worker_group) -> RunResult:
         context: Any = self._pcontext  # a MultiprocessContext, which says no more than who failed
         ended = self._ends.look([process.exitcode for process in context._pc.processes])
-        if ended is None:
+        if ended is None and self._ends.plan.all("result"):
             watch: Any = super()._monitor_workers
             return watch(worker_group)
+        # Before all have returned torchrun's own watch is not asked: it would end them all for one
+        # that has failed since the line above, and nobody could tell afterwards which was first.
         return RunResult(state=WorkerState.FAILED if ended else WorkerState.HEALTHY)
 
 

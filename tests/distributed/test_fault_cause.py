@@ -8,12 +8,16 @@ import signal
 import time
 from functools import partialmethod
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch.distributed as dist
+from torch.distributed.elastic.agent.server.api import WorkerState
 
 from helpers import LaunchError, launch
 from helpers.distributed.cause import Ends, standing, words
+from helpers.distributed.engine import _Agent
 from helpers.distributed.failure import explain
 from helpers.distributed.plan import Plan
 from tests.distributed import odd_workers
@@ -81,6 +85,31 @@ def test_fault_silent_end_beats_lost_connections(tmp_path, kind, processes, seen
     story.codes[guilty] = code
     error = story.end()
     assert error.rank == guilty and re.match(f"Rank {guilty} of {processes} {words}", str(error))
+
+
+def test_fault_an_end_between_two_looks(plan):
+    """A rank that ends just after it was seen running: torchrun's own watch would end the others
+    for it, and nobody could tell which was first.
+    """
+    class EndsAtTheSecondLook:
+        looks = 0
+
+        @property
+        def exitcode(self) -> int | None:
+            self.looks += 1
+            return None if self.looks == 1 else -9
+
+    def never():
+        raise AssertionError("torchrun's own watch has ended the others")
+
+    agent: Any = object.__new__(_Agent)
+    agent._ends = Ends(plan)
+    running = SimpleNamespace(exitcode=None)
+    agent._pcontext = SimpleNamespace(_pc=SimpleNamespace(
+        processes=[running, EndsAtTheSecondLook()]), wait=never, pids=never)
+    seen = [agent._monitor_workers(None).state for _ in range(2)]
+    assert seen == [WorkerState.HEALTHY, WorkerState.FAILED]
+    assert explain(plan, 1, late=False).rank == 1
 
 
 def test_fault_slow_reaping(plan):
