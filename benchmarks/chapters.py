@@ -51,6 +51,36 @@ def pooling(names: dict) -> dict:
                                       for kind in names["kinds"])}
 
 
+@experiment("05", ["set-up", "lenet", "train-by-hand", "photos"], ["race-once", "classic", "race"])
+def lenet_changes(names: dict) -> dict:
+    """From the classic recipe to ours, one change at a time."""
+    return {name: accuracy for name, (accuracy, _) in names["rows"].items()}
+
+
+@experiment("05", ["set-up", "lenet"], ["longer"])
+def lenet_longer(names: dict) -> dict:
+    """LeNet for 36 short epochs: what it gets right of the images it trains on, and of others."""
+    longer = names["longer"]
+    return {"training": longer.train_accuracy[-1], "validation": longer.val_accuracy[-1],
+            "training by epoch": list(longer.train_accuracy),
+            "validation by epoch": list(longer.val_accuracy)}
+
+
+@experiment("05", ["set-up"], ["untrained", "train"], seeds=range(1, 6))
+def lenet_classes(names: dict) -> dict:
+    """The first run of the chapter: accuracy of each class, and of all, on the test images."""
+    data, preds = names["data"], names["predict"](names["model"], names["data"].test).argmax(1)
+    found = helpers.class_accuracy(preds, data.test.labels, 10).tolist()
+    return dict(zip(data.classes, found, strict=True)) | {"all": sum(found) / 10}
+
+
+@experiment("05c", ["set-up", "mended"], ["quiet-bug"], seeds=range(5))
+def quiet_bug(names: dict) -> dict:
+    """A network with and without a ReLU after its last layer."""
+    return {name: dict(zip(("accuracy", "without at first", "without at the end"), numbers,
+                           strict=True)) for name, numbers in names["found"].items()}
+
+
 @experiment("06", ["set-up", "sigmoid-lenet", "bn-lenet"], ["sigmoids", "rates", "race"])
 def batch_norm(names: dict) -> dict:
     """Networks with sigmoids, learning rates that work, and a longer race."""

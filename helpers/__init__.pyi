@@ -16,6 +16,7 @@ from .distributed.launch import launch
 from .distributed.shard import Shard
 from .distributed.start import keep_warm
 from .measured import expect_band, read_json
+from .measured.ladder import show_ladder
 from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
 from .plots.charts import (
     class_accuracy,
@@ -59,6 +60,6 @@ __all__ = [
     "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",
     "pool_out_size", "predict", "process_group", "profile", "random_crop", "random_flip",
     "random_resized_crop", "read_json", "receptive_field", "resnet_recipe", "scaling",
-    "seconds_per_call", "set_seed", "show_images", "show_maps", "show_predictions",
+    "seconds_per_call", "set_seed", "show_images", "show_ladder", "show_maps", "show_predictions",
     "show_screenshot", "textbook_resnet18", "train_patient", "workers",
 ]

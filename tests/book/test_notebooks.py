@@ -113,12 +113,6 @@ class TestPages:
                         level = new
 
 
-# Still as long as they were, and their questions without answers
-LONG = pytest.mark.xfail(reason="to be cut to one sitting", strict=True)
-EACH = [pytest.param(p, id=p.stem, marks=LONG if p.name[:2] == "05" else ())
-        for p in CHAPTERS]
-
-
 class TestChapters:
     @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_some_outputs_are_stored_so_that_nbval_has_something_to_compare(self, path):
@@ -130,7 +124,7 @@ class TestChapters:
         for name in ("README.md", "book/index.md", "_toc.yml"):
             assert path.stem in (ROOT / name).read_text(encoding="utf-8"), name
 
-    @pytest.mark.parametrize("path", EACH)
+    @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_anatomy(self, path):
         first, text = nbformat.read(path, 4).cells[0].source, text_of(path)
         title = first.splitlines()[0]
@@ -141,7 +135,7 @@ class TestChapters:
             assert heading in text, heading
         assert "To read on" in text and text.count("<summary>") >= 3, "questions have answers"
 
-    @pytest.mark.parametrize("path", EACH)
+    @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_one_sitting(self, path):
         found = minutes.count(nbformat.read(path, 4))
         assert found.exact <= minutes.LIMIT and 6 <= found.predictions <= 13
