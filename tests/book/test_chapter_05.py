@@ -18,7 +18,7 @@ from helpers import ImageSet, LeNet, fit, set_seed
 
 @pytest.mark.parametrize("channels, classes, width", [(1, 10, 1), (3, 10, 1), (3, 7, 2)])
 def test_lenet_by_hand_is_the_one_of_helpers(channels, classes, width):
-    by_hand = define("05", "lenet", nn=nn, F=F)["LeNet"]
+    by_hand = define("05", "lenet", nn=nn, F=F, device=torch.device("cpu"))["LeNet"]
     mine, ours = from_one_seed((by_hand, LeNet), channels, classes, width)
     assert list(mine.state_dict()) == list(ours.state_dict())
     images = torch.randn(4, channels, 32, 32)
@@ -26,7 +26,8 @@ def test_lenet_by_hand_is_the_one_of_helpers(channels, classes, width):
 
 
 def test_loop_by_hand_gives_exactly_the_losses_of_fit(standin):
-    train_by_hand = define("05", "train-by-hand", F=F, device=torch.device("cpu"))["train_by_hand"]
+    train_by_hand = define("05", "train-by-hand", torch=torch, F=F,
+                           device=torch.device("cpu"))["train_by_hand"]
     batches = standin.train.take(3_000).batches(64)
 
     def start():

@@ -42,6 +42,28 @@ def pooling(found):
         yield row(name, *(mean_and_spread([run[name][of] for run in runs]) for of in columns))
 
 
+def lenet_changes(found):
+    for name, accuracy in found.items():
+        yield row(name, percent(*accuracy))
+
+
+def lenet_longer(found):
+    for name in ("training", "validation"):
+        yield f"{name} ends at {percent(*found[name])} %"
+
+
+def lenet_classes(found):
+    assert found["all"][1] - found["all"][0] < 0.03 and len(found) == 11
+    for name in ("all", "frog", "dog", "bird"):
+        yield f"from {percent(*found[name])} %"
+
+
+def quiet_bug(found):
+    for name, numbers in found.items():
+        yield row(name, *(percent(*numbers[of]) for of in (
+            "accuracy", "without at first", "without at the end")))
+
+
 def batch_norm(found):
     for rate in (0.01, 0.05, 0.2, 0.8, 3.2):
         yield row(rate, *(percent(*found[f"{kind} at {rate}"]) for kind in ("LeNet", "BNLeNet")))
@@ -129,7 +151,8 @@ def large_batches(found):
         yield row(*name.split(", "), f"{steps:,}", percent(*accuracy))
 
 
-MEASURED = [("04", pooling), ("06", batch_norm), ("06a", batch_norm_turns),
+MEASURED = [("04", pooling), ("05", lenet_changes), ("05", lenet_longer), ("05", lenet_classes),
+            ("05c", quiet_bug), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
             ("07a", without_blocks), ("08", augmentation), ("08a", augmentation_speed),
             ("09", recipe), ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
