@@ -49,7 +49,7 @@ class Checkpoint:
 
         history: of this run. train, loss_fn: what may have random generators of its own.
         """
-        self.history, self._train = history, train
+        self.history, self._train, self._loss_fn = history, train, loss_fn
         self.parts = {name: part for name, part in parts.items() if part is not None}
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the one after them
         self.meter: dict = {}
@@ -133,7 +133,7 @@ class Checkpoint:
             self.history.best_weights, "best_weights")}
         return {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
                 "now": random_states(self._own), "mark": self._mark, "history": history,
-                "settings": settings(self._train, **self.parts),
+                "settings": settings(self._train, self._loss_fn, **self.parts),
                 **{name: archive.plain(part.state_dict(), f"the {name}'s state")
                    for name, part in self.parts.items()}}
 

@@ -24,6 +24,9 @@ class CheckedLoss:
         self.classes = len(images.classes) if images is not None else None
         self.adds_up: bool | None = None  # whether it is the sum over a batch; known from the first
         self._rule = _rule(loss_fn)
+        # An ImageSet has no labels to be ignored: no need to count on, which a GPU would feel.
+        self._all_count = images is not None and self._rule is not None \
+            and self._rule[0] is None and self._rule[1] < 0
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a batch as the learner's function gives it, one number."""
@@ -54,8 +57,8 @@ class CheckedLoss:
         count = torch.full((), len(labels), dtype=torch.float32, device=logits.device)
         if self.adds_up:
             return loss / len(labels), count
-        if self._rule is not None and labels.numel() == len(labels):  # else rows of shares
-            weight, ignored = self._rule
+        if self._rule is not None and not self._all_count and labels.numel() == len(labels):
+            weight, ignored = self._rule  # labels in rows are shares, which all count
             numbers = labels.detach().reshape(-1).long()
             counted = numbers != ignored
             ones = counted if weight is None else counted * weight.detach().to(labels.device)[

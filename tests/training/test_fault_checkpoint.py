@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import sys
 import warnings
@@ -342,6 +343,34 @@ def test_fault_another_run_than_the_files(tmp_path, first, then, words):
     assert words in str(caught.value) and str(path) in str(caught.value)
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
     numbers(run(path, **first))  # the right one still goes on
+
+
+@pytest.mark.parametrize("loss, then, words", [
+    (F.cross_entropy,
+     {"train": DataLoader(TensorDataset(IMAGES[:45], LABELS[:45]), 8, shuffle=True)},
+     "number of images is 48, but yours is 45"),
+    (F.cross_entropy, {"train": DataLoader(DATA, 8)},
+     "sampler is RandomSampler, but yours is SequentialSampler"),
+    (F.cross_entropy, {"loss_fn": nn.MultiMarginLoss()},
+     "loss_fn is cross_entropy, but yours is MultiMarginLoss"),
+    (nn.CrossEntropyLoss(), {"loss_fn": nn.CrossEntropyLoss(label_smoothing=0.1)},
+     "loss_fn's label_smoothing is 0.0, but yours is 0.1"),
+    (partial(F.cross_entropy, label_smoothing=0.1),
+     {"loss_fn": partial(F.cross_entropy, label_smoothing=0.2)},
+     "loss_fn's label_smoothing is 0.1, but yours is 0.2")],
+    ids=["number of images", "order", "loss", "a module's setting", "a function's setting"])
+def test_fault_another_run_between_two_epochs(tmp_path, loss, then, words):
+    """There the images of the last batch say nothing of what comes next."""
+    def one(epochs, **changes):
+        model = net()
+        settings = {"train": shuffled(), "loss_fn": loss} | changes
+        return fit(model, epochs=epochs, optimizer=sgd(model), verbose=False,
+                   checkpoint=Checkpoint(tmp_path / "run.pt"), **settings)
+
+    one(1)
+    with pytest.raises(BadCheckpoint, match=re.escape(words)):
+        one(2, **then)
+    assert len(one(2).train_loss) == 2
 
 
 def test_fault_a_finished_run_of_more_epochs(tmp_path):
