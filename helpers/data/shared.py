@@ -55,8 +55,8 @@ def _size(path: Path) -> int:
 
 
 def can_append(path: Path) -> bool:
-    """Return whether a file may be written to; in a shared folder it may be another user's."""
-    return not path.exists() or os.access(path, os.W_OK)
+    """Return whether a file may be written to: it may be another user's, or a pipe, or a folder."""
+    return not path.exists() or (path.is_file() and os.access(path, os.W_OK))
 
 
 def working_folder(folder: Path) -> Path:

@@ -108,6 +108,16 @@ def test_fault_a_wrong_file_of_full_length_is_thrown_away(serve, body, tmp_path,
     assert download(tmp_path, (mirror.url,)).exists() and mirror.requests == [None]
 
 
+@pytest.mark.parametrize("make", [
+    pytest.param("mkfifo", marks=pytest.mark.skipif(not hasattr(os, "mkfifo"),
+                                                    reason="Windows has no such pipes")), "mkdir"])
+def test_fault_something_else_lies_where_the_part_goes(serve, body, tmp_path, make):
+    """To open a pipe would wait for somebody who writes into it, for ever."""
+    getattr(os, make)(tmp_path / PARTIAL)
+    mirror = serve(body, well)
+    assert download(tmp_path, (mirror.url,)).exists() and mirror.requests == [None]
+
+
 def test_fault_web_pages_do_not_cost_what_was_fetched(serve, body, tmp_path):
     (tmp_path / PARTIAL).write_bytes(body[:50_000])
     portal, good = serve(body, MISBEHAVIOURS["D02 a web page"][0]), serve(body, well)
