@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import nbformat
+import pytest
 import torch
 
 from helpers import ImageSet, set_seed
@@ -16,6 +17,9 @@ from tools.notebooks import cell
 ROOT = Path(__file__).parent.parent
 PAGES = ["book/index.html",
          *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
+# Where `make test` looks at a sample: deeper pages are made of the same parts as chapters.
+SAMPLED = [pytest.param(page, marks=() if page[7] in "i_" else pytest.mark.long)
+           for page in PAGES]
 SMOKE = {"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in"}
 REAL_DATA = os.environ.get("COURSE_DATA", "")  # as `make test` was called
 PROFILE = os.environ.get("COURSE_PROFILE", "smoke")  # likewise, for the chapters

@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urlsplit
 import nbformat
 import pytest
 from jupyter_cache import get_cache
-from support import PAGES, PROFILE, ROOT, build_site
+from support import PAGES, PROFILE, ROOT, SAMPLED, build_site
 
 each_page = pytest.mark.parametrize("page", PAGES)
 
@@ -129,8 +129,9 @@ def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
     assert course_site.cache_key(tmp_path) == keys[-1] and len(set(keys)) == 5
 
 
-@each_page
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page, width", [
+    *((page, 390) for page in PAGES), *(pytest.param(*page.values, 1280, marks=page.marks)
+                                        for page in SAMPLED)])
 def test_pages_open_without_complaint_and_fit_the_screen(open_page, page, width):
     tab = open_page(page, width)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,13 +1,13 @@
 """The figures of all pages: without JavaScript, for those who cannot see them, and unasked for."""
 
 import pytest
-from support import PAGES, ROOT
+from support import PAGES, ROOT, SAMPLED
 from widget_support import store
 
 from helpers import widgets
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", SAMPLED)
 def test_without_javascript_the_numbers_stand_there_as_tables(open_page, site, page):
     places = open_page(page, java_script_enabled=False).locator("[data-course-figure]")
     if "course-figures" not in (site / page).read_text(encoding="utf-8"):
@@ -27,8 +27,10 @@ def test_pages_without_figures_load_none_of_their_code(site):
         assert "widget-state+json" not in text and "require.js" not in text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", [*PAGES, "search.html", "genindex.html"])
+@pytest.mark.parametrize("page, scheme", [
+    *((page, "light") for page in [*PAGES, "search.html", "genindex.html"]),
+    *(pytest.param(*page.values, "dark", marks=page.marks) for page in SAMPLED),
+    ("search.html", "dark"), ("genindex.html", "dark")])
 def test_no_serious_finding_of_axe(open_page, page, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
