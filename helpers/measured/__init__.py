@@ -28,7 +28,7 @@ def expect_band(name: str, value: float, source: str) -> None:
         return print(f"{100 * value:.1f} %. The band for these settings ({setting}) is not yet "
                      "measured.")
     low, high = band
-    inside = low <= value <= high
+    inside = low <= round(value, 3) <= high  # as it is printed
     print(f"{100 * value:.1f} % is {'inside' if inside else 'OUTSIDE'} the band {100 * low:.0f} to "
           f"{100 * high:.0f} % measured for these settings ({setting}).")
     if inside:

@@ -227,7 +227,7 @@ def test_the_best_network_and_the_textbook():
 
 
 @pytest.mark.parametrize("name", [
-    "lenet", "lenet classic", "pooling max", "pooling blur moved", "bn lenet", "plain deepest",
+    "lenet", "pooling max", "pooling blur moved", "bn lenet", "plain deepest",
     "residual deepest", "best"])
 def test_bands_that_chapters_ask_for_exist(name):
     expect_band(name, sum(read_json("bands.json")[name]["smoke, stand-in"]) / 2, "stand-in")
