@@ -13,8 +13,10 @@ from tqdm import tqdm
 from .checkpoint import BadCheckpoint, Checkpoint
 from .forms import pair
 from .history import History, TrainingStopped
+from .losses import NOTHING_COUNTS
 from .meter import Meter
-from .rhythm import doubts, has_vanished, mistake
+from .parts import counted
+from .rhythm import doubts, forgotten, has_vanished, mistake
 
 _CHECK_EVERY = 50  # batches between looks at the loss: each look makes a GPU wait
 # What to try, by a text that PyTorch's error contains.
@@ -25,6 +27,8 @@ HINTS = {
         "this batch has one image, and batch normalization cannot train on that: a single number "
         "for each feature has no spread to be divided by. Choose a batch size or num_samples that "
         "leaves no rest of one, or drop_last=True in a DataLoader.",
+    "device-side assert": "the GPU has met a number that cannot be, most often a label that no "
+        "output of the model is for. Restart, and run one batch on the CPU, which says more.",
     "does not require grad": "the loss does not depend on a parameter that is to be trained. Is "
         "the model under no_grad, are all its parameters frozen, or is the loss made anew, by "
         "item(), detach() or argmax()?",
@@ -60,6 +64,8 @@ class Guard:
         """Stop where the parts of a run do not belong together; warn where they hardly can."""
         if why := mistake(model, self.optimizer, *schedules):
             raise self.stopped(why)
+        if why := forgotten(model, self.optimizer):
+            warnings.warn(why, stacklevel=3)
         over = self.checkpoint.batch if self.checkpoint else 0
         for doubt in doubts(*schedules, epochs - self._done(), length_hint(train), over):
             warnings.warn(doubt, stacklevel=3)
@@ -85,16 +91,16 @@ class Guard:
                                "only: pass data.train.batches(…) or a DataLoader, which start anew "
                                "each epoch.")
         self._check_loss()
+        if not self.meter.counts:
+            raise self.stopped(NOTHING_COUNTS)
 
     def _read(self, train: Iterable) -> Iterator:
         """Yield what `train` gives, under a progress bar; say so where it raises."""
-        if not hasattr(train, "__iter__"):
-            raise self.stopped(f"a {type(train).__name__} cannot be iterated over. Pass "
-                               "data.train.batches(…) or a DataLoader.")
         quiet = not self.verbose or self.monitor is not None
         hidden: dict[str, Any] = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
         try:
-            yield from tqdm(train, desc=self._title, leave=False, mininterval=0.5, **hidden)
+            yield from tqdm(counted(train), desc=self._title, leave=False, mininterval=0.5,
+                            total=length_hint(train) or None, **hidden)
         except Exception as problem:
             raise self.stopped(f"the training data raised {type(problem).__name__}: {problem}. "
                                "Iterate over it alone, without a model, to find the batch that "
@@ -140,12 +146,16 @@ class Guard:
         return self.checkpoint.epoch if self.checkpoint else 0
 
     def _check_loss(self) -> None:
-        if not self.meter.last_loss_is_finite():
-            lr = self.optimizer.param_groups[0]["lr"]
-            raise self.stopped("the loss is no longer a finite number. Most often the learning "
-                               f"rate is too high: it is {lr:.3g} now, try a tenth. Else look for "
-                               "a log or a division by zero in the model, or for nan in the "
-                               "images.")
+        if not (first := self.meter.first_bad_loss()):
+            return
+        since = "" if first == self.batch else f" since batch {first}"
+        rate = self.optimizer.param_groups[0]["lr"]
+        why = ("No step has been taken before, so the learning rate is not to blame: look for nan "
+               "in the images or the weights, for" if first == self.epoch == 1 else
+               f"Most often the learning rate is too high: it is {rate:.3g} now, try a tenth. Else "
+               "look for nan in the images, for labels that the loss ignores, for")
+        raise self.stopped(f"the loss is no longer a finite number{since}. {why} a log or a "
+                           "division by zero in the model.")
 
     def stopped(self, why: str) -> TrainingStopped:
         """Return the exception that says where and why training stopped."""

@@ -20,6 +20,9 @@ def mistake(model: nn.Module, optimizer: Optimizer, scheduler: Any, batch_schedu
     if not theirs & own:
         return ("the optimizer holds no parameter of this model, so nothing would be trained. Make "
                 "it from model.parameters(), after the last change of the model.")
+    if not any(p.requires_grad for group in optimizer.param_groups for p in group["params"]):
+        return ("all parameters in the optimizer are frozen (requires_grad=False), so nothing "
+                "would be trained. Call requires_grad_(True) on what is to learn.")
     for each in (scheduler, batch_scheduler):
         found = getattr(each, "optimizer", None)
         if isinstance(found, Optimizer) and not theirs & _parameters(found):
@@ -29,6 +32,18 @@ def mistake(model: nn.Module, optimizer: Optimizer, scheduler: Any, batch_schedu
         return ("the same schedule is scheduler, which steps once an epoch, and batch_scheduler, "
                 "which steps once a batch. Choose one.")
     return ""
+
+
+def forgotten(model: nn.Module, optimizer: Optimizer) -> str:
+    """Say where the optimizer seems to hold what the model had before a change; "" where not."""
+    theirs, own = _parameters(optimizer), {id(p) for p in model.parameters()}
+    left = [name for name, p in model.named_parameters()
+            if p.requires_grad and id(p) not in theirs]
+    if not left or theirs <= own:
+        return ""
+    return (f"{len(left)} parameters of the model, {left[0]} for one, are not in the optimizer and "
+            "stay as they are, while it holds some that are not the model's. Has a layer been "
+            "replaced? Make the optimizer after the last change of the model.")
 
 
 def _parameters(optimizer: Optimizer) -> set[int]:

@@ -368,8 +368,8 @@ def test_fault_counts_in_a_file_are_on_no_device():
     for _ in range(3):
         meter.add(torch.tensor(0.5), torch.eye(3), torch.arange(3))
     state = json.loads(json.dumps(meter.state()))
-    assert state | {"seconds": 0} == {"losses": [0.5] * 3, "sizes": [3] * 3, "hits": 9.0,
-                                      "seconds": 0}
+    assert state | {"seconds": 0} == {"losses": [0.5] * 3, "weights": [3.0] * 3,
+                                      "sizes": [3] * 3, "hits": 9.0, "seconds": 0}
     other = Meter()
     other.load_state(state)
     other.add(torch.tensor(1.5, device="meta"), torch.eye(3), torch.arange(3))
