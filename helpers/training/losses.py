@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .forms import Loss, form_of, image_set, said
-from .states import own_generators, random_states, set_random_states
+from .memory import untouched
 
 NOTHING_COUNTS = ("No label counts: all are ignored by the loss, or of classes of weight 0. Look "
                   "at its ignore_index and weight.")
@@ -143,19 +143,15 @@ def _reduction(loss_fn: object) -> str | None:
 
 def _tried(loss_fn: Loss, *pairs: tuple[Tensor, Tensor]) -> list[float]:
     """Return the losses of some outputs and labels, as if nobody had asked; [] where it raises."""
-    own = own_generators(loss_fn)
-    states, losses = random_states(own), []
+    losses = []
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for logits, labels in pairs:
-                set_random_states(states, own)
+        for logits, labels in pairs:
+            with untouched(loss_fn), torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 losses.append(float(loss_fn(logits, labels)))
-        return losses
     except Exception:  # a loss for batches of this size or type only
         return []
-    finally:
-        set_random_states(states, own)
+    return losses
 
 
 def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor, loss: Tensor) -> bool:
@@ -163,7 +159,7 @@ def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor, loss: Tensor) -> boo
     if (told := _reduction(loss_fn)) is not None:
         return told == "sum"
     twice = _tried(loss_fn, (torch.cat([logits, logits]).detach(), torch.cat([labels, labels])))
-    one = float(loss)
+    one = float(loss.detach())
     return bool(twice) and one != 0 and abs(twice[0] - 2 * one) < 1e-3 * abs(one)
 
 

@@ -18,8 +18,8 @@ _HOW = {"params", "foreach", "fused", "capturable", "differentiable"}
 _CHANGED = {"lr", "momentum", "betas"}
 
 
-def settings(train: Any, *, model: nn.Module, optimizer: Any = None, scheduler: Any = None,
-             batch_scheduler: Any = None) -> dict[str, Any]:
+def settings(train: Any, autocast: Any = None, *, model: nn.Module, optimizer: Any = None,
+             scheduler: Any = None, batch_scheduler: Any = None) -> dict[str, Any]:
     """Return by name what the learner has chosen for a run, as numbers, texts and lists.
 
     What changes while training goes on is not in it, so that the same objects give the same
@@ -30,7 +30,11 @@ def settings(train: Any, *, model: nn.Module, optimizer: Any = None, scheduler: 
              "number of ranks": dist.get_world_size() if ranks else 1,
              "device": getattr(device_of(model), "type", None),
              "number of batches in an epoch": length_hint(train) or None,
-             "batch_size": getattr(train, "batch_size", None)}
+             "batch_size": getattr(train, "batch_size", None),
+             "number of images": length_hint(getattr(train, "dataset", ())) or None,
+             "autocast": str(autocast),
+             "list of frozen parameters": [
+                 name for name, p in model.named_parameters() if not p.requires_grad]}
     if optimizer is not None:
         names = {id(p): name for name, p in model.named_parameters()}
         found["optimizer"] = type(optimizer).__name__

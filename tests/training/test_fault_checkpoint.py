@@ -314,7 +314,8 @@ OTHERS = {
     "F7 size, as many batches": ({}, {"loader": lambda: DataLoader(DATA, 9, shuffle=True)},
                                  "batch_size is 8, but yours is 9"),
     "other images": ({}, {"loader": lambda: DataLoader(TensorDataset(IMAGES + 1, LABELS), 8,
-                                                       shuffle=True)}, "of other images"),
+                                                       shuffle=True)},
+                     "another train.dataset.tensors[0]"),
     "fewer images": ({"loader": lambda: iter_of(48)}, {"loader": lambda: iter_of(8)},
                      "of other images"),
     "generators": ({}, {"loader": LOADERS["F5 its own generator"]},
@@ -358,7 +359,7 @@ def test_fault_another_device_is_told(tmp_path):
     archive.write(content, path)
     model = net()
     with pytest.warns(UserWarning, match="saved on cuda and goes on on cpu: not to the same bits"):
-        fit(model, shuffled(), epochs=3, optimizer=sgd(model), verbose=False,
+        fit(model, shuffled(), epochs=3, optimizer=sgd(model), verbose=False, loss_fn=Cut(99),
             checkpoint=Checkpoint(path))
 
 
@@ -381,7 +382,8 @@ def test_fault_counts_in_a_file_are_on_no_device():
 def test_fault_best_weights_come_back_to_the_models_device(tmp_path):
     path = half_a_run(tmp_path / "run.pt")
     history, model = History(), net().to("meta")
-    Checkpoint(path).attach(history, train=shuffled(), model=model, optimizer=sgd(model))
+    Checkpoint(path).attach(history, train=shuffled(), model=model, optimizer=sgd(model),
+                            loss_fn=Cut(99))
     assert {value.device.type for value in history.best_weights.values()} == {"meta"}
 
 
