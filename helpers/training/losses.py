@@ -84,7 +84,7 @@ class CheckedLoss:
                              "of any one number: there is nothing to learn. Give it an output for "
                              "each class, or train one by F.binary_cross_entropy_with_logits, with "
                              "labels as floats of the outputs' shape")
-        if form == "none" and self.adds_up is None and _compares_all(self.loss_fn, logits, labels):
+        if form == "none" and self.adds_up is None and compares_all(self.loss_fn, logits, labels):
             raise ValueError(f"The outputs have the shape {shape} and the labels "
                              f"{tuple(labels.shape)}, so that loss_fn compares each output with "
                              "each label, not with its own. Give both the same shape: squeeze(1) "
@@ -163,7 +163,7 @@ def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor, loss: Tensor) -> boo
     return bool(twice) and one != 0 and abs(twice[0] - 2 * one) < 1e-3 * abs(one)
 
 
-def _compares_all(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
+def compares_all(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
     """Whether a loss of one output compares each with each label: then their order is all one."""
     if logits.shape == labels.shape or len(labels) < 3 or labels.numel() != len(labels):
         return False
