@@ -28,6 +28,8 @@ class CheckedLoss:
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a batch as the learner's function gives it, one number."""
         self._look_at(logits, labels)
+        if first := self.adds_up is None:  # before there is a graph that a trial could spoil
+            self.adds_up = _adds_up(self.loss_fn, logits, labels)
         try:
             loss = self.loss_fn(logits, labels)
         except Exception as problem:
@@ -37,12 +39,10 @@ class CheckedLoss:
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise ValueError("loss_fn must give one number, the mean over the batch, as PyTorch's "
                              f"losses do with reduction=\"mean\"; it gives {said(loss)}")
-        if self.adds_up is None:
-            self.adds_up = _adds_up(self.loss_fn, logits, labels, loss)
-            if self.adds_up and loss.requires_grad:
-                warnings.warn("loss_fn is the sum over a batch, not the mean: the steps grow with "
-                              "the batch's size. The losses that are shown are means per image.",
-                              stacklevel=3)
+        if first and self.adds_up and loss.requires_grad:
+            warnings.warn("loss_fn is the sum over a batch, not the mean: the steps grow with the "
+                          "batch's size. The losses that are shown are means per image.",
+                          stacklevel=3)
         return loss.reshape(())
 
     def mean(self, loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,13 +154,14 @@ def _tried(loss_fn: Loss, *pairs: tuple[Tensor, Tensor]) -> list[float]:
     return losses
 
 
-def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor, loss: Tensor) -> bool:
+def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
     """Whether a loss is the sum over the batch: then it doubles where all images come twice."""
     if (told := _reduction(loss_fn)) is not None:
         return told == "sum"
-    twice = _tried(loss_fn, (torch.cat([logits, logits]).detach(), torch.cat([labels, labels])))
-    one = float(loss.detach())
-    return bool(twice) and one != 0 and abs(twice[0] - 2 * one) < 1e-3 * abs(one)
+    logits = logits.detach()
+    losses = _tried(loss_fn, (logits, labels), (torch.cat([logits] * 2), torch.cat([labels] * 2)))
+    return (len(losses) == 2 and losses[0] != 0
+            and abs(losses[1] - 2 * losses[0]) < 1e-3 * abs(losses[0]))
 
 
 def compares_all(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:

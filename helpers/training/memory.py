@@ -154,8 +154,10 @@ def _parts(one: Any, known: bool) -> Iterator[tuple[str, Any, tuple | None]]:
     elif hasattr(one, "__dict__") and not isinstance(one, type) and (
             not known or isinstance(one, LOADERS) or type(one).__module__.startswith("helpers.")):
         skipped = {"epoch", *(_OURS if isinstance(one, nn.Module) else ())}
+        only = (_OF_LOADER if known and isinstance(one, DataLoader) else
+                _GROUPS if type(one).__module__.startswith("torch._") else None)  # it keeps ids
         for key, part in [*vars(one).items()]:
-            if key in skipped or (isinstance(one, DataLoader) and known and key not in _OF_LOADER):
+            if key in skipped or (only is not None and key not in only):
                 continue
             if key in _GROUPS and isinstance(part, MutableMapping):
                 yield from ((f".{inner}", value, (part, inner)) for inner, value in [*part.items()])

@@ -62,8 +62,9 @@ def stored(value: Any, name: str) -> Any:
 def put(value: Any, owner: Any, key: Any) -> None:
     """Put a stored value where one of its kind is: into it, if it is a tensor or an array."""
     old = owner[key]
-    if same(brief(old), brief(value)) and size(old) <= _SAMPLE:
-        return
+    if same(brief(old), brief(value)) and (size(old) <= _SAMPLE or (
+            isinstance(old, Tensor) and torch.equal(old, value))):
+        return  # a tensor that is written anew is another one for autograd
     if isinstance(old, np.ndarray):
         old[...] = value.numpy()
     elif isinstance(old, Tensor) and isinstance(value, Tensor) and old.shape == value.shape:
@@ -83,5 +84,5 @@ def words(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from words(constant)
-        elif constant is not None:
-            yield repr(constant)
+        elif constant is not None:  # the order in a set is another one in each process
+            yield repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)

@@ -228,6 +228,33 @@ def test_fault_a_trial_of_the_loss_leaves_no_trace(make):
     assert losses == pytest.approx([alone(logits, LABELS).item() for _ in range(2)], rel=1e-5)
 
 
+def test_fault_a_trial_of_a_loss_of_weights_leaves_the_graph(tmp_path):
+    """A loss may use the model, and what it changes in place may be in the graph."""
+    model, teacher = net(), net()
+    scale = torch.ones(3)
+
+    def loss_fn(logits, labels):
+        scale.mul_(0.99)
+        apart = sum((a - b).square().sum() for a, b in zip(model.parameters(), teacher.parameters(),
+                                                           strict=True))
+        return F.cross_entropy(logits * scale, labels) + 0.01 * apart
+
+    for _ in range(2):
+        model.load_state_dict(net().state_dict())
+        scale.fill_(1)
+        run(None, {"model": model, "train": shuffled(), "loss_fn": loss_fn})
+        assert scale[0].item() == pytest.approx(0.99 ** (3 * 7))  # and three validations
+
+
+def test_fault_a_compiled_model_goes_on(tmp_path):
+    """It has the numbers of objects, which are others in each process."""
+    def parts():
+        return {"model": torch.compile(net(), backend="eager"), "train": shuffled()}
+
+    run(tmp_path / "run.pt", parts(), epochs=1)
+    assert run(tmp_path / "run.pt", parts()) == run(None, parts())
+
+
 # Another run than the file's, between two epochs.
 
 def focal(power):
