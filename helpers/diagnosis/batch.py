@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .arrival import arriving
@@ -148,12 +149,36 @@ def wrapped(images: Tensor) -> tuple[float, float]:
     return share, share / (large / max(pairs, 1) / 3 + _FLAT)
 
 
+def _spoils(case: Case) -> bool:
+    """Whether labels that are nan make the loss nan, too: one may pass over them."""
+    try:
+        return not bool(torch.isfinite(case.loss_fn(case.outputs, case.few_labels)).all())
+    except Exception:
+        return True
+
+
 def check_labels(case: Case) -> Iterator[Finding]:
     """Yield what is wrong with class numbers; what else labels may be, the loss says."""
     labels, classes = case.labels, case.width
+    if labels.is_floating_point() and not torch.isfinite(labels).all() and _spoils(case):
+        case.out_of_range = True
+        if case.step is not None and case.loss_fn is F.cross_entropy:
+            case.unseen.append("the loss: labels are nan or inf here and there, which your loop "
+                               "may pass over; pass its loss as loss_fn=…")
+            return
+        yield Finding("nan in labels", "Labels are nan or inf, and so is each loss that is made "
+            "of them, and all weights after the next step. Look for an empty field of a table, a "
+            "division by 0 or a log of 0 where the labels are made.")
+        return
     if labels.ndim != 1 or labels.dtype not in NUMBERS or classes == 1:
         return
-    counted = labels[labels != IGNORED]
+    counted = labels[labels.long() != IGNORED]
+    if len(labels) and not len(counted):
+        case.out_of_range = True
+        yield Finding("no label counts", f"All {len(labels)} labels are "
+            f"{IGNORED}, which cross-entropy passes over: nothing is left of which to take the "
+            "mean, and 0 / 0 is nan. Were the labels looked up by names that are not found?")
+        return
     low, high = counted.aminmax() if len(counted) else (0, 0)
     if low < 0 or (classes and high >= classes):
         case.out_of_range = True

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ..training.memory import untouched
+from ..training.parts import misplaced
 from .batch import check_images, check_labels, check_type
 from .case import Case
 from .effect import check_effect
@@ -55,8 +57,8 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
         loss_fn: the loss of outputs and labels with which the model is trained
         classes: how many there are, else as many as the model has outputs
 
-    Afterwards model, optimizer, gradients, modes and random states are what they were. What `step`
-    counts by itself, such as an `i += 1`, cannot be turned back.
+    Afterwards model, optimizer, loss, gradients, modes and random states are what they were. What
+    `step` counts by itself, such as an `i += 1`, cannot be turned back.
 
     Raises TypeError or ValueError where batch or optimizer is something else.
 
@@ -72,6 +74,16 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
         raise TypeError("diagnose wants a batch of two tensors, (images, labels): what your loop "
                         "gets in one turn, next(iter(batches)).")
     images, labels = batch
+    for name, part in (("step", step), ("evaluate", evaluate)):
+        if part is not None and not callable(part):
+            raise TypeError(f"{name} is a {type(part).__name__}. Pass a function, not what it has "
+                            "given.")
+    if not isinstance(classes, int | None):
+        raise TypeError(f"classes is a {type(classes).__name__}. Pass how many there are.")
+    if why := misplaced({"model": model}, loss_fn):
+        raise TypeError(why)
+    if images.ndim > 3 and not labels.ndim:
+        raise ValueError("diagnose wants labels (N,), one for each image, but this is one number.")
     if images.ndim < 2 or not len(images):
         raise ValueError("diagnose wants a batch of images, (N, C, H, W), but this is "
                          f"{tuple(images.shape)}.")
@@ -83,7 +95,7 @@ def diagnose(model: nn.Module, batch: tuple[Tensor, Tensor], *, step: Callable |
                 f"optimizer is a {type(each).__name__}, and only those of torch.optim can be "
                 "tried out. Leave it out and pass step=…: what your own one does is seen there.")
     case = Case(model, images, labels, step, optimizers, evaluate, loss_fn, classes)
-    with torch.enable_grad(), _uncompiled(), warnings.catch_warnings():
+    with torch.enable_grad(), _uncompiled(), untouched(loss_fn), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the loop itself has given them
         _examine(case)
     if not case.findings:

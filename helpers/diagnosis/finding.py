@@ -6,7 +6,8 @@ from typing import Literal, get_args
 Name = Literal[
     # images and labels
     "one image, not a batch", "nan in images", "uint8 images", "images not normalized",
-    "wrapped uint8", "pixels scrambled", "labels out of range", "only one class",
+    "wrapped uint8", "pixels scrambled", "labels out of range", "nan in labels",
+    "no label counts", "only one class",
     "labels unrelated to images",
     # the model and what it gives
     "the model raises", "images changed by the model", "images mixed",

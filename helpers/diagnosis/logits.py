@@ -27,7 +27,11 @@ def wrong_shape(case: Case, outputs: Any, when: str = "") -> Iterator[Finding]:
     count, classes = len(case.few), case.classes
     shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else None
     if shape and len(shape) == 2 and shape[0] == count:
-        if classes and shape[1] != classes:
+        if not (outputs.is_floating_point() or outputs.is_complex()):
+            yield Finding("outputs of the wrong shape", f"The model gives {outputs.dtype}, where "
+                "the loss wants floats: a comparison, argmax or round has been taken, through "
+                "which no gradient passes. Let the last layer's numbers out as they are.")
+        elif classes and shape[1] != classes:
             yield Finding("wrong number of outputs", f"The model gives {shape[1]} numbers for each "
                 f"image, but there are {classes} classes. Its last layer needs {classes} outputs, "
                 "one for each.")

@@ -7,10 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..training.losses import compares_all
 from .batch import IGNORED, NUMBERS
 from .case import Case
 from .finding import Finding, stopped
-from .logits import ONE_OUTPUT, not_log_probabilities, unusable, wrong_last_layer, wrong_numbers
+from .logits import (
+    ONE_OUTPUT,
+    broadcast,
+    not_log_probabilities,
+    unusable,
+    wrong_last_layer,
+    wrong_numbers,
+)
 from .raised import explained
 
 SURE = 10     # an output for the right class, or a wrong one, with which a loss is tried
@@ -43,6 +51,9 @@ def check_loss(case: Case) -> Iterator[Finding]:
             'Take the mean over the batch: leave reduction="none" out.'))
         return
     case.ready = True
+    if isinstance(outputs, Tensor) and outputs.shape[1:].numel() == 1 and compares_all(
+            case.loss_fn, outputs, labels):
+        yield from filter(None, [broadcast(tuple(outputs.shape), tuple(labels.shape))])
     if case.softmax:
         yield from _of_logits(case, outputs)
     if case.endless:

@@ -33,7 +33,7 @@ def check_pairing(case: Case) -> Iterator[Finding]:
                            f"{OF_EACH_CLASS} of each class")
         return
     share, limit, count = judged
-    kinds = len((case.labels.argmax(1) if case.labels.ndim == 2 else case.labels).unique())
+    kinds = len(as_numbers(case.labels).unique())
     if share > limit and kinds < KINDS:
         case.unseen.append(f"whether labels belong to their images: these {kinds} classes do not "
                            "differ in brightness and texture. They may have been shuffled apart, "
@@ -97,7 +97,7 @@ def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None
     none of 3600 draws (the largest share was 0.6 %, from 500 images on 0.2 %), shuffled ones found
     in 98 to 100 %. See tests/diagnosis/test_statistics.py.
     """
-    labels = labels.argmax(1) if labels.ndim == 2 else labels
+    labels = as_numbers(labels)
     present = labels.unique()
     if images.ndim != 4 or labels.ndim != 1 or min(images.shape[2:]) < 5 or len(present) < 2 \
             or len(images) < max(ENOUGH, OF_EACH_CLASS * len(present)):
@@ -117,6 +117,13 @@ def unrelated(images: Tensor, labels: Tensor) -> tuple[float, float, int] | None
                  for _ in range(ORDERS))
     limit = LIMIT if len(images) < MANY else LIMIT_OF_MANY
     return (better + 1) / (ORDERS + 1), limit, len(images)
+
+
+def as_numbers(labels: Tensor) -> Tensor:
+    """Return labels in a type that can be sorted: of rows, the place of the largest."""
+    labels = labels.real if labels.is_complex() else labels
+    labels = labels if labels.is_floating_point() else labels.long()
+    return labels.argmax(1) if labels.ndim == 2 else labels
 
 
 def _brightness_and_roughness(images: Tensor) -> Tensor:

@@ -193,7 +193,7 @@ def _compared(gradients: Iterable[tuple[nn.Parameter, Tensor | None]],
     pairs = [(g.flatten(), mark[p].flatten()) for p, g in gradients if p in mark and g is not None]
     if not pairs:
         return 0.0, 0.0
-    g, m = (torch.cat(part) for part in zip(*pairs, strict=True))
+    g, m = (torch.cat(part).float() for part in zip(*pairs, strict=True))
     if not bool(torch.isfinite(g).all() and torch.isfinite(m).all()):
         return 0.0, 0.0
     dot = (g @ m).item()

@@ -11,9 +11,10 @@ from torch import Tensor
 from . import archive
 from .contents import is_damaged, marks, misfit, same_batch, state_for
 from .history import History
+from .memory import Memory
 from .meter import Meter
 from .settings import settings
-from .states import out_of_reach, own_generators, random_states, set_random_states
+from .states import out_of_reach
 
 _WAY_OUT = "Build the same to go on, or name another file to begin anew."
 
@@ -29,13 +30,12 @@ class Checkpoint:
     every: the number of batches between two writes.
 
     If the file is there when `fit` begins, training goes on from it and ends, on the CPU, with
-    exactly the numbers of a run that was never stopped: model, optimizer, schedulers, curves, the
-    states of the random generators (also those that loader, loss and model have of their own), and
-    the position in the data are all in it. On a GPU some operations add in an order that changes,
-    see `set_seed(deterministic=True)`. Where the file and the run do not belong together, and
-    where the data come in another order than before, `fit` raises `BadCheckpoint` and has trained
-    nothing. A loader that keeps a position of another kind between epochs, such as an open stream,
-    is not seen through.
+    exactly the numbers of a run that was never stopped. Model, optimizer, schedulers, curves, the
+    states of random generators and the position in the data are in it, and what loader, loss,
+    model and hooks count or average by themselves. On a GPU some operations add in an order that
+    changes, see `set_seed(deterministic=True)`. Where file and run do not belong together, or the
+    data come in another order, `fit` raises `BadCheckpoint` and has trained nothing; a value of
+    your own code that is another one is told. An open stream is not seen through.
     """
 
     def __init__(self, path: str | os.PathLike, every: int = 100):
@@ -44,21 +44,21 @@ class Checkpoint:
         self.path, self.every = Path(path), every
 
     def attach(self, history: History, *, train: Any = None, loss_fn: Any = None,
-               **parts: Any) -> None:
+               val: Any = None, autocast: Any = None, **parts: Any) -> None:
         """Keep `parts`, the model and what trains it, or bring them back from the file.
 
         history: of this run. train, loss_fn: what may have random generators of its own.
         """
-        self.history, self._train, self._loss_fn = history, train, loss_fn
+        self.history, self._train, self._autocast = history, train, autocast
         self.parts = {name: part for name, part in parts.items() if part is not None}
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the one after them
         self.meter: dict = {}
         self._at_start: dict = {}  # random states of when the epoch began and its order was drawn
         self._now: dict = {}
         self._mark: list[float] = []  # of the last finished batch
-        self._own = own_generators(train, loss_fn, self.parts["model"])
+        self._memory = Memory(train, loss_fn, parts["model"], parts.get("optimizer"), val)
         try:
-            if why := out_of_reach(train):
+            if why := out_of_reach(train, self.parts):
                 raise TypeError(why)
             mine = self._content(0, 0, {})
         except TypeError as problem:
@@ -90,9 +90,9 @@ class Checkpoint:
     def begin_epoch(self) -> int:
         """Set the generators as they were when this epoch began; return its finished batches."""
         if self._at_start:
-            set_random_states(self._at_start, self._own)
+            self._memory.set_states(self._at_start)
         else:
-            self._at_start = random_states(self._own)
+            self._at_start = self._memory.states()
         return self.batch
 
     def catch_up(self, meter: Meter, last: tuple[Tensor, Tensor]) -> None:
@@ -106,7 +106,7 @@ class Checkpoint:
             meter.load_state(self.meter)
         except (KeyError, TypeError, ValueError) as problem:
             raise self._not_ours() from problem
-        set_random_states(self._now, self._own)
+        self._memory.set_states(self._now)
         self.batch = 0
 
     def other_data(self) -> BadCheckpoint:
@@ -132,8 +132,9 @@ class Checkpoint:
         history = {**vars(self.history), "best_weights": archive.plain(
             self.history.best_weights, "best_weights")}
         return {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
-                "now": random_states(self._own), "mark": self._mark, "history": history,
-                "settings": settings(self._train, self._loss_fn, **self.parts),
+                "now": self._memory.states(), "mark": self._mark, "history": history,
+                "memory": self._memory.settings,
+                "settings": settings(self._train, self._autocast, **self.parts),
                 **{name: archive.plain(part.state_dict(), f"the {name}'s state")
                    for name, part in self.parts.items()}}
 
@@ -148,8 +149,8 @@ class Checkpoint:
     def _load(self, content: Any, mine: dict) -> None:
         """Bring the run back, if all of the file fits; else leave all as it is."""
         try:
-            why = ("" if is_damaged(content, mine) else
-                   misfit(content, mine, self.parts) or "fits")
+            why = ("" if is_damaged(content, mine) else misfit(content, mine, self.parts)
+                   or self._memory.misfit(content) or "fits")
         except Exception:  # some part of it has another form
             why = ""
         if not why:
@@ -168,24 +169,26 @@ class Checkpoint:
         if there != here:
             warnings.warn(f"{self.path} was saved on {there} and goes on on {here}: not to the "
                           "same bits, and with other random numbers there.", stacklevel=4)
+        for said in self._memory.told:
+            warnings.warn(f"{self.path} {said}. It goes on with yours.", stacklevel=4)
 
     def _bring_back(self, content: dict) -> None:
         """Give each part its state, and the generators theirs; where one fails, give all back."""
         before = {name: part.state_dict() for name, part in self.parts.items() if name != "model"}
         before = {name: state if name == "optimizer" else copy.deepcopy(state)
                   for name, state in before.items()}
-        random, name = random_states(self._own), "random generators"
+        random, name = self._memory.states(), "random generators"
         try:
             for states in (content["start"], content["now"]):
                 if states:
-                    set_random_states(states, self._own)
+                    self._memory.set_states(states)
             if content["batch"]:
-                set_random_states(random, self._own)  # begin_epoch brings them back
+                self._memory.set_states(random)  # begin_epoch brings them back
             # the model last: it takes every state that has its names and shapes
             for name in reversed(self.parts):
                 self.parts[name].load_state_dict(state_for(name, content[name], self.parts[name]))
         except Exception as problem:
-            set_random_states(random, self._own)
+            self._memory.set_states(random)
             for other, state in before.items():
                 self.parts[other].load_state_dict(state)
             raise BadCheckpoint(f"{self.path} does not fit: its {name} cannot be those of yours. "

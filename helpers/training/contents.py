@@ -23,7 +23,8 @@ def is_damaged(content: dict, mine: dict) -> bool:
     history, counts = content["history"], [content["epoch"], content["batch"]]
     return (content.keys() - {*PARTS} != mine.keys() - {*PARTS}
             or not all(type(count) is int and 0 <= count < _MOST for count in counts)
-            or not all(type(content[name]) is dict for name in ("meter", "settings", "start"))
+            or not all(type(content[name]) is dict for name in ("meter", "settings", "start",
+                                                                  "memory"))
             or not _is_list(content["mark"], float) or not _are_states(content["now"], mine["now"])
             or (content["start"] != {} and not _are_states(content["start"], mine["now"]))
             or history.keys() != {field.name for field in fields(History)}
@@ -39,9 +40,12 @@ def misfit(content: dict, mine: dict, parts: Mapping[str, Any]) -> str:
     if not alike(content["model"], mine["model"]) or (
             best and not alike(best, mine["model"])):
         return "holds another network than yours"
+    changed = {"device"}  # is told, and half precision goes with it
+    if content["settings"].get("device") != mine["settings"].get("device"):
+        changed |= {"autocast"}
     for name, value in mine["settings"].items():
         there = content["settings"].get(name)
-        if name != "device" and None not in (value, there) and not _equal(value, there):
+        if name not in changed and None not in (value, there) and not _equal(value, there):
             return (f"is of a run whose {name} is {there}, but yours is {value}"
                     if len(f"{there}{value}") < 80 else f"is of a run with another {name}")
     there, here = (len(one["now"]["own"]) for one in (content, mine))
@@ -114,6 +118,7 @@ def _are_states(found: Any, mine: dict) -> bool:
             and _is_state(found["python"], mine["python"])
             and all(alike(found[name], mine[name]) for name in ("numpy", "torch"))
             and all(_is_list(found[name], Tensor) for name in ("cuda", "mps"))
+            and type(found["kept"]) is dict
             and type(found["own"]) is list and (len(found["own"]) != len(mine["own"])
                                                 or all(map(_is_state, found["own"], mine["own"]))))
 

@@ -64,8 +64,9 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
     device = device_of(model)
     compute_loss = CheckedLoss(loss_fn, train)
     if checkpoint is not None:
-        checkpoint.attach(history, train=train, loss_fn=loss_fn, model=model, optimizer=optimizer,
-                          scheduler=scheduler, batch_scheduler=batch_scheduler)
+        checkpoint.attach(history, train=train, loss_fn=loss_fn, val=val, autocast=autocast,
+                          model=model, optimizer=optimizer, scheduler=scheduler,
+                          batch_scheduler=batch_scheduler)
     with guarded(history, optimizer, verbose, monitor, checkpoint) as guard:
         guard.look_at(model, (scheduler, batch_scheduler), epochs, train)
         for meter in guard.epochs(epochs):
@@ -111,7 +112,7 @@ def evaluate(model: nn.Module, data: ImageSet | Iterable, *, loss_fn: Loss = F.c
     total, weights, hits, count = 0.0, 0.0, 0.0, 0
     compute_loss = CheckedLoss(loss_fn, data)
     for logits, labels, _ in _forward(model, data, autocast):
-        loss, weight = compute_loss.mean(compute_loss(logits, labels), logits, labels)
+        loss, weight = compute_loss.mean(compute_loss(logits, labels).detach(), logits, labels)
         total += torch.where(weight > 0, loss * weight, 0.0)  # else it is 0 / 0
         weights += weight
         right = count_hits(logits, labels)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .forms import Loss, form_of, image_set, said
-from .states import own_generators, random_states, set_random_states
+from .memory import untouched
 
 NOTHING_COUNTS = ("No label counts: all are ignored by the loss, or of classes of weight 0. Look "
                   "at its ignore_index and weight.")
@@ -31,6 +31,8 @@ class CheckedLoss:
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the loss of a batch as the learner's function gives it, one number."""
         self._look_at(logits, labels)
+        if first := self.adds_up is None:  # before there is a graph that a trial could spoil
+            self.adds_up = _adds_up(self.loss_fn, logits, labels)
         try:
             loss = self.loss_fn(logits, labels)
         except Exception as problem:
@@ -40,12 +42,10 @@ class CheckedLoss:
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise ValueError("loss_fn must give one number, the mean over the batch, as PyTorch's "
                              f"losses do with reduction=\"mean\"; it gives {said(loss)}")
-        if self.adds_up is None:
-            self.adds_up = _adds_up(self.loss_fn, logits, labels, loss)
-            if self.adds_up and loss.requires_grad:
-                warnings.warn("loss_fn is the sum over a batch, not the mean: the steps grow with "
-                              "the batch's size. The losses that are shown are means per image.",
-                              stacklevel=3)
+        if first and self.adds_up and loss.requires_grad:
+            warnings.warn("loss_fn is the sum over a batch, not the mean: the steps grow with the "
+                          "batch's size. The losses that are shown are means per image.",
+                          stacklevel=3)
         return loss.reshape(())
 
     def mean(self, loss: Tensor, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,7 @@ class CheckedLoss:
                              "of any one number: there is nothing to learn. Give it an output for "
                              "each class, or train one by F.binary_cross_entropy_with_logits, with "
                              "labels as floats of the outputs' shape")
-        if form == "none" and self.adds_up is None and _compares_all(self.loss_fn, logits, labels):
+        if form == "none" and self.adds_up is None and compares_all(self.loss_fn, logits, labels):
             raise ValueError(f"The outputs have the shape {shape} and the labels "
                              f"{tuple(labels.shape)}, so that loss_fn compares each output with "
                              "each label, not with its own. Give both the same shape: squeeze(1) "
@@ -146,31 +146,28 @@ def _reduction(loss_fn: object) -> str | None:
 
 def _tried(loss_fn: Loss, *pairs: tuple[Tensor, Tensor]) -> list[float]:
     """Return the losses of some outputs and labels, as if nobody had asked; [] where it raises."""
-    own = own_generators(loss_fn)
-    states, losses = random_states(own), []
+    losses = []
     try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for logits, labels in pairs:
-                set_random_states(states, own)
+        for logits, labels in pairs:
+            with untouched(loss_fn), torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 losses.append(float(loss_fn(logits, labels)))
-        return losses
     except Exception:  # a loss for batches of this size or type only
         return []
-    finally:
-        set_random_states(states, own)
+    return losses
 
 
-def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor, loss: Tensor) -> bool:
+def _adds_up(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
     """Whether a loss is the sum over the batch: then it doubles where all images come twice."""
     if (told := _reduction(loss_fn)) is not None:
         return told == "sum"
-    twice = _tried(loss_fn, (torch.cat([logits, logits]).detach(), torch.cat([labels, labels])))
-    one = float(loss)
-    return bool(twice) and one != 0 and abs(twice[0] - 2 * one) < 1e-3 * abs(one)
+    logits = logits.detach()
+    losses = _tried(loss_fn, (logits, labels), (torch.cat([logits] * 2), torch.cat([labels] * 2)))
+    return (len(losses) == 2 and losses[0] != 0
+            and abs(losses[1] - 2 * losses[0]) < 1e-3 * abs(losses[0]))
 
 
-def _compares_all(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
+def compares_all(loss_fn: Loss, logits: Tensor, labels: Tensor) -> bool:
     """Whether a loss of one output compares each with each label: then their order is all one."""
     if logits.shape == labels.shape or len(labels) < 3 or labels.numel() != len(labels):
         return False

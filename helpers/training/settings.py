@@ -3,16 +3,14 @@
 import inspect
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from operator import length_hint
 from typing import Any
 
 import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader
 
 from .archive import plain
-from .forms import device_of, image_set
+from .forms import device_of
 
 _MOMENTS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 # Of an optimizer's options: how it computes; and what schedules change.
@@ -20,7 +18,7 @@ _HOW = {"params", "foreach", "fused", "capturable", "differentiable"}
 _CHANGED = {"lr", "momentum", "betas"}
 
 
-def settings(train: Any, loss_fn: Any = None, *, model: nn.Module, optimizer: Any = None,
+def settings(train: Any, autocast: Any = None, *, model: nn.Module, optimizer: Any = None,
              scheduler: Any = None, batch_scheduler: Any = None) -> dict[str, Any]:
     """Return by name what the learner has chosen for a run, as numbers, texts and lists.
 
@@ -33,7 +31,10 @@ def settings(train: Any, loss_fn: Any = None, *, model: nn.Module, optimizer: An
              "device": getattr(device_of(model), "type", None),
              "number of batches in an epoch": length_hint(train) or None,
              "batch_size": getattr(train, "batch_size", None),
-             **dict(_of_data(train)), **dict(_of_loss(loss_fn))}
+             "number of images": length_hint(getattr(train, "dataset", ())) or None,
+             "autocast": str(autocast),
+             "list of frozen parameters": [
+                 name for name, p in model.named_parameters() if not p.requires_grad]}
     if optimizer is not None:
         names = {id(p): name for name, p in model.named_parameters()}
         found["optimizer"] = type(optimizer).__name__
@@ -47,30 +48,6 @@ def settings(train: Any, loss_fn: Any = None, *, model: nn.Module, optimizer: An
             found[name] = type(schedule).__name__
             found |= {f"{name}'s {key}": value for key, value in _of_schedule(schedule)}
     return {name: _simple(value) for name, value in found.items()}
-
-
-def _of_data(train: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what says which images come, and in what order, as far as a loader tells it."""
-    data = image_set(train) if not isinstance(train, DataLoader) else train.dataset
-    yield "number of images", length_hint(data) or None if data is not None else None
-    yield "shuffle", getattr(train, "shuffle", None)
-    for name in ("sampler", "batch_sampler"):
-        if (sampler := getattr(train, name, None)) is not None:
-            yield name, type(sampler).__name__
-
-
-def _of_loss(loss_fn: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a loss's name and what it was made with, if it is one of PyTorch's."""
-    while isinstance(loss_fn, partial):
-        yield from ((f"loss_fn's {name}", value) for name, value in loss_fn.keywords.items())
-        loss_fn = loss_fn.func
-    kind = type(loss_fn) if isinstance(loss_fn, nn.Module) else loss_fn
-    if (getattr(kind, "__module__", None) or "").startswith("torch."):
-        yield "loss_fn", getattr(kind, "__name__", None)
-        if isinstance(loss_fn, nn.Module):
-            yield from ((f"loss_fn's {name}", value) for name, value in
-                        {**vars(loss_fn), **dict(loss_fn.named_buffers())}.items()
-                        if not name.startswith("_") and name != "training")
 
 
 def chosen_by(schedule: Any) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import FunctionType, ModuleType
@@ -17,7 +17,7 @@ from .archive import plain
 
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _PYTHON, _NUMPY = random.getstate.__self__, np.random.get_state.__self__  # the common ones
-_LOADERS = (nn.Module, DataLoader, Dataset, Sampler)
+LOADERS = (nn.Module, DataLoader, Dataset, Sampler)
 _LIBRARIES = sys.stdlib_module_names | {"torch", "torchvision", "numpy", "scipy", "helpers"}
 _MOST, _FEW = 20_000, 1_000  # objects looked at, and entries of a list that is no data
 
@@ -68,8 +68,12 @@ def own_generators(*roots: object) -> list:
     return found
 
 
-def out_of_reach(train: object) -> str:
-    """Say which random states of a loader live where no checkpoint can reach them."""
+def out_of_reach(train: object, parts: Mapping[str, object]) -> str:
+    """Say what lives where no checkpoint can reach it: a loader's random states, a part's own."""
+    for name, part in parts.items():
+        if not hasattr(part, "state_dict"):
+            return (f"the {name}, a {type(part).__name__}, has no state_dict(), so that nobody "
+                    "knows what is to be kept of it. Give it state_dict and load_state_dict")
     if isinstance(train, DataLoader) and train.persistent_workers:
         return ("the DataLoader has persistent_workers=True, and what these have drawn is known to "
                 "them alone. Leave that out")
@@ -90,21 +94,21 @@ def _parts(one: object) -> Iterator[Any]:
         yield from (one.func, one.args, one.keywords)
     elif (bound := getattr(one, "__self__", None)) is not None:  # a method
         yield from (bound, getattr(one, "__func__", None))
-    elif isinstance(one, FunctionType) and not _is_known(one.__module__):
+    elif isinstance(one, FunctionType) and not is_known(one.__module__):
         yield from (one.__defaults__, one.__kwdefaults__)
         yield from (one.__globals__.get(name) for name in one.__code__.co_names)
         for cell in one.__closure__ or ():
             with suppress(ValueError):  # not yet filled
                 yield cell.cell_contents
     elif hasattr(one, "__dict__") and not isinstance(one, type | ModuleType | FunctionType):
-        known = _is_known(type(one).__module__)
-        if not known or isinstance(one, _LOADERS) or type(one).__module__.startswith("helpers."):
+        known = is_known(type(one).__module__)
+        if not known or isinstance(one, LOADERS) or type(one).__module__.startswith("helpers."):
             yield from vars(one).values()
         if not known:
             yield from (part for part in vars(type(one)).values() if isinstance(part, FunctionType))
 
 
-def _is_known(module: str | None) -> bool:
+def is_known(module: str | None) -> bool:
     """Whether this is a module of a library that draws from the common generators only."""
     return (module or "").partition(".")[0] in _LIBRARIES
 

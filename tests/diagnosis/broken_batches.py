@@ -9,6 +9,8 @@ from helpers.models import BNLeNet
 
 ONE_PIXEL = IMAGES.clone()
 ONE_PIXEL[3, 0, 2, 2] = float("nan")
+EMPTY_FIELD = F.one_hot(LABELS, 10).float()
+EMPTY_FIELD[3, 2] = float("nan")
 SHUFFLED = LABELS[torch.randperm(256, generator=torch.Generator().manual_seed(5))]
 
 BATCHES = [fault(name, what, make, (images, labels), **more) for (
@@ -39,5 +41,12 @@ BATCHES = [fault(name, what, make, (images, labels), **more) for (
     ("labels out of range", "beginning with 1", flat, IMAGES, LABELS + 1,
      {"says": "from 1 to 10, but 10 classes"}),
     ("labels out of range", "negative", flat, IMAGES, LABELS - 1, {"says": "from -1 to 8"}),
+    ("the loss raises", "bits", flat, IMAGES, LABELS > 4, {"says": "labels.long()"}),
+    ("the loss raises", "one-hot as bits", flat, IMAGES, F.one_hot(LABELS, 10).bool(),
+     {"says": "labels.float()"}),
+    ("the loss raises", "another whole type", flat, IMAGES, LABELS.to(torch.uint16),
+     {"says": "labels.long()"}),
+    ("nan in labels", "an empty field", flat, IMAGES, EMPTY_FIELD, {}),
+    ("no label counts", "all ignored", flat, IMAGES, LABELS * 0 - 100, {"says": "0 / 0"}),
     ("only one class", "sorted by class", flat, IMAGES, LABELS * 0 + 4, {"says": "are 4"}),
 )]

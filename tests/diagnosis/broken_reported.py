@@ -211,6 +211,12 @@ REPORTED = [
           says="(256, 1) with (256,)"),
     fault("each output paired with each label", "F15 written by hand", one,
           (IMAGES, COLUMN[:, 0]), **of_loss(lambda x, y: (x - y).square().mean(), 1e-5)),
+    fault("each output paired with each label", "F15 by hand, without a step", one,
+          (IMAGES, COLUMN[:, 0]), loss_fn=lambda _: lambda x, y: (x - y).abs().mean()),
+    fault("no label counts", "with a step that does not mind", dense, (IMAGES, LABELS * 0 - 100),
+          step=stepping()),
+    fault("outputs of the wrong shape", "bits", lambda: Changed(lambda x: x > 0),
+          says="a comparison"),
     fault("wrong number of outputs", "F15 one output and a softmax", one, (IMAGES, LABELS * 0),
           says="BCEWithLogitsLoss"),
     # F16, F17

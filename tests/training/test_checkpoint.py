@@ -15,7 +15,8 @@ from support import ROOT, noise
 from torch import nn
 
 from helpers import BNLeNet, LeNet, fit, random_flip, resnet_recipe, set_seed
-from helpers.training.checkpoint import BadCheckpoint, Checkpoint, random_states, set_random_states
+from helpers.training.checkpoint import BadCheckpoint, Checkpoint
+from helpers.training.states import random_states, set_random_states
 
 BATCHES = 8  # of an epoch: 256 images, 32 at a time
 
