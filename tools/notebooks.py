@@ -33,6 +33,7 @@ VOLATILE_SOURCE = re.compile(
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
 CELL_METADATA = {"tags", "mystnb"}
+STABLE = {"text/plain", "text/markdown"}
 RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED": "1",
          "OMP_NUM_THREADS": "1"},
         {"COURSE_PROFILE": "cpu", "PYTHONHASHSEED": "2"})
@@ -65,7 +66,7 @@ def text_outputs(cell) -> list | None:
                 printed = nbformat.v4.new_output("stream", name="stdout", text="")
                 kept.append(printed)
             printed.text += output.text
-        elif output.output_type == "execute_result" and set(output.data) <= {"text/plain"}:
+        elif output.output_type == "execute_result" and {*output.data} <= STABLE:
             kept.append(nbformat.v4.new_output("execute_result", data=dict(output.data)))
         else:
             return None

@@ -35,14 +35,15 @@ def test_keeps_what_two_unlike_runs_agree_on(tmp_path):
         "import matplotlib.pyplot as plt; plt.plot([1]); print('with a figure')",
         "print(object())",
         "print('on the cpu')",
+        "from IPython.display import HTML; HTML('<b>1</b>')",
         "print('x' * 2000)",
         "x = 1",
         "import time; time.perf_counter(); print('1.1 times as fast')",
         "try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    print(error)",
         settings=notebooks.RUNS)
     kept = ["".join(o.get("text") or o.data["text/plain"] for o in c.outputs) for c in cells]
-    assert kept == ["always\nthe same\n", "2"] + [""] * 11
-    assert [c.execution_count for c in cells] == [1, 2] + [None] * 11
+    assert kept == ["always\nthe same\n", "2"] + [""] * 12
+    assert [c.execution_count for c in cells] == [1, 2] + [None] * 12
 
 
 @pytest.mark.slow  # starts kernels
