@@ -55,8 +55,11 @@ def _size(path: Path) -> int:
 
 
 def can_append(path: Path) -> bool:
-    """Return whether a file may be written to: it may be another user's, or a pipe, or a folder."""
-    return not path.exists() or (path.is_file() and os.access(path, os.W_OK))
+    """Return whether a file may be written to; in a shared folder it may be another user's.
+
+    A pipe is none: to open it would wait for somebody who reads it, for ever.
+    """
+    return not path.exists() or (os.access(path, os.W_OK) and not path.is_fifo())
 
 
 def working_folder(folder: Path) -> Path:
