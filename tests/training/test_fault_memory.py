@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from test_fault_checkpoint import DATA, IMAGES, LABELS, net, sgd, shuffled
-from torch import nn, optim
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import (
     DataLoader,
@@ -25,18 +25,7 @@ from torch.utils.data import (
 
 from helpers import Checkpoint, evaluate, fit, random_flip
 from helpers.training.checkpoint import BadCheckpoint
-
-
-class Stops(optim.SGD):
-    """An optimizer that is interrupted; no checkpoint looks at how often it has moved."""
-
-    left = 10**9
-
-    def step(self, closure=None):
-        if Stops.left == 0:
-            raise KeyboardInterrupt
-        Stops.left -= 1
-        super().step(closure)
+from tests.training.stopping import Stops
 
 
 def run(path, parts, *, epochs=3, cut=10**9):

@@ -13,8 +13,17 @@ from torch import nn, optim
 from torch.optim import lr_scheduler
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from helpers import Checkpoint, TrainingMonitor, TrainingStopped, evaluate, fit, predict
+from helpers import (
+    Checkpoint,
+    ImageSet,
+    TrainingMonitor,
+    TrainingStopped,
+    evaluate,
+    fit,
+    predict,
+)
 from helpers.training import parts
+from tests.training.stopping import Stops
 
 DRAWN = torch.randint(CLASSES, (COUNT,), generator=torch.Generator().manual_seed(3))
 IGNORED = DRAWN.where(torch.arange(COUNT) % 3 > 0, -100)
@@ -49,6 +58,21 @@ def test_fault_the_mean_does_not_depend_on_the_cut(loss_fn, labels, size):
     assert history.train_loss + history.val_loss == pytest.approx([right, right], 1e-5)
 
 
+@pytest.mark.parametrize("settings", [{"weight": torch.tensor([0.1, 1.0, 5.0])},
+                                      {"ignore_index": 1}, {}], ids=str)
+def test_fault_the_mean_over_an_image_set(settings):
+    """Of the course's own images all labels count, but not with every loss."""
+    torch.manual_seed(0)
+    labels, third = torch.randint(3, (50,)), torch.ones(3) / 3
+    images = ImageSet(torch.randint(256, (50, 3, 2, 2), dtype=torch.uint8), labels,
+                      ("a", "b", "c"), third, third, "test")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+    loss_fn = nn.CrossEntropyLoss(**settings)
+    whole = loss_fn(model(images.normalize(images.images)), labels).item()
+    for data in (images, images.batches(7, shuffle=False)):
+        assert evaluate(model, data, loss_fn=loss_fn)[0] == pytest.approx(whole, rel=1e-5)
+
+
 def test_fault_an_empty_batch_changes_nothing():
     """The loss of no image is 0 / 0: it made the whole evaluation nan."""
     empty = (IMAGES[:0], LABELS[:0])
@@ -58,15 +82,6 @@ def test_fault_an_empty_batch_changes_nothing():
 
 
 def test_fault_a_run_with_ignored_batches_goes_on_with_its_weights(tmp_path):
-    class Stops(optim.SGD):
-        left = 10**9
-
-        def step(self, closure=None):
-            if Stops.left == 0:
-                raise KeyboardInterrupt
-            Stops.left -= 1
-            super().step(closure)
-
     def run(path, cut=10**9):
         model, Stops.left = net(), cut
         return fit(model, batches(WHOLE_BATCH, 7), epochs=1, verbose=False,
