@@ -15,6 +15,7 @@ from .distributed.group import process_group
 from .distributed.launch import launch
 from .distributed.shard import Shard
 from .distributed.start import keep_warm
+from .exercises import check, hint, progress, solution, task
 from .measured import expect_band, read_json
 from .measured.ladder import show_ladder
 from .models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet, count_parameters
@@ -53,13 +54,14 @@ __all__ = [
     "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "ConvExplorer", "FastResNet",
     "FlipAverage", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
     "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
-    "Shard", "TrainingMonitor", "TrainingStopped", "budget", "class_accuracy", "collectives",
-    "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters", "cutout",
-    "diagnose", "draw_modules", "evaluate", "expect_band", "fit", "get_device", "half_precision",
-    "keep_warm", "launch", "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged",
-    "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",
-    "pool_out_size", "predict", "process_group", "profile", "random_crop", "random_flip",
-    "random_resized_crop", "read_json", "receptive_field", "resnet_recipe", "scaling",
-    "seconds_per_call", "set_seed", "show_images", "show_ladder", "show_maps", "show_predictions",
-    "show_screenshot", "textbook_resnet18", "train_patient", "workers",
+    "Shard", "TrainingMonitor", "TrainingStopped", "budget", "check", "class_accuracy",
+    "collectives", "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters",
+    "cutout", "diagnose", "draw_modules", "evaluate", "expect_band", "fit", "get_device",
+    "half_precision", "hint", "keep_warm", "launch", "lenet_recipe", "load_cifar10", "load_folder",
+    "load_photo", "merged", "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines",
+    "plot_patients", "pool_out_size", "predict", "process_group", "profile", "progress",
+    "random_crop", "random_flip", "random_resized_crop", "read_json", "receptive_field",
+    "resnet_recipe", "scaling", "seconds_per_call", "set_seed", "show_images", "show_ladder",
+    "show_maps", "show_predictions", "show_screenshot", "solution", "task", "textbook_resnet18",
+    "train_patient", "workers",
 ]

@@ -12,7 +12,7 @@ HELPERS = ROOT / "helpers"
 FLOORS = (
     {"convolution", "data", "profiles"},
     {"augment", "device", "measured", "models", "timing", "training"}, {"plots", "recipes"},
-    {"diagnosis", "distributed", "widgets"})
+    {"diagnosis", "distributed", "exercises", "widgets"})
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted(HELPERS.rglob("*.py"))
 each_module = pytest.mark.parametrize("path", MODULES,
@@ -41,12 +41,13 @@ def imported(path: Path) -> set[str]:
 
 def test_every_room_has_a_floor_and_there_are_few():
     there = {room(path) for path in MODULES} - {"__init__"}
-    assert there == set(FLOOR) and len(there) <= 14
+    assert there == set(FLOOR) and len(there) <= 15
 
 
 @each_module
 def test_modules_can_be_read_in_one_sitting(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 200
+    cases = re.fullmatch(r"ch\d\d", path.stem)  # a list, one exercise after the other
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= (400 if cases else 200)
 
 
 @each_module
@@ -78,7 +79,7 @@ def test_no_module_that_nobody_imports():
                           for path in (ROOT / folder).rglob("*.py"))
     for path in MODULES:
         dotted = ".".join(path.relative_to(HELPERS).with_suffix("").parts)
-        if path.stem != "__init__":
+        if path.stem != "__init__" and not re.fullmatch(r"ch\d\d", path.stem):
             assert dotted in names or re.search(rf"helpers\.{dotted}\b", elsewhere), dotted
 
 

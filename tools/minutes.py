@@ -14,11 +14,15 @@ from pathlib import Path
 
 import nbformat
 
+from tools.exercises import parts
+from tools.quiz import is_quiz
+
 BOOK = Path(__file__).parent.parent / "book"
 WORDS, LINES, PREDICTION = 200, 6, 1.5  # words a minute, lines a minute, minutes
 LIMIT = 80  # minutes for the main path of a chapter: one sitting
 PREDICT = re.compile(r"\*\*predict\b", re.IGNORECASE)
-BOX = re.compile(r"(\*\*Time and cost\.\*\*) About \d+ minutes\b")
+BOX = re.compile(r"(\*\*Time and cost\.\*\*) About \d+ minutes\b"
+                 r"(?:, and \d+ more for the exercises)?")
 _UNREAD = re.compile(r"```.*?```|<[^>]*>|\]\([^)]*\)|\$\$?[^$]*\$\$?", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_][\w'’-]*|\d[\d.,]*")
 
@@ -31,6 +35,7 @@ class Count:
     lines: int
     cells: int
     predictions: int
+    exercises: int = 0  # minutes: what their headings say
 
     @property
     def exact(self) -> float:
@@ -44,19 +49,28 @@ class Count:
 
 
 def count(notebook) -> Count:
-    """Count a notebook; its first code cell, the imports, is folded and not read."""
-    text = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
-    code = [c.source for c in notebook.cells if c.cell_type == "code"]
+    """Count a notebook; its first code cell, the imports, is folded and not read.
+
+    Exercises and the quiz have minutes of their own, beside those of the page.
+    """
+    tasks = [*parts(notebook)]
+    apart = {index for task in tasks for index in range(task.first, task.last + 1)}
+    cells = [c for index, c in enumerate(notebook.cells)
+             if index not in apart and not is_quiz(c.source)]
+    text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    code = [c.source for c in cells if c.cell_type == "code"]
     lines = sum(bool(line.strip()) for source in code[1:] for line in source.splitlines())
     return Count(len(_WORD.findall(_UNREAD.sub(" ", text))), lines, len(notebook.cells),
-                 len(PREDICT.findall(text)))
+                 len(PREDICT.findall(text)), sum(task.minutes for task in tasks))
 
 
 def stated(notebook) -> None:
     """Write the counted minutes into the box of the first cell, where it has one."""
     if notebook.cells:
-        minutes = count(notebook).minutes
-        notebook.cells[0].source = BOX.sub(rf"\1 About {minutes} minutes", notebook.cells[0].source)
+        found = count(notebook)
+        more = f", and {found.exercises} more for the exercises" if found.exercises else ""
+        notebook.cells[0].source = BOX.sub(rf"\1 About {found.minutes} minutes{more}",
+                                           notebook.cells[0].source)
 
 
 def is_main(path: Path) -> bool:
@@ -66,14 +80,15 @@ def is_main(path: Path) -> bool:
 
 def main() -> int:
     """Print the counts; return how many main paths are too long."""
-    print(f"{'page':42} {'minutes':>7} {'words':>6} {'lines':>6} {'cells':>6} {'predictions':>12}")
+    print(f"{'page':42} {'minutes':>7} {'words':>6} {'lines':>6} {'cells':>6} "
+          f"{'predictions':>12} {'exercises':>10}")
     over = 0
     for path in sorted(BOOK.glob("*.ipynb")):
         found = count(nbformat.read(path, 4))
         too_long = is_main(path) and found.exact > LIMIT
         over += too_long
         print(f"{path.stem:42} {found.minutes:7} {found.words:6} {found.lines:6} {found.cells:6} "
-              f"{found.predictions:12}{'  over ' + str(LIMIT) if too_long else ''}")
+              f"{found.predictions:12} {found.exercises:10}{'  over ' + str(LIMIT) if too_long else ''}")
     return over
 
 
