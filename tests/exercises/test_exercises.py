@@ -76,7 +76,10 @@ def test_other_right_answers_pass(name):
 
 @pytest.mark.parametrize("name, mistake", MISTAKES)
 def test_a_known_mistake_is_named(name, mistake):
-    box, right = verdict(exercise(name), defined_by(mistake.code, name))
+    wrong, it = defined_by(mistake.code, name), exercise(name)
+    if it.draw is not None:
+        wrong = wrong(**it.draw(seed_of("", it)))
+    box, right = verdict(it, wrong)
     assert not right and box.kind == "not yet", box
     assert any(mistake.words in line for line in box.lines), box
 
