@@ -9,10 +9,11 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from support import ROOT, without_root_rights
 
-from tools import book, lab, notebooks
+from tools import book, editions, lab, notebooks
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
                          check=False).stdout.split("\n")
@@ -53,13 +54,20 @@ def test_python_and_library_floors_agree():
     assert "<" not in requirements and "==" not in requirements, "an upper pin breaks Colab"
 
 
+def a_page(path):
+    """Write a small page to `path`."""
+    path.write_text(notebooks.written(nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell("# 1. A page"), nbformat.v4.new_code_cell("1 + 1")])))
+
+
 def test_make_lab_never_overwrites_an_answer(tmp_path):
     book, work = tmp_path / "book", tmp_path / "work"
     book.mkdir()
-    (book / "01_a.ipynb").write_text("chapter")
-    assert lab.lay_out(book, work) == [] and (work / "01_a.ipynb").read_text() == "chapter"
+    a_page(book / "01_a.ipynb")
+    assert lab.lay_out(book, work) == [] == lab.lay_out(book, work)
+    assert (work / "01_a.ipynb").read_text() == editions.learner_text(book / "01_a.ipynb")
     (work / "01_a.ipynb").write_text("my answer")
-    (book / "02_b.ipynb").write_text("another")
+    a_page(book / "02_b.ipynb")
     assert lab.lay_out(book, work) == ["01_a.ipynb"]
     assert (work / "01_a.ipynb").read_text() == "my answer" and (work / "02_b.ipynb").exists()
 
@@ -116,7 +124,7 @@ def test_fault_e28_a_clone_that_is_not_writable(tmp_path, tool):
 def test_fault_e28_copies_of_chapters_that_are_read_only_can_be_saved(tmp_path):
     book = tmp_path / "book"
     book.mkdir()
-    (book / "01_a.ipynb").write_text("chapter")
+    a_page(book / "01_a.ipynb")
     (book / "01_a.ipynb").chmod(0o444)
     lab.lay_out(book, tmp_path / "work")
     assert (tmp_path / "work/01_a.ipynb").stat().st_mode & 0o200
@@ -125,18 +133,18 @@ def test_fault_e28_copies_of_chapters_that_are_read_only_can_be_saved(tmp_path):
 def test_fault_a_copy_that_was_interrupted_is_made_whole(tmp_path, monkeypatch):
     book, work = tmp_path / "book", tmp_path / "work"
     book.mkdir()
-    (book / "01_a.ipynb").write_text("a whole chapter")
+    a_page(book / "01_a.ipynb")
 
-    def half(_, copy):
+    def half(copy, _):
         Path(copy).write_text("a who")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(shutil, "copyfile", half)
+        patch.setattr(Path, "write_bytes", half)
         lab.lay_out(book, work)
     assert lab.lay_out(book, work) == []
     assert [p.name for p in work.iterdir()] == ["01_a.ipynb"]
-    assert (work / "01_a.ipynb").read_text() == "a whole chapter"
+    assert (work / "01_a.ipynb").read_text() == editions.learner_text(book / "01_a.ipynb")
 
 
 def test_fault_ctrl_c_is_left_to_jupyterlab(tmp_path):

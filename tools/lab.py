@@ -1,11 +1,9 @@
-"""Open the chapters in JupyterLab as copies in `work/`, never overwritten. `make lab` calls it.
+"""Open the chapters in JupyterLab, as learner editions in `work/`, never overwritten. `make lab`.
 
     python tools/lab.py [--work FOLDER]
 """
 
-import filecmp
 import os
-import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -17,16 +15,18 @@ sys.path.insert(0, str(ROOT))
 
 
 def lay_out(chapters: Path, work: Path) -> list[str]:
-    """Copy each chapter that is not in `work` yet; return the names of those that differ there."""
+    """Write each page that is not in `work` yet; return the names of those that differ there."""
+    from tools.editions import learner_text
+
     work.mkdir(parents=True, exist_ok=True)
     differing = []
     for chapter in sorted(chapters.glob("*.ipynb")):
         copy = work / chapter.name
         if not copy.exists():
             half = copy.with_suffix(".part")  # or half a chapter would stay after an interruption
-            shutil.copyfile(chapter, half)  # contents only: a read-only chapter's copy is writable
+            half.write_bytes(learner_text(chapter).encode())
             half.replace(copy)
-        elif not filecmp.cmp(chapter, copy, shallow=False):
+        elif copy.read_bytes() != learner_text(chapter).encode():
             differing.append(copy.name)
     return differing
 

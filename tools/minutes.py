@@ -88,7 +88,8 @@ def main() -> int:
         too_long = is_main(path) and found.exact > LIMIT
         over += too_long
         print(f"{path.stem:42} {found.minutes:7} {found.words:6} {found.lines:6} {found.cells:6} "
-              f"{found.predictions:12} {found.exercises:10}{'  over ' + str(LIMIT) if too_long else ''}")
+              f"{found.predictions:12} {found.exercises:10}"
+              f"{f'  over {LIMIT}' if too_long else ''}")
     return over
 
 

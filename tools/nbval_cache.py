@@ -1,10 +1,13 @@
-"""A plugin of pytest: what nbval has run goes into the site's cache, so that nothing runs twice.
+"""A plugin of pytest: nbval runs what a learner gets who solves nothing, and the site shows it.
 
     pytest -p tools.nbval_cache --site-cache _build/smoke --nbval … book
 
 nbval compares what the kernel sends and forgets it. Here the same messages are also handed to
 nbclient, which makes of them the notebook that a run of its own would have left, widgets included.
 A notebook in which a cell failed is not kept: the build then runs it itself, and says what failed.
+
+In place of each solution its starter runs. The page shows no verdict, so its outputs are the same;
+and no later cell may need an answer. That the solutions are right is proven in tests/exercises.
 """
 
 from contextlib import suppress
@@ -18,6 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+from tools.exercises import is_exercise, starter
 from tools.sphinx.course_site import cache_folder
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +63,14 @@ class Recording:
 
 class SiteCache:
     """Keeps a recording of each notebook, and saves it after its last cell."""
+
+    @pytest.hookimpl
+    def pytest_collection_modifyitems(self, items):
+        """Take the solutions out of what will run; what is saved keeps the author's cells."""
+        for item in items:
+            if isinstance(item, IPyNbCell) and is_exercise(item.cell.source):
+                item.cell = deepcopy(item.cell)
+                item.cell.source = starter(item.cell.source)
 
     def __init__(self, folder: Path):
         self.folder, self.recordings = folder, {}

@@ -33,6 +33,8 @@ def steps(long: bool) -> list[dict]:
                    ALONE | {"COURSE_SITE": str(HTML)})
                   for chosen in ("(slow or long) and not site" if long else "slow and not site",
                                  "site"))
+    if long:  # the author's edition as well, with its solutions
+        chapters.insert(0, (NBVAL, CHAPTERS))
     return [QUICK, {"chapters (strict nbval) and site": chapters, "slow tests": [slow]},
             {"the site in a browser": [site]}]
 
