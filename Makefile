@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python
 # matplotlib that shows nothing.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS MPLBACKEND
 
-.PHONY: help setup book lab check test test-long test-colab refresh bench clean
+.PHONY: help setup book lab check test test-long test-colab refresh bench publish clean
 
 help:
 	@echo "make book      build the course and say where to open it"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"
 	@echo "make refresh   run the chapters and store what can be reproduced (NOTEBOOK=book/NN_….ipynb for one)"
 	@echo "make bench     measure the numbers that the chapters cite"
+	@echo "make publish   build on the real data, and push site and notebooks to branches of origin"
 	@echo "make setup     only the set-up"
 	@echo "make clean     remove what was built, and .venv"
 
@@ -52,6 +53,9 @@ refresh: setup
 
 bench: setup
 	@for script in $(filter-out %/machine.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done
+
+publish: setup
+	@$(RUN) tools/publish.py
 
 clean:
 	rm -rf _build $(VENV) $(VENV)-colab .pytest_cache .ruff_cache

@@ -8,3 +8,10 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container").forEach((block) => watch.observe(block));
 });
+// On paper nothing can be opened: all is open there.
+addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("article details:not([open])")) fold.open = fold.dataset.printed = true;
+});
+addEventListener("afterprint", () => {
+  for (const fold of document.querySelectorAll("details[data-printed]")) fold.removeAttribute("open");
+});

@@ -1,0 +1,125 @@
+"""The branch `learn`: the learner edition of every page, as Colab and Kaggle open it.
+
+    python tools/learn.py FOLDER [--site SITE]    write it to FOLDER, with what SITE's build showed
+
+The first code cell of each notebook installs `helpers`, where it is missing, from the commit that
+the notebook was made from. Outputs of the build are kept, so that a notebook can be read before it
+is run; those under a prediction are folded, and verdicts on the author's answers are left out.
+"""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.editions import learner
+from tools.exercises import CHECK, is_exercise
+from tools.minutes import PREDICT
+from tools.notebooks import BOOK, METADATA, written
+from tools.repository import Repository, repository
+
+INSTALL = '''\
+#@title Run this first: it gets the course's package where it is missing
+import importlib.metadata, importlib.util, json, subprocess, sys
+
+made_from = "{archive}"
+if importlib.util.find_spec("helpers") is None:  # --no-deps: nothing that is here is changed
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+    got = subprocess.run([*pip, "lazy-loader", made_from], capture_output=True, text=True)
+    if got.returncode:
+        raise SystemExit("The course's package could not be fetched. Is there a network? Run this "
+                         "cell again. pip said: " + got.stderr.strip()[-300:])
+    importlib.invalidate_caches()
+else:
+    package = importlib.metadata.distribution("from-tensors-to-resnets")
+    origin = json.loads(package.read_text("direct_url.json") or "{{}}")
+    if origin.get("url", made_from) != made_from and "dir_info" not in origin:
+        print("The course's package here is another version than this notebook's: some cells may "
+              "differ. To change it, run  %pip uninstall -y from-tensors-to-resnets  and restart.")
+'''
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def first_cell(source: Repository):
+    """Return the cell that installs the course's package from `source`'s commit."""
+    return nbformat.v4.new_code_cell(INSTALL.format(archive=source.archive), id="install",
+                                     metadata={"cellView": "form", "tags": ["install"]})
+
+
+def _without_widgets(outputs: list) -> list:
+    """Return outputs that can be read before anything runs: a figure needs the page or a kernel."""
+    kept = []
+    for output in outputs:
+        data = output.get("data", {})
+        if output.output_type == "error" or (output.output_type == "stream"
+                                             and output.name == "stderr"):
+            continue
+        if WIDGET in data and not {"image/png", "text/html"} & {*data}:
+            continue
+        data.pop(WIDGET, None)
+        kept.append(output)
+    return kept
+
+
+def for_learners(author, executed, source: Repository | None):
+    """Return a page's learner edition with the outputs of `executed`, the author's one run."""
+    edition = learner(author)
+    predicted = False
+    for cell, ran in zip(edition.cells, executed.cells if executed else [], strict=False):
+        if cell.cell_type == "markdown":
+            predicted = bool(PREDICT.search(cell.source)) or (
+                predicted and "<details" not in cell.source and "\n## " not in cell.source)
+        elif not is_exercise(ran.source) and not CHECK.search(ran.source):
+            cell.outputs = _without_widgets(ran.outputs)
+            if cell.outputs and predicted:  # JupyterLab's word for it, and the notebook's own
+                cell.metadata.update(jupyter={"outputs_hidden": True}, collapsed=True)
+                predicted = False
+    code = "\n".join(c.source for c in edition.cells if c.cell_type == "code")
+    edition.metadata = nbformat.from_dict({**METADATA, "colab": {"provenance": []}})
+    edition.metadata.pop("accelerator", None)
+    if "get_device(" in code:  # then a GPU pays
+        edition.metadata["accelerator"] = "GPU"
+    if source is not None:
+        edition.cells.insert(1, first_cell(source))
+    return edition
+
+
+def executed(site: Path) -> dict[str, nbformat.NotebookNode]:
+    """Return the notebooks that a build has run, by the name of their file."""
+    from tools.sphinx.course_site import cache_folder
+    cache = get_cache(cache_folder(BOOK.parent, site / "_build" / "html"))
+    return {Path(record.uri).name: cache.get_cache_bundle(record.pk).nb
+            for record in cache.list_cache_records()}
+
+
+def main() -> int | str:
+    """Write the learner edition of every page."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--site", type=Path, default=BOOK.parent,
+                        help="where the site was built; its outputs are kept")
+    asked = parser.parse_args()
+    ran, source = executed(asked.site), repository()
+    (asked.folder / "book").mkdir(parents=True, exist_ok=True)
+    for path in sorted(BOOK.glob("*.ipynb")):
+        author = nbformat.read(path, 4)
+        edition = for_learners(author, ran.get(path.name), source)
+        (asked.folder / "book" / path.name).write_text(written(edition), encoding="utf-8")
+    missing = sorted({p.name for p in BOOK.glob("*.ipynb")} - {*ran})
+    if missing:
+        print(f"Without outputs, since the build has not run them: {', '.join(missing)}")
+    if source is None:
+        return ("No repository is known: the notebooks cannot say where the course's package is. "
+                "Set GITHUB_REPOSITORY to owner/name, or give this clone an `origin`.")
+    (asked.folder / "README.md").write_text(
+        f"# From Tensors to ResNets: the notebooks\n\nMade from {source.address} at "
+        f"`{source.commit[:12]}` by its workflow `publish`: do not edit them here. Each installs "
+        f"what it needs when its first cell runs. The course: {source.site}\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
