@@ -1,6 +1,7 @@
 """Build the site into _build/html: warnings and failing cells are errors. `make book` calls this.
 
     python tools/book.py [--output FOLDER]
+    python tools/book.py --links             do the links that lead out still lead somewhere?
 """
 
 import os
@@ -21,11 +22,11 @@ def surroundings() -> dict[str, str]:
                          for name, path in first.items()}
 
 
-def build(output: Path, environment: dict[str, str]) -> int:
-    """Run Jupyter Book on the chapters; return its exit code."""
+def build(output: Path, environment: dict[str, str], links: bool = False) -> int:
+    """Run Jupyter Book on the chapters, or Sphinx's check of links; return its exit code."""
     jupyter_book = "from jupyter_book.cli.main import main; main()"  # it has no `python -m`
     command = [sys.executable, "-c", jupyter_book, "build", str(ROOT), "--path-output", str(output),
-               "--warningiserror", "--keep-going"]
+               "--warningiserror", "--keep-going", *(["--builder", "linkcheck"] if links else [])]
     return subprocess.run(command, env={**environment, "TQDM_DISABLE": "1"},
                           check=False).returncode
 
@@ -35,7 +36,9 @@ def main() -> int | str:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=ROOT, help="the site is written to "
                                                                   "FOLDER/_build/html")
-    output = parser.parse_args().output.resolve()
+    parser.add_argument("--links", action="store_true", help="ask the servers of all links")
+    asked = parser.parse_args()
+    output = asked.output.resolve()
 
     try:
         (output / "_build").mkdir(parents=True, exist_ok=True)
@@ -46,8 +49,10 @@ def main() -> int | str:
     sys.path.insert(0, str(ROOT))
     from helpers import load_cifar10
     load_cifar10()  # once, here: the kernels then find it, or need not look for a network again
-    if failed := build(output, {**surroundings(), "COURSE_OFFLINE": "1"}):
+    if failed := build(output, {**surroundings(), "COURSE_OFFLINE": "1"}, asked.links):
         return failed
+    if asked.links:
+        return 0
     print("\nThe course is built. Open it in a browser:\n\n    "
           f"{(output / '_build/html/index.html').as_uri()}\n")
     return 0

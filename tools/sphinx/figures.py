@@ -33,19 +33,26 @@ def figure_class(state: dict) -> type[widgets.Figure]:
 
 def embedded(body: str, saved: dict) -> str:
     """Return the HTML `body` with figures in place of widget views, of the state `saved`."""
-    store = {"css": "", "modules": {}, "figures": {}}
-
-    def place(match):
+    views, states = {}, {}
+    for match in _VIEW.finditer(body):
         model = json.loads(html.unescape(match[1]))["model_id"]
-        state = saved[model]["state"]
-        kind = figure_class(state)
-        figure = kind.from_state(state)
-        store["css"] = state["_css"]
-        store["modules"][kind.__name__] = state["_esm"]
-        store["figures"][model] = {"module": kind.__name__, "values": figure.page_state()}
-        return f'<div class="course-figure" data-course-figure="{model}">{figure.to_html()}</div>'
+        states[model] = states.get(model) or figure_class(saved[model]["state"]).from_state(
+            saved[model]["state"])
+        views[match[0]] = states[model]
+    return with_figures(body, views)
 
-    body = _VIEW.sub(place, body)
+
+def with_figures(body: str, places: dict[str, widgets.Figure]) -> str:
+    """Return the HTML `body` with each figure in its place, and the script that starts them."""
+    store = {"css": "", "modules": {}, "figures": {}}
+    keys = {}  # one that is shown twice has one state; and a second build gives the same page
+    for place, figure in places.items():
+        name, key = type(figure).__name__, keys.setdefault(id(figure), f"figure-{len(keys)}")
+        store["css"] = figure._css
+        store["modules"][name] = figure._esm
+        store["figures"][key] = {"module": name, "values": figure.page_state()}
+        body = body.replace(place, f'<div class="course-figure" data-course-figure="{key}">'
+                                   f"{figure.to_html()}</div>")
     if not store["figures"]:
         return body
     data = json.dumps(store, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
