@@ -1,5 +1,7 @@
 """The stored form of the chapters, and the tool that makes it."""
 
+import re
+
 import nbformat
 import pytest
 from support import ROOT
@@ -122,14 +124,17 @@ class TestChapters:
 
     @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_every_list_of_chapters_has_it(self, path):
-        for name in ("README.md", "book/index.md", "_toc.yml"):
+        for name in ("README.md", "_toc.yml"):
             assert path.stem in (ROOT / name).read_text(encoding="utf-8"), name
+        title = nbformat.read(path, 4).cells[0].source.splitlines()[0].partition(". ")[2]
+        assert f"[{title}](book/{path.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
     def test_anatomy(self, path):
         first, text = nbformat.read(path, 4).cells[0].source, text_of(path)
-        title = first.splitlines()[0]
-        assert title.startswith(f"# {int(path.name[:2])}. ") and "?" in title, "it is a question"
+        title, _, question = first.splitlines()[:3]
+        assert title.startswith(f"# {int(path.name[:2])}. ") and len(title) <= 34, "short"
+        assert re.fullmatch(r"\*[^*]+\?\*", question), "below it the question that it answers"
         assert minutes.BOX.search(first)
         for heading in ("## Something to wonder about", "## Experiment", "## Pitfalls",
                         "## What you can do now"):

@@ -46,6 +46,16 @@ def as_webp(picture: Path) -> Path | None:
     return webp if webp.stat().st_size < 0.9 * picture.stat().st_size else None
 
 
+def kind_of(picture: Path) -> str:
+    """Return the classes of a picture: "plot" for few colors on white, "wide" if it is."""
+    with Image.open(picture) as image:
+        shown = image.convert("RGB")
+    colors = shown.getcolors(3000)  # None: more, as photographs have
+    white = dict(map(reversed, colors)).get((255, 255, 255), 0) if colors else 0
+    plot = white > 0.3 * shown.width * shown.height
+    return " ".join(["plot"] * plot + ["wide"] * (plot and shown.width > 600))
+
+
 def _pictures(folder: Path) -> dict[str, str]:
     """Convert the pictures of a built site; return the new name of each that has one."""
     names = {}
@@ -55,15 +65,25 @@ def _pictures(folder: Path) -> dict[str, str]:
     return names
 
 
+def _classed(page: str, kinds: dict[str, str]) -> str:
+    """Return a page whose pictures have the classes of their kinds."""
+    def classed(tag):
+        kind = kinds.get(Path(tag[1]).name, "")
+        return f'<img class="{kind}"{tag[0][4:]}' if kind and "class=" not in tag[0] else tag[0]
+
+    return re.sub(r'<img[^>]*? src="([^"]*_images/[^"]+)"[^>]*>', classed, page)
+
+
 def slimmed(app, error: Exception | None) -> None:
     """Rewrite every page of the site that was built."""
     if error is not None:
         return
     folder = Path(app.outdir)
+    kinds = {path.name: kind_of(path) for path in (folder / "_images").glob("*.png")}
     names = _pictures(folder)
     for path in folder.rglob("*.html"):
         page = path.read_text(encoding="utf-8")
-        slim = drawn(without_unused(page, path.name == "search.html"))
+        slim = _classed(drawn(without_unused(page, path.name == "search.html")), kinds)
         slim = re.sub(r'(_images/)([\w.-]+\.png)"',
                       lambda m: f'{m[1]}{names.get(m[2], m[2])}"', slim)
         if slim != page:
