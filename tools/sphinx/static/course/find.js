@@ -1,11 +1,15 @@
 // Search by section: each answer opens at its place. The index is fetched piece by piece, and only here.
 // From a file on disk, where nothing can be fetched, the builder's own search takes over.
-const SECTIONS = 20, PAGES = 12;
+const SECTIONS = 20, PAGES = 20;
 
-const rows = (pages) => pages.flatMap(({ page, score }) => {
-  const rank = (part) => score * part.weighted_locations.reduce((sum, at) => sum + at.balanced_score, 0);
-  return page.sub_results.map((part) => ({ ...part, in: page.meta.title, rank: rank(part) }));
-}).sort((one, other) => other.rank - one.rank).slice(0, SECTIONS);
+// What a section is worth: how often it has the words, more so in its heading, more so where that says little else.
+// Deeper pages (05a, 05b) come after the chapter that they go on from.
+const rows = (pages, words) => pages.flatMap(({ page, score }) => page.sub_results.map((part) => {
+  const said = part.weighted_locations.reduce((sum, at) => sum + at.balanced_score, 0);
+  const named = part.title.toLowerCase().includes(words.toLowerCase()) ? 1 + 4 * words.length / part.title.length : 1;
+  const deeper = /\/\d\d[a-z]_/.test(part.url) ? 0.6 : 1;
+  return { ...part, in: page.meta.title, rank: score * said * named * deeper * (part.title === page.meta.title ? 0.2 : 1) };
+})).sort((one, other) => other.rank - one.rank).slice(0, SECTIONS);
 
 function shown(found, words, place) {
   place.replaceChildren();
@@ -31,7 +35,7 @@ async function search(words, place) {
   await index.init();
   const { results } = await index.search(words);
   const pages = await Promise.all(results.slice(0, PAGES).map(async (one) => ({ score: one.score, page: await one.data() })));
-  shown(rows(pages), words, place);
+  shown(rows(pages, words), words, place);
 }
 
 function bySphinx() {
