@@ -12,7 +12,8 @@ from sphinx.errors import SphinxError
 def mathml(text: str, display: str) -> str:
     """Return a formula in LaTeX as MathML; `display` is "inline" or "block"."""
     try:
-        return convert(text, display=display)
+        made = convert(text, display=display)
+        return made.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")  # HTML needs none
     except Exception as error:  # the library has many kinds
         raise SphinxError(f"This formula cannot be written as MathML: {text}") from error
 
