@@ -58,7 +58,8 @@ def test_a_rule_stays_if_something_on_a_page_can_use_it(sheet, kept):
 
 def test_a_formula_is_mathml_and_a_wrong_one_fails_the_build():
     text = formulas.mathml(r"\frac{\partial L}{\partial w_{ij}}", "inline")
-    assert text.startswith("<math") and "<mfrac>" in text and "&#x02202;" in text and "xmlns" not in text
+    assert text.startswith("<math") and "<mfrac>" in text and "&#x02202;" in text
+    assert "xmlns" not in text
     with pytest.raises(SphinxError, match="cannot be written as MathML"):
         formulas.mathml(r"\frac{1}{", "block")
 
