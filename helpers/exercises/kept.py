@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FORM = "From Tensors to ResNets, progress 1"
@@ -73,10 +73,8 @@ def alone(path: Path) -> Iterator[None]:
 
     name = hashlib.sha256(str(path).encode(errors="surrogatepass")).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir(), f"course-progress-{name}.lock"))
-    try:
+    with suppress(OSError, NotImplementedError, Timeout):  # what is written is whole even so
         lock.acquire(timeout=PATIENCE)
-    except (OSError, NotImplementedError, Timeout):
-        pass  # two at once are rare, and what is written is whole even so
     try:
         yield
     finally:

@@ -140,7 +140,7 @@ def _by_chapter(kept: Kept) -> list[str]:
 
 def _where() -> str:
     if not _is_kept():
-        return "Nothing is kept here: `COURSE_PROGRESS`, CI or the smoke profile has switched it off."
+        return "Nothing is kept here: `COURSE_PROGRESS`, CI or the smoke profile switched it off."
     folder = _path().parent
     if "COLAB_RELEASE_TAG" in os.environ and "drive" not in folder.parts:
         return (f"Kept in {FILE} on Colab's machine, and gone with it: download the file, or name "
