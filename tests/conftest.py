@@ -2,13 +2,10 @@
 
 import os
 import signal
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urljoin
 
 import pytest
+from serving import opener, served
 from support import REAL_DATA, SMOKE, build_site
 
 from helpers import load_cifar10
@@ -90,14 +87,8 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(site):
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
-    threading.Thread(target=pages.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{pages.server_port}/"
-    pages.shutdown()
+    with served(site) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -114,21 +105,4 @@ def open_page(chromium, server):
 
     Other settings are those of a context of Playwright: has_touch, reduced_motion and so on.
     """
-    complaints, contexts = [], []
-
-    def start(path, width=1280, scheme="light", **settings):
-        context = chromium.new_context(viewport={"width": width, "height": 900},
-                                       color_scheme=scheme, **settings)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda e: complaints.append(str(e)))
-        page.on("request", lambda r: complaints.append(f"outside: {r.url}")
-                if not r.url.startswith((server, "data:", "blob:")) else None)
-        page.goto(urljoin(server, path), wait_until="load")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert not complaints
+    yield from opener(chromium, server)

@@ -27,8 +27,8 @@ def build(output: Path, environment: dict[str, str], links: bool = False) -> int
     jupyter_book = "from jupyter_book.cli.main import main; main()"  # it has no `python -m`
     command = [sys.executable, "-c", jupyter_book, "build", str(ROOT), "--path-output", str(output),
                "--warningiserror", "--keep-going", *(["--builder", "linkcheck"] if links else [])]
-    return subprocess.run(command, env={**environment, "TQDM_DISABLE": "1"},
-                          check=False).returncode
+    settings = {"TQDM_DISABLE": "1", "COURSE_PROGRESS": "off"}
+    return subprocess.run(command, env=environment | settings, check=False).returncode
 
 
 def main() -> int | str:

@@ -42,7 +42,7 @@ RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED":
 def run(notebook, folder: Path, settings: dict):
     """Return a copy of `notebook`, executed with `settings` in the environment of its kernel."""
     copy = deepcopy(notebook)
-    environment = {**os.environ, "TQDM_DISABLE": "1", **settings}
+    environment = {**os.environ, "TQDM_DISABLE": "1", "COURSE_PROGRESS": "off", **settings}
     NotebookClient(copy, timeout=900, kernel_name="python3",
                    resources={"metadata": {"path": str(folder)}}).execute(env=environment)
     return copy

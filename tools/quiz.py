@@ -1,6 +1,7 @@
 """The quiz that closes a chapter, read from its cell.
 
-    python tools/quiz.py      how many questions there are
+    python tools/quiz.py                    how many questions there are
+    python tools/quiz.py --moodle FOLDER    write them as Moodle's XML, a file for each chapter
 
     ## Quiz
     **1.** A question?
@@ -15,6 +16,8 @@ without JavaScript. Exactly one reason of a question begins with "Right.".
 """
 
 import re
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +84,32 @@ def of_book() -> Iterator[Question]:
         yield from questions(nbformat.read(path, 4), path.name[:2])
 
 
-def main() -> None:
-    """Count the questions of each chapter."""
-    there = [question.chapter for question in of_book()]
-    for chapter in sorted(set(there)):
-        print(f"chapter {int(chapter):2}: {there.count(chapter)} questions")
+def titles() -> dict[str, str]:
+    """Return the title of each chapter by its number: {"02": "2. Kernels and edge filters"}."""
+    first = {path.name[:2]: nbformat.read(path, 4).cells[0].source.splitlines()[0]
+             for path in sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))}
+    return {chapter: title.lstrip("# ") for chapter, title in first.items()}
+
+
+def main() -> str | None:
+    """Count the questions of each chapter, or write them for Moodle; return what went wrong."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--moodle", type=Path, metavar="FOLDER")
+    folder = parser.parse_args().moodle
+    try:
+        there = [*of_book()]
+        if folder is not None:
+            from tools import moodle
+            for path in moodle.write(there, titles(), folder):
+                print(path)
+            return None
+    except (OSError, ValueError) as error:
+        return str(error)
+    chapters = [question.chapter for question in there]
+    for chapter in sorted(set(chapters)):
+        print(f"chapter {int(chapter):2}: {chapters.count(chapter)} questions")
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

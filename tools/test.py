@@ -16,7 +16,8 @@ SITE = ROOT / "_build" / "smoke"
 HTML = SITE / "_build" / "html"
 NBVAL = ["-m", "pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=300",
          "-p", "no:cacheprovider", "-q", "book"]
-SMOKE = {"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "TQDM_DISABLE": "1"}
+SMOKE = {"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "TQDM_DISABLE": "1",
+         "COURSE_PROGRESS": "off"}
 # `gpu` where there is one
 CHAPTERS = SMOKE | ALONE | {"COURSE_PROFILE": os.environ.get("COURSE_PROFILE", "smoke")}
 

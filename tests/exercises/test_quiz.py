@@ -28,6 +28,8 @@ def test_every_choice_has_a_reason_of_its_own(question):
     reasons = [choice.reason for choice in question.choices]
     assert len(set(reasons)) == len(reasons) and all(len(r.split()) >= 6 for r in reasons)
     assert len({choice.text for choice in question.choices}) == len(question.choices)
+    assert not any("`" in choice.text for choice in question.choices), (
+        "a summary is HTML, in which notebooks show backticks: write <code>…</code>")
     lengths = [len(c.text) for c in question.choices]
     right = next(len(c.text) for c in question.choices if c.is_right)
     assert right <= 2.5 * sorted(lengths)[-2 if right == max(lengths) else -1], "it stands out"
