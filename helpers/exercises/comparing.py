@@ -43,7 +43,7 @@ def difference(got: Any, want: Any, tolerance: float = 1e-5) -> str | None:
     if isinstance(want, numbers.Real):
         return _numbers(got, want, tolerance, wrong)
     if isinstance(want, str):
-        same = isinstance(got, str) and got.strip().lower() == want.strip().lower()
+        same = isinstance(got, str) and "".join(got.split()).lower() == "".join(want.split()).lower()
         return None if same else wrong
     try:
         return None if bool(got == want) else wrong

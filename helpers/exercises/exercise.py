@@ -87,6 +87,7 @@ class Exercise:
     in_place: bool = False  # may the function change its arguments?
     draw: Callable[[random.Random], dict] | None = None
     tolerance: float = 1e-5
+    any_order: bool = False  # is a value a set, written as a tuple?
     cases: list[Case] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
 
@@ -95,8 +96,13 @@ class Exercise:
             raise ValueError(f"There is an exercise {self.name!r} already.")
         REGISTRY[self.name] = self
         if self.is_value:
-            self.cases.append(Case("the answer", lambda rng: [Probe(self.name, lambda it: it)],
+            self.cases.append(Case("the answer", lambda rng: [Probe(self.name, self._read)],
                                    tolerance=self.tolerance))
+
+    def _read(self, value):
+        """Return a value as it is compared."""
+        is_set = self.any_order and isinstance(value, tuple | list | set)
+        return tuple(sorted(value, key=str)) if is_set else value
 
     @property
     def is_value(self) -> bool:

@@ -24,7 +24,7 @@ def grade(name: str, points: float = 1.0, thing: Any = MISSING, *,
         show(Box("not yet", f"`{name}`: 0 of {points:g} points", ("It is not defined.",)))
         return 0.0
     student = student_of(os.environ.get(STUDENT) or student)
-    outcomes = examine(exercise, thing, student, hidden=True, seconds=2 * exercise.seconds)
+    outcomes = examine(exercise, thing, student, hidden=True, seconds=4 * exercise.seconds)
     found = {id(o.case): o for o in outcomes}
     earned, lines = 0.0, []
     for case in exercise.cases:

@@ -10,7 +10,7 @@ from . import progress
 from .box import Box, show
 from .exercise import Exercise
 from .known import exercise as find
-from .looking import ENDLESS, RIGHT, STARTER, Outcome, examine, seed_of
+from .looking import ENDLESS, RIGHT, STARTER, WRONG, Outcome, examine, seed_of
 from .naming import recognized
 from .shown import brief
 
@@ -92,7 +92,7 @@ def _reasons(exercise: Exercise, outcomes: list[Outcome], bad: Outcome,
     lines = [_said(exercise, bad)]
     if mistake := recognized(exercise, outcomes, student):
         lines.append(f"{mistake.name[0].upper()}{mistake.name[1:]}? {mistake.words}")
-    elif bad.case.note:
+    elif bad.case.note and bad.seen and bad.verdict == WRONG:  # about the values it returned
         lines.append(bad.case.note)
     if bad.printed.strip():
         lines.append("Your code printed: " + " ".join(bad.printed.split())[:200])

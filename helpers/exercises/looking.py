@@ -45,7 +45,9 @@ def _undisturbed(printed):
                 partial(np.random.set_state, np.random.get_state()),
                 partial(torch.set_rng_state, torch.get_rng_state()),
                 partial(torch.set_grad_enabled, torch.is_grad_enabled()),
-                partial(torch.set_default_dtype, torch.get_default_dtype())]
+                partial(torch.set_default_dtype, torch.get_default_dtype()),
+                partial(torch.set_num_threads, torch.get_num_threads())]
+    torch.set_num_threads(1)  # small work gains nothing, and beside others it waits for its turn
     try:
         with (warnings.catch_warnings(), contextlib.redirect_stdout(printed),
               contextlib.redirect_stderr(printed)):
