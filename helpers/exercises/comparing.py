@@ -43,8 +43,8 @@ def difference(got: Any, want: Any, tolerance: float = 1e-5) -> str | None:
     if isinstance(want, numbers.Real):
         return _numbers(got, want, tolerance, wrong)
     if isinstance(want, str):
-        same = isinstance(got, str) and "".join(got.split()).lower() == "".join(want.split()).lower()
-        return None if same else wrong
+        letters = ["".join(x.split()).lower() if isinstance(x, str) else x for x in (got, want)]
+        return None if letters[0] == letters[1] else wrong
     try:
         return None if bool(got == want) else wrong
     except Exception:  # a comparison of the learner's own

@@ -4,7 +4,9 @@
 styles, and the mutants of the reference that are right as well, each with its reason.
 """
 
+import contextlib
 import importlib
+import io
 from pathlib import Path
 
 from helpers.exercises.naming import names
@@ -22,7 +24,8 @@ VALUES = [name for name in FOUND if name.startswith("answer_")]
 def define(name: str, code: str):
     """Run the page's imports and `code` as a learner would, and return what it defines."""
     space = names()
-    exec(FOUND[name][1], space)
+    with contextlib.redirect_stdout(io.StringIO()):  # the device, for one
+        exec(FOUND[name][1], space)
     exec(compile(code, f"<{name}>", "exec"), space)
     return space[name]
 

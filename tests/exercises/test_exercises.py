@@ -1,5 +1,6 @@
 """Every exercise of the book: right answers pass, and wrong ones are told what is wrong."""
 
+import copy
 import re
 
 import nbformat
@@ -99,6 +100,10 @@ def zeroed(value):
         return torch.zeros_like(value)
     if isinstance(value, list | tuple):
         return type(value)(zeroed(v) for v in value) if type(value) in (list, tuple) else value
+    if hasattr(value, "__dict__") and not callable(value):  # a class of the exercise's own
+        other = copy.copy(value)
+        vars(other).update({name: zeroed(part) for name, part in vars(value).items()})
+        return other
     return type(value)(0) if isinstance(value, int | float) else value
 
 
