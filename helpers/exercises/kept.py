@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeGuard
 
 FORM = "From Tensors to ResNets, progress 1"
 EXERCISES, QUIZZES = "exercises", "quizzes"
@@ -45,7 +46,7 @@ def read(path: Path, missing: bool = True) -> Kept:
     return {part: loaded[part] for part in (EXERCISES, QUIZZES)}
 
 
-def _has_form(loaded) -> bool:
+def _has_form(loaded) -> TypeGuard[dict]:
     return isinstance(loaded, dict) and loaded.get("form") == FORM and all(
         isinstance(loaded.get(part), dict) and all(isinstance(day, str)
                                                    for day in loaded[part].values())

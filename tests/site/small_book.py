@@ -42,8 +42,9 @@ def exercise(number, name):
 
 PAGES = {
     "01_none": ["# 1. Nothing to do"],
-    "02_both": ["# 2. Both", ["import os"], "## On the way", *exercise("2.1", NAMES[0]),
-                "The text goes on.", "## Exercises", *exercise("2.2", NAMES[1]), quiz_made.SOURCE],
+    "02_both": ["# 2. Why? For what? Both", ["import os"], "## On the way",
+                *exercise("2.1", NAMES[0]), "The text goes on.",
+                "## Exercises", *exercise("2.2", NAMES[1]), quiz_made.SOURCE],
     "02a_deeper": ["# 2a. Deeper: more", "## Exercises", *exercise("2.3", NAMES[2])],
     "03_quiz": ["# 3. A quiz with formulas in its choices only", SHORT],
 }

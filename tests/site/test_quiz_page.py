@@ -1,14 +1,19 @@
 """The quiz on the static page: by mouse, by key, by ear, without JavaScript, and remembered."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 import quiz_made
+from docutils import nodes
+from docutils.utils import new_document
 from support import PAGES, ROOT
 
 from tools import quiz
 
+sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
 PAGE = "book/02_both.html"
 MADE = quiz_made.of()
 RIGHT = [[c.is_right for c in q.choices].index(True) for q in MADE]
@@ -161,3 +166,21 @@ def test_formulas_in_choices_are_typeset_even_where_there_are_no_others(small_pa
     assert tab.locator("summary mjx-container").count() == 2
     assert tab.locator("mjx-merror").count() == 0
     assert tab.locator("summary code").inner_text() == "n // k"
+
+
+@pytest.mark.parametrize("reasons", [("No.", "No."), ("Right.", "Right."), ("Right.", None)])
+def test_a_question_that_cannot_be_answered_fails_the_build(reasons, monkeypatch):
+    import quiz as extension
+
+    section, warned = nodes.section("", nodes.title("", "Quiz")), []
+    section += nodes.paragraph("", "", nodes.strong("", "1."), nodes.Text(" Which?"))
+    for reason in reasons:
+        section += nodes.raw("", "<details><summary>this</summary>", format="html")
+        section += [nodes.paragraph("", reason)] if reason else []
+        section += nodes.raw("", "</details>", format="html")
+    page, before = new_document("page"), len(section)
+    page += section
+    monkeypatch.setattr(extension.logging, "getLogger", lambda _: SimpleNamespace(
+        warning=lambda *words, location: warned.append(words)))
+    extension.quizzed(SimpleNamespace(env=SimpleNamespace(docname="book/02_x")), page)
+    assert warned[0][1] == "1" and len(section) == before, "warned of, and left as it is"

@@ -95,7 +95,8 @@ def _table(app, pagename: str) -> str:
     mains = {Path(name).name[:2]: name for name in app.env.found_docs
              if re.match(r"\d\d_", Path(name).name)}
     for chapter, there in sorted(by_chapter(app.env).items()):
-        title = html.escape(app.env.titles[mains[chapter]].astext())
+        title = app.env.titles[mains[chapter]].astext()
+        title = html.escape(re.sub(r"^(\d+\. ).*\? ", r"\1", title))  # without its question
         link = app.builder.get_relative_uri(pagename, mains[chapter])
         rows.append(f'<tr {_things(*there)}><th scope="row"><a href="{link}">{title}</a></th>'
                     + "".join(f"<td>{len(part)}</td>" for part in there) + "</tr>")

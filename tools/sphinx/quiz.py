@@ -36,10 +36,11 @@ class Choice:
 
 @dataclass
 class Question:
-    """A question as it stands on the page; the first of its nodes has the number."""
+    """A question as it stands on the page; the paragraph has its number."""
 
     number: str
-    text: list[nodes.Node]
+    paragraph: nodes.paragraph
+    text: list[nodes.Node] = field(default_factory=list)  # what follows the paragraph
     choices: list[Choice] = field(default_factory=list)
 
 
@@ -47,12 +48,14 @@ def _html(text: str) -> nodes.raw:
     return nodes.raw("", text, format="html")
 
 
-def _number(node: nodes.Node) -> str | None:
-    """Return the number in bold that a paragraph begins with."""
-    inline = node.children if isinstance(node, nodes.paragraph) else ()
-    first = next((one for one in inline if one.astext()), None)  # an empty text comes before it
+def _question(node: nodes.Node) -> Question | None:
+    """Return the question that begins with this node, a paragraph with a number in bold."""
+    if not isinstance(node, nodes.paragraph):
+        return None
+    # an empty text comes before it
+    first = next((one for one in node.children if one.astext()), None)
     found = isinstance(first, nodes.strong) and NUMBER.fullmatch(first.astext())
-    return found[1] if found else None
+    return Question(found[1], node) if found else None
 
 
 def _pieces(section: nodes.section) -> Iterator[nodes.Node | str | None]:
@@ -71,8 +74,8 @@ def parsed(section: nodes.section) -> tuple[list[nodes.Node], list[Question]]:
         if isinstance(piece, nodes.Node):
             if inside:
                 questions[-1].choices[-1].reason.append(piece)
-            elif number := _number(piece):
-                questions.append(Question(number, [piece]))
+            elif begun := _question(piece):
+                questions.append(begun)
             else:
                 (questions[-1].text if questions else before).append(piece)
         else:
@@ -107,9 +110,10 @@ def _reason(choice: Choice) -> list[nodes.Node]:
 
 def _shown(question: Question, chapter: str) -> Iterator[nodes.Node]:
     key = f"{chapter}-{question.number}"
-    question.text[0]["ids"] = [f"quiz-{key}"]
+    question.paragraph["ids"] = [f"quiz-{key}"]
     yield _html(f'<div class="quiz-question" role="group" aria-labelledby="quiz-{key}" '
                 f'data-question="{key}">')
+    yield question.paragraph
     yield from question.text
     for choice in question.choices:
         right = " data-right" if choice.is_right else ""
@@ -129,10 +133,11 @@ def quizzed(app, doctree: nodes.document) -> None:
             continue
         before, questions = parsed(section)
         for question in questions:
-            if sum(choice.is_right for choice in question.choices) != 1:
+            choices = question.choices
+            if sum(c.is_right for c in choices) != 1 or not all(c.reason for c in choices):
                 logging.getLogger(__name__).warning(
-                    "Question %s of the quiz needs one right choice.", question.number,
-                    location=section)
+                    "Question %s of the quiz needs a reason for each choice, and one right choice.",
+                    question.number, location=section)
                 return
         chapter = Path(docname).name[:2]
         section[1:] = [*before, _html('<div class="quiz">'),
