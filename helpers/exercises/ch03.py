@@ -12,6 +12,11 @@ from .exercise import Exercise, call, drawn
 from .naming import defined_by
 
 
+def variants(code, **parts):
+    """Return what writes the code with some of its parts replaced."""
+    return lambda **other: code.format(**{**parts, **other})
+
+
 def image(rng, *shape):
     """Return images with numbers from −1 to 1."""
     generator = torch.Generator().manual_seed(rng.randrange(2**31))
@@ -24,52 +29,21 @@ def places(n, k, s=1, p=0, d=1):
     return 0 if n + 2 * p < span else len(torch.empty(n + 2 * p).unfold(0, span, s))
 
 
-# 3.1 ----------------------------------------------------------------------------------------------
 def shape_by_pytorch(height, width, kernel, stride, padding, dilation):
     """Let PyTorch count the windows of both layers."""
     return (1, 16, *(places(places(size, kernel, stride, padding), 3, d=dilation)
                      for size in (height, width)))
 
 
-def wrong_sizes(first="(n + 2 * padding - kernel) // stride + 1",
-                second="first - (2 * dilation + 1) + 1", shape="1, 16, high, wide"):
-    """Return the code of an answer that counts one of the two layers in another way."""
-    return f"""
+wrong_sizes = variants("""
 def answer_two_layers(height, width, kernel, stride, padding, dilation):
     def size(n):
         first = {first}
         return {second}
     high, wide = size(height), size(width)
     return {shape}
-"""
-
-
-TWO_LAYERS = {
-    "the places after the first": (
-        "Both layers come out one too small. A kernel that fits once has one place, not none.",
-        wrong_sizes("(n + 2 * padding - kernel) // stride", "first - (2 * dilation + 1)")),
-    "padding at one end": (
-        "Padding is added at both ends of an axis: how many pixels is that?",
-        wrong_sizes("(n + padding - kernel) // stride + 1")),
-    "the dilation left out": (
-        "The second layer counts as a plain 3 × 3. How many pixels does it span with the gaps?",
-        wrong_sizes(second="first - 3 + 1")),
-    "a span of kernel times dilation": (
-        "Three numbers have two gaps between them, not three: the span is smaller than 3 · d.",
-        wrong_sizes(second="first - 3 * dilation + 1")),
-    "the size divided by the stride": (
-        "This is size over stride, as if each pixel could start a window. Where is the last place "
-        "that still has room?", wrong_sizes("n // stride")),
-    "height and width turned around": (
-        "The numbers are there, in the wrong order: images are (N, C, height, width).",
-        wrong_sizes(shape="1, 16, wide, high")),
-    "the channels of the first layer": (
-        "Height and width are right. The number of channels is the number of kernels of the layer "
-        "that comes last.", wrong_sizes(shape="1, 8, high, wide")),
-}
-
-
-WRONG = [defined_by(code, "answer_two_layers") for _, code in TWO_LAYERS.values()]
+""", first="(n + 2 * padding - kernel) // stride + 1", second="first - 2 * dilation",
+    shape="1, 16, high, wide")
 
 
 def two_layers(rng):
@@ -90,11 +64,24 @@ two = Exercise(
            "comes out of the first is the size for the second.",
            "The first layer: `(height + 2 * padding - kernel) // stride + 1`. The second spans "
            "`2 * dilation + 1` pixels, at stride 1 and without padding."))
-for name, (words, code) in TWO_LAYERS.items():
-    two.mistake(name, words, code)
+two.mistake("the places after the first", "Both layers come out one too small. A kernel that fits "
+            "once has one place, not none.", wrong_sizes(
+                first="(n + 2 * padding - kernel) // stride", second="first - 2 * dilation - 1"))
+two.mistake("padding at one end", "Padding is added at both ends of an axis: how many pixels is "
+            "that?", wrong_sizes(first="(n + padding - kernel) // stride + 1"))
+two.mistake("the dilation left out", "The second layer counts as a plain 3 × 3. How many pixels "
+            "does it span with the gaps?", wrong_sizes(second="first - 3 + 1"))
+two.mistake("a span of kernel times dilation", "Three numbers have two gaps between them, so "
+            "the span is smaller than 3 · d.", wrong_sizes(second="first - 3 * dilation + 1"))
+two.mistake("the size divided by the stride", "This is size over stride, as if each pixel could "
+            "start a window. Where does the last one start?", wrong_sizes(first="n // stride"))
+two.mistake("height and width turned around", "The numbers are there, in the wrong order: images "
+            "are (N, C, height, width).", wrong_sizes(shape="1, 16, wide, high"))
+two.mistake("the channels of the first layer", "Height and width are right. A layer puts out one "
+            "channel for each of its kernels.", wrong_sizes(shape="1, 8, high, wide"))
+WRONG = [defined_by(mistake.code, two.name) for mistake in two.mistakes]
 
 
-# 3.2 ----------------------------------------------------------------------------------------------
 def pads_by_search(size, kernel, stride=1, dilation=1):
     """Add pixels one by one until there are enough places."""
     total = 0
@@ -120,26 +107,19 @@ pads.case("nothing to add", call(6, 2, stride=3))
 pads.hidden("any settings", drawn(60, lambda rng: call(
     rng.randint(8, 40), rng.randint(1, 6), stride=rng.randint(1, 5),
     dilation=rng.randint(1, 3))), weight=2)
-SAME_PADS = """
+wrong_pads = variants("""
 def same_pads(size, kernel, stride=1, dilation=1):
     span = {span}
     total = {total}
     return {both}
-"""
-
-
-def wrong_pads(span="dilation * (kernel - 1) + 1",
-               total="max((-(-size // stride) - 1) * stride + span - size, 0)",
-               both="total // 2, total - total // 2"):
-    """Return the code of a wrong answer."""
-    return SAME_PADS.format(span=span, total=total, both=both)
-
-
+""", span="dilation * (kernel - 1) + 1",
+    total="max((-(-size // stride) - 1) * stride + span - size, 0)",
+    both="total // 2, total - total // 2")
 pads.mistake("the extra pixel comes first", "Of an odd number of pixels one end gets one more. By "
              "PyTorch's and TensorFlow's convention that is the right end.",
              wrong_pads(both="total - total // 2, total // 2"))
-pads.mistake("half of the odd pixel is lost", "Both ends get the same here. With an odd total that "
-             "is one pixel too few: look at the kernel of 4.",
+pads.mistake("half of the odd pixel is lost", "Both ends get the same here. With an odd total "
+             "that is one pixel too few: look at the kernel of 4.",
              wrong_pads(both="total // 2, total // 2"))
 pads.mistake("the padding of stride 1", "This keeps the size at stride 1, whatever the stride is. "
              "With a stride the last place starts earlier, and less is needed.",
@@ -147,17 +127,16 @@ pads.mistake("the padding of stride 1", "This keeps the size at stride 1, whatev
 pads.mistake("padded to the size itself", "With a stride this pads until `size` places fit. How "
              "many does SAME ask for?",
              wrong_pads(total="max((size - 1) * stride + span - size, 0)"))
-pads.mistake("the dilation left out", "The kernel counts as `kernel` pixels wide. With dilation it "
-             "spans more.", wrong_pads("kernel"))
-pads.mistake("less than nothing", "Where the row is longer than needed the difference is negative. "
-             "Padding cannot take pixels away.",
+pads.mistake("the dilation left out", "The kernel counts as `kernel` pixels wide. With dilation "
+             "it spans more.", wrong_pads(span="kernel"))
+pads.mistake("less than nothing", "Where the row is longer than needed the difference is "
+             "negative. Padding cannot take pixels away.",
              wrong_pads(total="(-(-size // stride) - 1) * stride + span - size"))
 pads.mistake("size over stride rounded down", "A size that the stride does not divide gets one "
              "place too few: SAME rounds size / stride up.",
              wrong_pads(total="max((size // stride - 1) * stride + span - size, 0)"))
 
 
-# 3.3 ----------------------------------------------------------------------------------------------
 counts = Exercise(
     "answer_read_counts", right="EBDC",
     hints=("Draw nine pixels, and the places of the kernel below them. How many places are there, "
@@ -167,28 +146,17 @@ counts = Exercise(
            "The first place of E reads pixels 0, 2 and 4, the second 1, 3 and 5. The first place "
            "of D has one of its three numbers in the padding."))
 counts.mistake("the padding overlooked", "Without padding only one place reads the first pixel. "
-               "Line 2 says how many do there.", """
-answer_read_counts = "EADC"
-""")
-counts.mistake("the two strides turned around", "Where there is padding, the first place starts at "
-               "−1: pixel 1 is then the end of one place and the beginning of the next.", """
-answer_read_counts = "EBCD"
-""")
-counts.mistake("the two at stride 1 turned around", "Look at the pixel at the very left: in one of "
-               "the two layers a place reads it that starts in the padding.", """
-answer_read_counts = "BEDC"
-""")
-counts.mistake("dilation taken for a stride", "With dilation the kernel spreads, and still moves "
-               "by one pixel: its neighbors overlap differently from those of a stride.", """
-answer_read_counts = "CBDE"
-""")
-counts.mistake("the gaps overlooked", "Without gaps two places would read pixel 1: one as its "
-               "first pixel, and one as its second. Line 1 has a 1 there.", """
-answer_read_counts = "ABDC"
-""")
+               "Line 2 says how many do there.", "answer_read_counts = 'EADC'")
+counts.mistake("the two strides turned around", "With padding the first place starts at −1: pixel "
+               "1 is its end, and the beginning of the next.", "answer_read_counts = 'EBCD'")
+counts.mistake("the two at stride 1 turned around", "Look at pixel 0: in one of the two layers a "
+               "place reads it that starts in the padding.", "answer_read_counts = 'BEDC'")
+counts.mistake("dilation taken for a stride", "With dilation the kernel is spread out, and still "
+               "moves by one pixel.", "answer_read_counts = 'CBDE'")
+counts.mistake("the gaps overlooked", "Without gaps two places would read pixel 1, one as its "
+               "first, one as its second. Line 1 has a 1.", "answer_read_counts = 'ABDC'")
 
 
-# 3.4 ----------------------------------------------------------------------------------------------
 def sizes_by_search(out, kernel, stride=1, padding=0, dilation=1):
     """Try every size."""
     return [n for n in range(1, 300) if places(n, kernel, stride, padding, dilation) == out]
@@ -210,46 +178,34 @@ before = Exercise(
            "are cut off."))
 before.case("stride 1 leaves no choice", call(5, 3))
 before.case("stride 2, padding 1", call(16, 3, stride=2, padding=1),
-            note="Put the first and the last size of your list into the formula for `out`: do both "
-                 "give 16?")
+            note="Put your first and your last size into the formula for `out`: do both give 16?")
 before.case("the first layer of a ResNet", call(112, 7, stride=2, padding=3))
 before.case("a stride of 4", call(54, 11, stride=4))
 before.case("dilation", call(3, 3, stride=3, dilation=4))
 before.hidden("any settings", drawn(8, settings_of_a_layer), weight=2)
-SIZES = """
+wrong_before = variants("""
 def sizes_before(out, kernel, stride=1, padding=0, dilation=1):
     span = {span}
     smallest = {smallest}
     return {sizes}
-"""
-
-
-def wrong_before(span="dilation * (kernel - 1) + 1",
-                 smallest="(out - 1) * stride + span - 2 * padding",
-                 sizes="list(range(smallest, smallest + stride))"):
-    """Return the code of a wrong answer."""
-    return SIZES.format(span=span, smallest=smallest, sizes=sizes)
-
-
+""", span="dilation * (kernel - 1) + 1", smallest="(out - 1) * stride + span - 2 * padding",
+    sizes="list(range(smallest, smallest + stride))")
 before.mistake("only the smallest", "This is the size that `nn.ConvTranspose2d` gives back. "
                "Larger ones, of which the stride cuts something off, have the same output.",
                wrong_before(sizes="[smallest]"))
 before.mistake("one size too many", "The last of these sizes has one more place: a whole stride "
                "of pixels is room for another step.",
                wrong_before(sizes="list(range(smallest, smallest + stride + 1))"))
-before.mistake("out steps, not out places", "Between `out` places lie `out - 1` steps. This begins "
-               "a whole stride too late.",
+before.mistake("out steps, not out places", "Between `out` places lie `out - 1` steps. This "
+               "begins a whole stride too late.",
                wrong_before(smallest="out * stride + span - 2 * padding"))
 before.mistake("the padding added", "The padding is part of what the kernel slides over, so the "
                "image itself is smaller by it, at both ends.",
                wrong_before(smallest="(out - 1) * stride + span + 2 * padding"))
 before.mistake("padding at one end", "The padding is taken off once. It was added at both ends.",
                wrong_before(smallest="(out - 1) * stride + span - padding"))
-before.mistake("the dilation left out", "The kernel counts as `kernel` pixels wide. With dilation "
-               "it spans more.", wrong_before("kernel"))
 
 
-# 3.5 ----------------------------------------------------------------------------------------------
 def rows_by_formula(layers, first, last):
     """Put together the fields of the first and of the last output."""
     field = receptive_field(layers)
@@ -280,28 +236,20 @@ rows.case("a dilated layer", call([(3, 1, 0, 4)], 10, 10),
           note="One output row: its kernel begins in row 10. Where does its third number lie?")
 rows.case("LeNet's convolutions and poolings",
           call([(5, 1, 0, 1), (2, 2, 0, 1), (5, 1, 0, 1), (2, 2, 0, 1)], 2, 4),
-          note="Which layer must be undone first, the one next to the image or the one next to the "
-               "output?")
+          note="Which layer is undone first, that next to the image or that next to the output?")
 rows.case("a stem, then a dilated layer with padding", call([(7, 2, 3, 1), (3, 1, 2, 2)], 5, 7))
 rows.hidden("any stack", drawn(40, layers_of), weight=2)
-ROWS = """
+wrong_rows = variants("""
 def rows_needed(layers, first, last):
     for kernel, stride, padding, dilation in {order}:
         first = {first}
         last = {last}
     return first, last
-"""
-
-
-def wrong_rows(order="reversed(layers)", first="first * stride - padding",
-               last="last * stride - padding + dilation * (kernel - 1)"):
-    """Return the code of a wrong answer."""
-    return ROWS.format(order=order, first=first, last=last)
-
-
+""", order="reversed(layers)", first="first * stride - padding",
+    last="last * stride - padding + dilation * (kernel - 1)")
 rows.mistake("the layers in the order of the image", "With one layer it is right, with more it is "
              "not: you start from the output, so the layer next to the output comes first.",
-             wrong_rows("layers"))
+             wrong_rows(order="layers"))
 rows.mistake("the end is a start", "`last` is where the last kernel starts. It reads further than "
              "that.", wrong_rows(last="last * stride - padding"))
 rows.mistake("one row too many", "A kernel of 3 that starts in row 4 ends in row 6: it has two "
@@ -313,11 +261,8 @@ rows.mistake("the padding multiplied by the stride", "The padding is counted in 
              "layer's input. Only the steps between outputs are `stride` of them long.",
              wrong_rows(first="(first - padding) * stride",
                         last="(last - padding) * stride + dilation * (kernel - 1)"))
-rows.mistake("the dilation left out", "With dilation the numbers of a kernel lie further apart, "
-             "so it ends further down.", wrong_rows(last="last * stride - padding + kernel - 1"))
 
 
-# 3.6 ----------------------------------------------------------------------------------------------
 def merged_by_pytorch(weight, bias, mix, mix_bias):
     """Take the kernels for images, and mix their channels by PyTorch's own 1 × 1 convolution."""
     merged = F.conv2d(weight.transpose(0, 1), mix).transpose(0, 1)
@@ -363,20 +308,12 @@ def two_layers_to_merge(rng):
 
 merge.hidden("more kernels, or fewer, than channels that come out",
              drawn(5, two_layers_to_merge), weight=2)
-MERGE = """
+wrong_merge = variants("""
 def merge_with_1x1(weight, bias, mix, mix_bias):
     mixing = mix[:, :, 0, 0]
     merged = {merged}
     return merged, {both}
-"""
-
-
-def wrong_merge(merged='torch.einsum("mk,kcij->mcij", mixing, weight)',
-                both="mixing @ bias + mix_bias"):
-    """Return the code of a wrong answer."""
-    return MERGE.format(merged=merged, both=both)
-
-
+""", merged='torch.einsum("mk,kcij->mcij", mixing, weight)', both="mixing @ bias + mix_bias")
 merge.mistake("the first bias is lost", "The weights are right. The first layer's bias went "
               "through the second layer, too.", wrong_merge(both="mix_bias"))
 merge.mistake("the first bias is not mixed", "The weights are right. The two biases are added as "
@@ -385,20 +322,15 @@ merge.mistake("the first bias is not mixed", "The weights are right. The two bia
 merge.mistake("the second bias is lost", "The weights are right. The second layer adds a bias of "
               "its own at the end.", wrong_merge(both="mixing @ bias"))
 merge.mistake("the mixture is transposed", "The 1 × 1 weights are (out, in), as all weights of "
-              "convolutions are: each *row* holds the weights of one output channel.",
-              wrong_merge('torch.einsum("km,kcij->mcij", mixing, weight)',
-                          "mixing.t() @ bias + mix_bias"))
-merge.mistake("the mean in place of the sum", "A convolution adds up what its channels give. These "
-              "are their means.", wrong_merge(
-                  'torch.einsum("mk,kcij->mcij", mixing, weight) / mixing.shape[1]',
-                  "mixing @ bias / mixing.shape[1] + mix_bias"))
-merge.mistake("each kernel only weighted", "Each new kernel is a multiple of one old kernel here. "
-              "It must be a weighted sum of all of them.", wrong_merge(
-                  "mixing.diagonal()[:, None, None, None] * weight",
-                  "mixing.diagonal() * bias + mix_bias"))
+              "convolutions are: each row holds the weights of one output channel.",
+              wrong_merge(merged='torch.einsum("km,kcij->mcij", mixing, weight)',
+                          both="mixing.t() @ bias + mix_bias"))
+merge.mistake("the mean in place of the sum", "A convolution adds up what its channels give. "
+              "These are their means.",
+              wrong_merge(merged='torch.einsum("mk,kcij->mcij", mixing, weight) / mixing.shape[1]',
+                          both="mixing @ bias / mixing.shape[1] + mix_bias"))
 
 
-# 3.7 ----------------------------------------------------------------------------------------------
 def by_pytorch(images, kernels, stride=1, padding=0, dilation=1):
     """What `F.conv2d` gives."""
     return F.conv2d(images, kernels, None, stride, padding, dilation)
@@ -406,11 +338,11 @@ def by_pytorch(images, kernels, stride=1, padding=0, dilation=1):
 
 def images_and_kernels(rng):
     """Draw a call with other channels, heights and widths."""
-    channels, dilation = rng.randint(1, 4), rng.randint(1, 3)
+    channels = rng.randint(1, 4)
     kernels = image(rng, rng.randint(1, 4), channels, rng.randint(1, 3), rng.randint(1, 3))
     images = image(rng, rng.randint(1, 3), channels, rng.randint(7, 10), rng.randint(7, 10))
     return call(images, kernels, stride=rng.randint(1, 3), padding=rng.randint(0, 2),
-                dilation=dilation)
+                dilation=rng.randint(1, 3))
 
 
 taps = Exercise(
@@ -422,12 +354,9 @@ taps = Exercise(
            "`H - dilation * (kh - 1)` rows high, with H of the padded image.",
            "Such a slice is (N, C, rows, columns). `kernels[:, :, i, j]` is (K, C), and mixes the "
            "channels as a 1 × 1 convolution does: "
-           '`torch.einsum("kc,nchw->nkhw", kernels[:, :, i, j], seen)`.',
-           "`high = x.shape[2] - dilation * (kh - 1)`, and the slice "
-           "`x[:, :, i * dilation : i * dilation + high : stride, …]`; add up all `kh * kw`."))
-SMALL = torch.arange(9.0).view(1, 1, 3, 3)
+           '`torch.einsum("kc,nchw->nkhw", kernels[:, :, i, j], seen)`. Add up all `kh * kw`.'))
 taps.case("one image, one kernel of 2 × 2",
-          call(SMALL, numbers(1, 10, 100, 1000, shape=(1, 1, 2, 2))),
+          call(torch.arange(9.0).view(1, 1, 3, 3), numbers(1, 10, 100, 1000, shape=(1, 1, 2, 2))),
           note="There are four slices, and each has the shape of the output, 2 × 2.")
 taps.case("padding 1 on an image that is not square",
           call(numbers(1, 2, 3, 4, 5, 6, shape=(1, 1, 2, 3)),
@@ -440,7 +369,7 @@ taps.case("dilation 2", call(torch.arange(12.0).view(1, 1, 3, 4),
 taps.case("two channels, two kernels", call(torch.arange(8.0).view(1, 2, 2, 2),
                                             torch.arange(16.0).view(2, 2, 2, 2)))
 taps.hidden("any images and kernels", drawn(6, images_and_kernels), weight=2)
-TAPS = """
+wrong_taps = variants("""
 def conv_by_taps(images, kernels, stride=1, padding=0, dilation=1):
     kernels = {kernels}
     kh, kw = kernels.shape[2:]
@@ -452,17 +381,10 @@ def conv_by_taps(images, kernels, stride=1, padding=0, dilation=1):
             seen = x[:, :, i * {d} : i * {d} + high : {s}, j * {d} : j * {d} + wide : {s}]
             out = out + torch.einsum("{mixed}", kernels[:, :, i, j], seen)
     return out{after}
-"""
-
-
-def wrong_taps(kernels="kernels", pad="(padding,) * 4", d="dilation", s="stride",
-               mixed="kc,nchw->nkhw", after=""):
-    """Return the code of a wrong answer."""
-    return TAPS.format(kernels=kernels, pad=pad, d=d, s=s, mixed=mixed, after=after)
-
-
+""", kernels="kernels", pad="(padding,) * 4", d="dilation", s="stride", mixed="kc,nchw->nkhw",
+    after="")
 taps.mistake("the kernels are flipped", "This is the convolution of mathematics. `F.conv2d` lays "
-             "the kernel on the image as it is.", wrong_taps("kernels.flip(2, 3)"))
+             "the kernel on the image as it is.", wrong_taps(kernels="kernels.flip(2, 3)"))
 taps.mistake("padding on one axis", "`F.pad` takes left, right, top and bottom, in this order. "
              "Only left and right were given.", wrong_taps(pad="(padding, padding)"))
 taps.mistake("padding on two sides of four", "Padding belongs at both ends of both axes: left, "
@@ -475,4 +397,4 @@ taps.mistake("channels averaged", "One channel is right, two are half of what th
              "channels of a kernel are added up.", wrong_taps(after=" / images.shape[1]"))
 taps.mistake("out and in turned around", "The kernels are (out, in, kh, kw): the sum goes over "
              "their second axis, and the first is kept.",
-             wrong_taps("kernels.transpose(0, 1)", mixed="kc,nchw->nkhw"))
+             wrong_taps(kernels="kernels.transpose(0, 1)", mixed="kc,nchw->nkhw"))
