@@ -101,8 +101,10 @@ def parts(notebook) -> Iterator[Part]:
 
 
 def setup_of(notebook) -> str:
-    """Return the imports of a page: its first code cell."""
-    return next((c.source for c in notebook.cells if c.cell_type == "code"), "")
+    """Return the imports of a page: those of its first code cell, which may load data as well."""
+    first = next((c.source for c in notebook.cells if c.cell_type == "code"), "")
+    return "\n".join(ast.unparse(node) for node in ast.parse(first).body
+                     if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 def of_book() -> Iterator[tuple[Path, str, Part]]:
