@@ -12,8 +12,20 @@ from pathlib import Path
 _HERE = str(Path(__file__).parent)
 
 
+IMPORTS = 60.0  # seconds more that an import may take: on Colab's disks some take ten
+
+
 class TimeUp(BaseException):
     """The time is over. Not an Exception, so that `except Exception` does not catch it."""
+
+
+def _is_importing(frame) -> bool:
+    """Is a module being imported? Cut short, it would stay half imported for all that follows."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_guarded(frame) -> bool:
@@ -48,10 +60,12 @@ def at_most(seconds: float):
 
 @contextlib.contextmanager
 def _by_signal(seconds):
-    rings = 0
+    rings, started = 0, time.monotonic()
 
     def ring(_, frame):
         nonlocal rings
+        if _is_importing(frame) and time.monotonic() < started + seconds + IMPORTS:
+            return
         rings += 1
         if rings < 3:
             raise TimeUp
