@@ -15,8 +15,15 @@ _HERE = str(Path(__file__).parent)
 IMPORTS = 60.0  # seconds more that an import may take: on Colab's disks some take ten
 
 
+_limited: list = []  # the frames that have set a limit
+
+
 class TimeUp(BaseException):
     """The time is over. Not an Exception, so that `except Exception` does not catch it."""
+
+
+def _is_ours(frame) -> bool:
+    return frame.f_code.co_filename.startswith(_HERE)
 
 
 def _is_importing(frame) -> bool:
@@ -29,9 +36,9 @@ def _is_importing(frame) -> bool:
 
 
 def _is_guarded(frame) -> bool:
-    """Would an `except` of the frame, or of its callers up to ours, see what is raised now?"""
+    """Would an `except` of the frame, or of its callers up to the limit, see what is raised?"""
     parse = getattr(dis, "_parse_exception_table", lambda code: ())
-    while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
+    while frame is not None and frame is not _limited[-1] and not _is_ours(frame):
         if any(entry.start <= frame.f_lasti < entry.end for entry in parse(frame.f_code)):
             return True
         frame = frame.f_back
@@ -54,8 +61,15 @@ def at_most(seconds: float):
     at the next line of Python.
     """
     main = threading.current_thread() is threading.main_thread()
-    with _by_signal(seconds) if main and hasattr(signal, "setitimer") else _by_thread(seconds):
-        yield
+    frame = sys._getframe()
+    while frame.f_code.co_filename in (__file__, contextlib.__file__):
+        frame = frame.f_back
+    _limited.append(frame)
+    try:
+        with _by_signal(seconds) if main and hasattr(signal, "setitimer") else _by_thread(seconds):
+            yield
+    finally:
+        _limited.pop()
 
 
 @contextlib.contextmanager
@@ -70,7 +84,7 @@ def _by_signal(seconds):
         if rings < 3:
             raise TimeUp
         # It was caught. Insist, where nothing catches.
-        while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
+        while frame is not None and frame is not _limited[-1] and not _is_ours(frame):
             frame.f_trace, frame = _raise_outside, frame.f_back
         sys.settrace(_raise_outside)
 
