@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models.resnet import Bottleneck
 
 from ..models import ResNet
-from .exercise import Exercise, call, drawn
+from .exercise import Exercise, Probe, call, drawn
 
 
 def noise(rng: random.Random, *shape: int) -> torch.Tensor:
@@ -99,6 +99,10 @@ maps.mistake("every stage halves", "Look at how the first of the four stages is 
              "right after a pooling, and keeps the size.", """
 answer_map_heights = lambda height: tuple(-(-height // 2**n) for n in (2, 3, 4, 5, 6))
 """)
+maps.mistake("each part halves once", "There are five strides of 2, and they are not one for each "
+             "part: `b1` has two of them, and `b2` has none.", """
+answer_map_heights = lambda height: tuple(-(-height // 2**n) for n in (1, 2, 3, 4, 5))
+""")
 
 
 def he(weight, mode="fan_out"):
@@ -119,6 +123,8 @@ spread.case("a 3 × 3 convolution from 16 to 32 channels, fan_in",
 spread.case("the same convolution, fan_out, which is the default", call(torch.zeros(32, 16, 3, 3)))
 spread.case("a dense layer from 64 to 10", call(torch.zeros(10, 64), mode="fan_in"),
             note="A dense layer has weights (out, in), with no kernel to count.")
+spread.case("a kernel of 1 × 5", call(torch.zeros(4, 3, 1, 5)),
+            note="A kernel need not be square: its places are height times width.")
 spread.hidden("kernels of all sizes", drawn(8, lambda rng: call(
     torch.zeros(*(rng.randint(1, 5) for _ in range(4))), rng.choice(["fan_in", "fan_out"]))),
     weight=2)
@@ -167,8 +173,8 @@ back.case("a block of zeros hands the gradient on", call(
 back.case("one number, ReLU open", call(
     matrix([[2.0]]), matrix([[3.0]]), matrix([[0.5]]), matrix([[10.0]])))
 back.case("two images, ReLU shut in places", call(
-    matrix([[1.0, -1.0], [-2.0, 0.5]]), matrix([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]),
-    matrix([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0]]), matrix([[1.0, 0.0], [2.0, -1.0]])))
+    matrix([[1.0, 0.0], [-2.0, 0.5]]), matrix([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]),
+    matrix([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0]]), matrix([[-1.0, 1.0], [2.0, 1.0]])))
 back.hidden("any sizes, as autograd has it", drawn(6, lambda rng: call(
     *(lambda n, d, h: (noise(rng, n, d), noise(rng, d, h), noise(rng, h, d), noise(rng, n, d)))(
         rng.randint(1, 4), rng.randint(2, 5), rng.randint(2, 6)))), weight=2)
@@ -189,6 +195,16 @@ def residual_backward(x, first, second, grad):
     return grad + grad @ second.T @ first.T"""
 back.mistake("ReLU is passed over", "Where ReLU gave 0, a small change of `x` changes nothing: no "
              "gradient comes through there.", BACK)
+back.mistake("ReLU lets it through at 0", "Where the input of ReLU is exactly 0, its slope counts "
+             "as 0 as well.", """
+def residual_backward(x, first, second, grad):
+    return grad + ((grad @ second.T) * (x @ first >= 0)) @ first.T
+""")
+back.mistake("ReLU's result in place of its slope", "The gradient is multiplied by what ReLU has "
+             "returned. It is multiplied by ReLU's *slope*, which is 1 or 0.", """
+def residual_backward(x, first, second, grad):
+    return grad + ((grad @ second.T) * F.relu(x @ first)) @ first.T
+""")
 back.mistake("ReLU looks at x", "ReLU has got `x @ first`, and not `x`: its mask is (N, H), "
              "and comes in between the two products.", BACK + " * (x > 0)")
 back.mistake("the sign of the gradient is asked", "On the way back ReLU asks whether its *input* "
@@ -206,20 +222,43 @@ def count(blocks, widths=(16, 32, 64), classes=10):
 
 size = Exercise(
     "cifar_resnet_size", right=count,
-    hints=("Count one block first. What has it, when it keeps the number of channels? What more, "
-           "when it is the first of the second or the third stage?",
+    hints=("Count one block first. How many parameters does it have where it keeps the number of "
+           "channels? How many more where it is the first of the second or the third stage?",
            "A block from `a` to `b` channels has `9·a·b + 9·b·b` weights and four numbers for "
            "each of its `b` channels; a shortcut with a 1 × 1 convolution `a·b` and two for each "
            "channel more.",
            "Beside the blocks there are `3 · 9 · widths[0]` weights with their normalization, and "
            "a dense layer with a bias. Run through the stages and keep `before`, the channels that "
            "come in."))
-size.case("ResNet-20", call(3), note="Layers are counted without the 1 × 1 convolutions.")
+size.case("ResNet-20", call(3), note="Layers are counted without the 1 × 1 convolutions. "
+          "Parameters are counted with them, with two numbers for each channel of every "
+          "normalization, and with the dense layer's bias.")
 size.case("one block in each stage, and narrow", call(1, (2, 3, 4), 5))
 size.case("the second stage as wide as the first", call(2, (4, 4, 8)), note="A block that halves "
           "the map has a 1 × 1 convolution, also where the number of channels stays.")
 size.hidden("any blocks, widths and classes", drawn(6, lambda rng: call(
     rng.randint(1, 3), tuple(rng.randint(2, 9) for _ in range(3)), rng.randint(2, 12))), weight=2)
+COUNT = """
+def cifar_resnet_size(blocks, widths=(16, 32, 64), classes=10):
+    from helpers import ResNet
+    net = ResNet(blocks, widths, classes=classes)
+    parts = {name: p.numel() for name, p in net.named_parameters()}
+    return 6 * blocks + 2, sum(parts.values())
+"""
+size.mistake("parameters first", "Both numbers are right, and their order is not: layers first, "
+             "then parameters.", COUNT.replace("6 * blocks + 2, sum(parts.values())",
+                                               "sum(parts.values()), 6 * blocks + 2"))
+size.mistake("the 1 × 1 convolutions are layers", "The parameters are right. The chapter does not "
+             "count the 1 × 1 convolutions as layers.", COUNT.replace(
+                 "6 * blocks + 2,", "6 * blocks + 2 + sum('downsample.0' in n for n in parts),"))
+size.mistake("the normalizations are left out", "There are fewer numbers than that network has: "
+             "each normalization has two for each channel, γ and β.", COUNT.replace(
+                 "sum(parts.values())",
+                 "sum(p.numel() for p in net.parameters() if p.dim() > 1) + classes"))
+size.mistake("the shortcuts have no normalization", "The numbers of the shortcuts' normalizations "
+             "are missing: two for each channel that comes out.", COUNT.replace(
+                 "sum(parts.values())",
+                 "sum(k for n, k in parts.items() if 'downsample.1' not in n)"))
 size.mistake("6n layers", "The first convolution and the dense layer count, too.", """
 def cifar_resnet_size(blocks, widths=(16, 32, 64), classes=10):
     from helpers import ResNet, count_parameters
@@ -309,15 +348,31 @@ neck = Exercise(
            "after `bn1`, after `bn2` and after the addition: three times."))
 
 
-def shapes(block):
-    """Return the shapes of the parameters by their names."""
-    return {name: tuple(p.shape) for name, p in block.named_parameters()}
+LAYERS = ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "downsample")
 
 
-neck.probe("the layers, where the shapes stay", "the parameters of BottleneckBlock(8, 2)")(
-    lambda cls: shapes(cls(8, 2)))
-neck.probe("the layers, where the channels change", "the parameters of BottleneckBlock(6, 2)")(
-    lambda cls: shapes(cls(6, 2)))
+def layers(*settings):
+    """Return looks at the layers one by one, and at their names."""
+    block = f"BottleneckBlock{settings}"
+
+    def shapes(name):
+        def look(cls):
+            layer = getattr(cls(*settings), name)
+            return "None" if layer is None else {
+                key: tuple(p.shape) for key, p in layer.named_parameters()}
+        return Probe(f"{block}.{name}, by names and shapes,", look)
+
+    return (*map(shapes, LAYERS), Probe(
+        f"layers with parameters in {block}", lambda cls: " ".join(sorted(
+            name for name, layer in cls(*settings).named_children() if [*layer.parameters()]))))
+
+
+neck.case("the layers, where the shapes stay", *layers(8, 2))
+neck.case("the layers, where the channels change", *layers(6, 2))
+neck.case("the first numbers of the normalizations", *(
+    Probe(f"BottleneckBlock(6, 2).{name}.weight", lambda cls, name=name: getattr(
+        cls(6, 2), name).weight) for name in ("bn1", "bn2")),
+    note="Only the last normalization of g begins with a γ of 0.")
 
 
 @neck.probe("it begins as ReLU", "BottleneckBlock(8, 2)(tensor from −2 to 2)",
@@ -387,6 +442,17 @@ for name, words, old, new in (
          "g = F.relu(self.bn2(self.conv2(g)))", "g = self.bn2(self.conv2(g))"),
         ("the last γ starts at 1", "All layers are there, and at the start the block is not ReLU: "
          "which number should begin at 0?", "        nn.init.zeros_(self.bn3.weight)\n", ""),
+        ("all three γ start at 0", "With two of them at 0, none of these γ ever gets a "
+         "gradient: the block stays ReLU. Only the last one begins at 0.",
+         "nn.init.zeros_(self.bn3.weight)",
+         "[nn.init.zeros_(bn.weight) for bn in (self.bn1, self.bn2, self.bn3)]"),
+        ("two γ start at 0", "With two of them at 0, neither γ ever gets a "
+         "gradient: the block stays ReLU. Only the last one begins at 0.",
+         "nn.init.zeros_(self.bn3.weight)",
+         "[nn.init.zeros_(bn.weight) for bn in (self.bn2, self.bn3)]"),
+        ("the shortcut looks at inner", "The shortcut has to fit what the block returns, and that "
+         "is 4 · inner channels: compare in_channels with these.",
+         "in_channels != out:", "in_channels != inner:"),
         ("the stride in the first convolution", "All is right up to a stride of 2. There it is the "
          "first 1 × 1 convolution that strides, as in the paper: it never sees three quarters of "
          "the places.", "inner, 1, bias=False)", "inner, 1, stride, bias=False)"),

@@ -44,7 +44,7 @@ shift.case("one stays, one goes out of sight", call(counted, tensor([0, 5]), ten
            note="Where nothing is left of an image, all is black. Is your border wide enough?")
 shift.hidden("any images", drawn(5, lambda rng: (lambda n, h, w: call(
     pixels(rng, n, rng.randint(1, 3), h, w), whole(rng, n, -h, h), whole(rng, n, -w, w)))(
-        rng.randint(2, 5), rng.randint(3, 6), rng.randint(3, 6))), weight=2)
+        rng.randint(1, 5), rng.randint(3, 6), rng.randint(3, 6))), weight=2)
 SHIFT = """
 def shift_each(images, down, right):
     n, c, h, w = images.shape
@@ -74,24 +74,31 @@ shift.mistake("the border is filled with the edge", "The edge is repeated where 
               SHIFT.replace("[p] * 4)", "[p] * 4, mode='replicate')"))
 
 wrong = Exercise(
-    "answer_wrong_changes", right="BCEF",
+    "answer_wrong_changes", right=("B", "C", "E", "F"), any_order=True,
     hints=("Ask of each: could someone who sees only the changed image still give the right label?",
            "It is four of them. Two mirror or turn a thing whose label is a direction or a shape, "
            "one takes away what the label is about, one cuts off what has to be counted."))
 wrong.mistake("counting", "All but one: B, C and F are right. What is on the image of half a "
-              "room, and what would the label say?", "answer_wrong_changes = 'BCF'")
+              "room, and what would the label say?", "answer_wrong_changes = ('B', 'C', 'F')")
 wrong.mistake("colors of wine", "B, E and F are right. What is left of the classes in C without "
-              "colors?", "answer_wrong_changes = 'BEF'")
+              "colors?", "answer_wrong_changes = ('B', 'E', 'F')")
 wrong.mistake("six and nine", "B, C and E are right. Turn a 6 by half a turn.",
-              "answer_wrong_changes = 'BCE'")
+              "answer_wrong_changes = ('B', 'C', 'E')")
 wrong.mistake("arrows", "C, E and F are right. What does the arrow in B say after the flip?",
-              "answer_wrong_changes = 'CEF'")
+              "answer_wrong_changes = ('C', 'E', 'F')")
 wrong.mistake("galaxies", "B, C, E and F are right, and A is not among them: a galaxy has no "
-              "upper side.", "answer_wrong_changes = 'ABCEF'")
+              "upper side.", "answer_wrong_changes = ('A', 'B', 'C', 'E', 'F')")
 wrong.mistake("what is merely unusual", "B, C, E and F are right. In D a dog stays of its breed, "
-              "wherever it stands.", "answer_wrong_changes = 'BCDEF'")
+              "wherever it stands.", "answer_wrong_changes = ('B', 'C', 'D', 'E', 'F')")
 wrong.mistake("those that keep the label", "These are the three that leave the label "
-              "true.", "answer_wrong_changes = 'ADG'")
+              "true.", "answer_wrong_changes = ('A', 'D', 'G')")
+wrong.mistake("leaves", "B, C, E and F are right. A leaf on paper shows one side or the other: its "
+              "mirror image is as good a leaf.",
+              "answer_wrong_changes = ('B', 'C', 'E', 'F', 'G')")
+wrong.mistake("one word", "The letters are right. Write each as a string of its own, with commas.",
+              "answer_wrong_changes = 'BCEF'")
+wrong.mistake("one string", "The letters are right. Put each of them into quotes of its own.",
+              "answer_wrong_changes = 'B, C, E, F'")
 
 
 def asked(model, images, changes):
@@ -185,6 +192,9 @@ for name, words, old, new in (
          "found.softmax(2).mean(0)", "found.mean(0)"),
         ("softmax over the images", "The numbers add up to 1 over the images. For each image they "
          "should, over the classes.", "softmax(2)", "softmax(1)"),
+        ("the images as they are count, too", "The model is asked about the changed images, and "
+         "about no others: is one answer more in the mean than there are changes?",
+         "for change in changes]", "for change in [lambda x: x, *changes]]"),
         ("the sum", "For two changes the numbers add up to 2. A mean divides by how many were "
          "asked.", "mean(0)", "sum(0)"),
         ("the model stays in evaluation", "The numbers are right. The model was in training before "
@@ -226,10 +236,12 @@ fill.case("a box over the upper left corner", call(nine + 1, tensor([[-1, -1, 3,
 fill.case("two images of two channels, a box each",
           call(torch.tensor([[[[0.0, 2.0]], [[4.0, 8.0]]], [[[1.0, 3.0]], [[0.0, 6.0]]]]),
                tensor([[0, 1, 1, 4], [0, 0, 1, 1]])))
+fill.case("a box outside", call(nine + 1, tensor([[-2, 0, 1, 3]])),
+          note="Nothing of this box lies on the image.")
 fill.hidden("any boxes", drawn(5, lambda rng: (lambda n: call(
     pixels(rng, n, 3, 4, 5), torch.stack([whole(rng, n, -2, 3), whole(rng, n, -2, 4),
                                           whole(rng, n, 1, 3), whole(rng, n, 1, 3)], 1)))(
-        rng.randint(2, 4))), weight=2)
+        rng.randint(1, 4))), weight=2)
 FILL = """
 def fill_boxes(images, boxes):
     out, mean = images.clone(), images.mean((2, 3), keepdim=True)
@@ -242,6 +254,10 @@ for name, words, old, new in (
          "end: Python counts a negative start from the end. Cut the box to the image.",
          "max(top, 0):max(top + h, 0), max(left, 0):max(left + w, 0)",
          "top:top + h, left:left + w"),
+        ("a slice that ends below zero", "A box that lies above the image ends at a negative "
+         "number, which a slice counts from the end: such a box fills nothing.",
+         "max(top, 0):max(top + h, 0), max(left, 0):max(left + w, 0)",
+         "max(top, 0):top + h, max(left, 0):left + w"),
         ("the box is moved onto the image", "At the corner the box is too large: it begins at 0, "
          "but it still has its whole height and width.",
          "max(top, 0):max(top + h, 0), max(left, 0):max(left + w, 0)",
@@ -261,7 +277,7 @@ for name, words, old, new in (
     fill.mistake(name, words, FILL.replace(old, new))
 
 leaks = Exercise(
-    "answer_pipeline_bugs", right=(2, 6, 9),
+    "answer_pipeline_bugs", right=(2, 6, 9), any_order=True,
     hints=("Follow one photograph: when are its changes drawn, and how often? On which side do its "
            "versions come to lie?",
            "Which function wants pixels from 0 to 1, and what does it get?",
@@ -322,6 +338,8 @@ for name, words, old, new in (
          "((pixels * factors.view(-1, 1, 1, 1) - m) / s).clamp(0, 1)"),
         ("not normalized again", "What comes back are pixels from 0 to 1. The network expects them "
          "normalized.", "(bright - m) / s", "bright"),
+        ("undone in the wrong order", "To normalize, the mean is subtracted first. To undo it, "
+         "the mean is added last.", "images * s + m", "(images + m) * s"),
         ("one factor for all", "The second image has got the factor of the first.",
          "factors.view(-1, 1, 1, 1)", "factors[0]"),
         ("the factor is added", "A factor multiplies: black stays black.",
@@ -357,9 +375,38 @@ mix.case("six tenths of the one", call(
     flatten, pair, tensor([0, 2]), tensor([1, 0]), 0.6))
 mix.case("each image is its own partner", call(
     flatten, pair, tensor([0, 2]), tensor([0, 1]), 0.3))
+
+
+class Counting(nn.Module):
+    """Logits that are the pixels, times a weight; counts how often it is asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.asked = nn.Parameter(torch.ones(())), 0
+
+    def forward(self, images):
+        """Return (N, C · H · W)."""
+        self.asked += 1
+        return images.flatten(1) * self.weight
+
+
+def trained(look):
+    """Return a look at a loss, and at the model that it is from."""
+    def looked(f):
+        model = Counting()
+        found = f(model, pair.clone(), tensor([0, 2]), tensor([1, 0]), 0.6)
+        return look(found, model)
+    return looked
+
+
+mix.case("asked once, and a gradient can go back", Probe(
+    "times that the model was asked", trained(lambda loss, model: model.asked)), Probe(
+    "mixup_loss(model, …).requires_grad",
+    trained(lambda loss, model: torch.as_tensor(loss).requires_grad)),
+    note="A network is to be trained with this loss: it stays a tensor, from one set of logits.")
 mix.hidden("any images, partners and shares", drawn(5, lambda rng: (lambda n: call(
     flatten, 4 * pixels(rng, n, 1, 2, 3), whole(rng, n, 0, 5),
-    tensor(rng.sample(range(n), n)), rng.random()))(rng.randint(3, 6))), weight=2)
+    whole(rng, n, 0, n - 1), rng.random()))(rng.randint(3, 6))), weight=2)
 MIX = """
 def mixup_loss(model, images, labels, partner, share):
     logits = model(share * images + (1 - share) * images[partner])
@@ -374,6 +421,22 @@ for name, words, old, new in (
          "shares: with a share of 1 the loss asks for the partner's label.",
          "(share * F.cross_entropy(logits, labels)\n            + (1 - share) *",
          "((1 - share) * F.cross_entropy(logits, labels)\n            + share *"),
+        ("a partner is taken for its label", "`partner` says which image it is. What is the label "
+         "of that image?", "labels[partner]", "partner"),
+        ("nothing is mixed", "The model was asked about both images apart, and their losses were "
+         "added. It should be asked once, about the mixture.",
+         "    logits = model(share * images + (1 - share) * images[partner])\n"
+         "    return (share * F.cross_entropy(logits, labels)\n"
+         "            + (1 - share) * F.cross_entropy(logits, labels[partner]))",
+         "    return (share * F.cross_entropy(model(images), labels)\n"
+         "            + (1 - share) * F.cross_entropy(model(images[partner]), labels[partner]))"),
+        ("asked twice", "The number is right. The model has computed the same logits twice: keep "
+         "them.", "    logits = model(share * images + (1 - share) * images[partner])\n",
+         "    logits = model(share * images + (1 - share) * images[partner])\n"
+         "    logits = model(share * images + (1 - share) * images[partner])\n"),
+        ("no way back", "The number is right, and it is no more than a number: a loss stays a "
+         "tensor, so that one can call `backward` on it.",
+         "labels[partner]))", "labels[partner])).item()"),
         ("the numbers of the classes are mixed", "A class is a name and no amount: a mixture of "
          "classes 0 and 2 is not class 1. Mix two losses, not two numbers.",
          "(share * F.cross_entropy(logits, labels)\n"
