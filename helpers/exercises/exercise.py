@@ -101,8 +101,10 @@ class Exercise:
 
     def _read(self, value):
         """Return a value as it is compared."""
-        is_set = self.any_order and isinstance(value, tuple | list | set)
-        return tuple(sorted(value, key=str)) if is_set else value
+        if not (self.any_order and isinstance(value, tuple | list | set)):
+            return value
+        numbers = all(isinstance(one, int | float) for one in value)
+        return tuple(sorted(value, key=None if numbers else str))
 
     @property
     def is_value(self) -> bool:
