@@ -27,8 +27,9 @@ def write_source(course: Course, name: str, words: str) -> Path:
                           f"with: make assignment NAME={name}; or take another name.")
         handed_in = course.students("submitted", name)
         if handed_in and there.metadata["course"] != notebook.metadata["course"]:
-            raise Refusal(f"{len(handed_in)} students have handed in {name} already: exercises "
-                          "and points stay as they were. Take another name.")
+            who = f"{len(handed_in)} student{' has' if len(handed_in) == 1 else 's have'}"
+            raise Refusal(f"{who} handed in {name} already: exercises and points stay as they "
+                          "were. Take another name.")
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_suffix(".part")
     nbformat.write(notebook, half)

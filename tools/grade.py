@@ -13,8 +13,9 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 from tools.grading import isolation
-from tools.grading.classroom import grade, table
+from tools.grading.classroom import grade
 from tools.grading.course import DEFAULT, Course, Refusal, check_name
+from tools.grading.results import table
 
 
 def main() -> int:

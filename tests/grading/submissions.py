@@ -1,4 +1,4 @@
-"""A class that is not there: two more exercises in a private folder, and what students make of them.
+"""A class that is not there: two more exercises in a private folder, and what students make of it.
 
 Each submission is a function from the released notebook to the one that is handed in.
 """
@@ -98,6 +98,11 @@ def answered(release, student: str):
         if cell.source.startswith('student = ""'):
             cell.source = f'student = "{student}"'
     return notebook
+
+
+def python(source: str) -> str:
+    """A cell's code without the lines for the shell."""
+    return "\n".join(line for line in source.split("\n") if not line.startswith(("%", "!")))
 
 
 def bare(notebook):
@@ -266,7 +271,7 @@ def report(lines):
 import json
 from IPython.display import display
 told = {{"exercise": "{name}", "outcomes": [
-    {{"verdict": "right", "message": "", "seen": ["[3, 5, 7]"] * n}} for n in (1, 1, 5, 6)]}}
+    {{"verdict": "right", "message": "", "seen": ["[0]"] * n}} for n in (1, 1, 5, 6)]}}
 display({{"application/x-course-seen": json.dumps(told)}}, raw=True)
 {points}
 ''']
@@ -332,8 +337,8 @@ def window_sums(x, k):
 
 
 def floods(notebook):
-    """Prints until it is stopped."""
-    first_cell(notebook, "while True:\n    print('x' * 1000)")
+    """Prints until it is stopped, and stops its exercise with it."""
+    put(notebook, "window_sums", "while True:\n    print('x' * 1000)")
 
 
 def takes_memory(notebook):
@@ -367,10 +372,10 @@ DAMAGED: dict[Change, float] = dict.fromkeys((
     reference, copied, split, retyped, test_deleted, metadata_lost, reordered, turned_raw,
     helper_below, one_cell), FULL)
 HONEST: dict[Change, float] = {blank: 0, wrong: 0, partial: 1 + 6, misspelled: 8, endless: 8,
-                               endless_cell: 8}
+                               endless_cell: 8, takes_memory: 8}
 HOSTILE: dict[Change, float] = {
     exits: 8, patches_comparison: 0, prints_points: 0, forges_reports: 0, kills_the_grader: 0,
-    floods: 12, takes_memory: 8, all_points: 0, reads_the_source: 0}
+    floods: 8, all_points: 0, reads_the_source: 0}
 ONLY_FLAGGED = (peeks, asks_the_course)
 SAMPLE = (reference, copied, split, metadata_lost, turned_raw, reordered, blank, partial, endless,
           exits, patches_comparison, prints_points)

@@ -1,15 +1,12 @@
 """A class's submissions, graded: two at a time, the reference first."""
 
-import csv
+import copy
 import json
-import multiprocessing
 import os
 import queue
 import shutil
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbformat
 
@@ -20,21 +17,10 @@ from helpers.exercises.looking import right_object, seed_of
 from tools.exercises import is_exercise, name_of, reference
 
 from .collect import collect
-from .course import Course, Refusal, api, last_words, read_notebook
+from .course import Course, Refusal, read_notebook
 from .graft import about, graft
-
-CANARY, EMPTY = "canary", "canary-empty"  # the reference, and what was handed out: unchanged
-LONGEST = 900  # seconds for a submission, whatever its limits are
-
-
-@dataclass
-class Result:
-    """A submission: its points, what a person should look at, and what was mended."""
-
-    student: str
-    points: dict[str, float] = field(default_factory=dict)
-    flags: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+from .results import CANARIES, CANARY, EMPTY, Result, write_csv, write_review
+from .serving import ENDED, Server
 
 
 def worth(notebook) -> dict[str, float]:
@@ -45,7 +31,7 @@ def worth(notebook) -> dict[str, float]:
 
 def canary(source):
     """Return the reference as a student would hand it in; their own numbers where they draw."""
-    notebook = nbformat.from_dict(source)
+    notebook = copy.deepcopy(source)
     for cell in notebook.cells:
         if cell.cell_type == "code" and is_exercise(cell.source):
             name = name_of(reference(cell.source))
@@ -65,77 +51,12 @@ def prepare(course: Course, name: str, student: str, notebook, notes: Iterable[s
     """Write a submission's answers in a fresh release to `grafted`."""
     release = read_notebook(course.notebook("release", name))
     mended = graft(release, notebook)
-    flags = []
-    draws = [e for e in worth(release) if e in exercises() and exercises()[e].draw]
-    if draws and student_of(mended.student or "") != student_of(student):
-        flags.append(f"student is {mended.student!r} in the notebook: {', '.join(draws)} were "
-                     f"answered for the numbers of another than {student}")
-    mended.notebook.metadata["course"] = {"flags": flags, "notes": [*notes, *mended.notes]}
+    mended.notebook.metadata["course"] = {"notes": [*notes, *mended.notes],
+                                          "student": mended.student}
     target = course.notebook("grafted", name, student)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     nbformat.write(mended.notebook, target)
-
-
-def _serve(root: str, name: str, log: str, pipe) -> None:
-    """In a process of its own: grade whoever comes through the pipe."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with Path(log).open("a", encoding="utf-8") as told:
-        os.dup2(told.fileno(), 1)
-        os.dup2(told.fileno(), 2)
-    course = Course(Path(root))
-    nbgrader = api(course)
-    for student in iter(pipe.recv, None):
-        try:
-            done = nbgrader.autograde(name, student, force=True, create=True)
-            if done["success"]:
-                done = nbgrader.generate_feedback(name, student, force=True)
-            pipe.send("" if done["success"] else last_words(done.get("error")
-                                                            or done.get("log") or ""))
-        except Exception as error:
-            pipe.send(f"{type(error).__name__}: {error}")
-
-
-class _Server:
-    """A process that grades, started again when a submission ends it."""
-
-    def __init__(self, course: Course, name: str):
-        log = course.root / "grades" / f"{name}.log"
-        log.parent.mkdir(exist_ok=True)
-        self.arguments = (str(course.root), name, str(log))
-        self.process, self.pipe = None, None
-
-    def grade(self, student: str) -> str:
-        """Grade a submission; return what went wrong, or nothing."""
-        if self.process is None or not self.process.is_alive():
-            spawn = multiprocessing.get_context("spawn")
-            self.pipe, theirs = spawn.Pipe()
-            self.process = spawn.Process(target=_serve, args=(*self.arguments, theirs), daemon=True)
-            self.process.start()
-            theirs.close()
-        try:
-            self.pipe.send(student)
-            if self.pipe.poll(LONGEST):
-                return self.pipe.recv()
-            reason = f"not graded within {LONGEST // 60} minutes"
-        except (EOFError, OSError):
-            reason = "the process that grades was ended by it"
-        self.stop(at_once=True)
-        return reason
-
-    def stop(self, at_once: bool = False) -> None:
-        """End the process."""
-        if self.process is None:
-            return
-        if at_once:
-            self.process.kill()
-        else:
-            try:
-                self.pipe.send(None)
-            except OSError:
-                self.process.kill()
-        self.process.join()
-        self.process = None
 
 
 def run(course: Course, name: str, students: list[str], together: int = 2,
@@ -149,7 +70,7 @@ def run(course: Course, name: str, students: list[str], together: int = 2,
     results: dict[str, Result] = {}
 
     def work():
-        server = _Server(course, name)
+        server = Server(course, name)
         try:
             while True:
                 try:
@@ -157,7 +78,7 @@ def run(course: Course, name: str, students: list[str], together: int = 2,
                 except queue.Empty:
                     return
                 wrong = server.grade(student)
-                if wrong and "ended by it" in wrong:  # it may have been another's doing
+                if wrong == ENDED:  # it may have been another's doing
                     wrong = server.grade(student)
                 results[student] = _result(course, name, student, wrong)
                 said(student, len(results))
@@ -208,7 +129,7 @@ def grade(course: Course, name: str, only: Iterable[str] = (), together: int = 2
     os.environ.pop(STUDENT, None)
     notes, passed_by = collect(course, name)
     most = try_canary(course, name, together)
-    students = [s for s in course.students("submitted", name) if s not in (CANARY, EMPTY)]
+    students = [s for s in course.students("submitted", name) if s not in CANARIES]
     if missing := {*only} - {*students}:
         raise Refusal(f"Nothing was submitted by {', '.join(sorted(missing))}.")
     unread, readable = [], []
@@ -223,52 +144,7 @@ def grade(course: Course, name: str, only: Iterable[str] = (), together: int = 2
             unread.append(Result(student, {}, [f"not graded: its cells cannot be read "
                                                f"({type(error).__name__}: {error})"]))
     for result in unread:
-        from .recount import write_review
-        write_review(course.root, name, result.student, {}, result.flags, result.notes)
+        write_review(course.root, name, result)
     results = run(course, name, readable, together, said) + unread
     write_csv(course, name, most)
     return sorted(results, key=lambda r: r.student), most, passed_by
-
-
-def _recorded(course: Course, name: str) -> dict[str, dict[str, float]]:
-    """Return {student: {exercise: points}} of nbgrader's gradebook: with changes by hand."""
-    from nbgrader.api import Gradebook
-    config = api(course).coursedir
-    with Gradebook(config.db_url, config.course_id) as book:
-        return {submission.student.id: {
-            g.cell.name.removeprefix("test_"): float(g.score or 0)
-            for notebook in submission.notebooks for g in notebook.grades}
-            for submission in book.find_assignment(name).submissions}
-
-
-def write_csv(course: Course, name: str, most: dict[str, float]) -> Path:
-    """Write grades/NAME.csv: everybody whose submission was looked at, now or before."""
-    recorded, target = _recorded(course, name), course.root / "grades" / f"{name}.csv"
-    half = target.with_suffix(".part")
-    with half.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["student", *most, "total", "of", "flags", "notes"])
-        for path in sorted((course.root / "review" / name).glob("*.json")):
-            if path.stem in (CANARY, EMPTY):
-                continue
-            told = json.loads(path.read_text(encoding="utf-8"))
-            points = [recorded.get(path.stem, {}).get(e, 0.0) for e in most]
-            out.writerow([path.stem, *(f"{p:g}" for p in points), f"{sum(points):g}",
-                          f"{sum(most.values()):g}", "; ".join(told["flags"]),
-                          "; ".join(told["notes"])])
-    half.replace(target)
-    return target
-
-
-def table(results: list[Result], most: dict[str, float]) -> str:
-    """Return results as a table of text."""
-    rows = [["student", *most, "total", "look at"]]
-    for r in results:
-        points = [r.points.get(e, 0.0) for e in most]
-        rows.append([r.student, *(f"{p:g}" for p in points), f"{sum(points):g}",
-                     "; ".join(r.flags)])
-    rows.insert(1, ["", *(f"of {p:g}" for p in most.values()), f"of {sum(most.values()):g}", ""])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) if i in (0, len(widths) - 1) else
-                               cell.rjust(width) for i, (cell, width) in
-                               enumerate(zip(row, widths, strict=True))).rstrip() for row in rows)

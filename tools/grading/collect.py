@@ -48,7 +48,7 @@ def plain_id(label: str) -> str:
 def label_of(place: str, name: str) -> str:
     """Return what a path below downloaded/NAME calls its student; empty if nothing does."""
     path = PurePosixPath(place)
-    folders = [part for part in path.parts[:-1] if part not in (name, ".")
+    folders = [part for part in path.parts[:-1] if part not in (name, ".", "..", "/")
                and not part.lower().endswith(".zip")]
     for part in reversed(folders):
         if found := MOODLE.match(part):

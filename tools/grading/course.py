@@ -11,7 +11,7 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / "courses"
-SETTINGS = '''"""nbgrader's settings for this course. Change what you like: it is never overwritten."""
+SETTINGS = '''"""nbgrader's settings for this course. Change them: they are never overwritten."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ c.CourseDirectory.course_id = "from-tensors-to-resnets"
 
 # c.RunApart.seconds_per_cell = 20        # for a cell of a submission
 # c.RunApart.seconds_per_submission = 60  # for all of them, without checks and graded cells
-# c.RunApart.memory = 6                   # gigabytes, for its Python
+# c.RunApart.memory = 4                   # gigabytes, for its Python
 '''
 
 
@@ -55,6 +55,9 @@ class Course:
 
     def prepare(self) -> None:
         """Make the folder and its settings, where they are not there."""
+        if ROOT.is_relative_to(self.root):  # submissions see nothing that is in it
+            raise Refusal(f"{self.root} holds this repository: give the course a folder of its "
+                          "own.")
         self.root.mkdir(parents=True, exist_ok=True)
         config = self.root / "nbgrader_config.py"
         if not config.exists():
@@ -84,7 +87,7 @@ def check_name(name: str) -> str:
 def api(course: Course):
     """Return nbgrader for this course, and nothing of a user's own settings."""
     from nbgrader.apps import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+    from traitlets.config.loader import PyFileConfigLoader
     # it starts `alembic` by name
     bin_folder = str(Path(sys.executable).parent)
     if bin_folder not in os.environ.get("PATH", "").split(os.pathsep):
@@ -112,11 +115,12 @@ def release(course: Course, name: str) -> Path:
         shutil.rmtree(target.parent, ignore_errors=True)
         kept.rename(target.parent)
     raise Refusal(f"nbgrader could not make the release of {name}: "
-                  f"{last_words(done.get('error') or done.get('log') or '')}")
+                  f"{last_words(done)}")
 
 
-def last_words(text: str) -> str:
-    """Return the last line of an error that says something."""
+def last_words(done: dict) -> str:
+    """Return the last line of nbgrader's error that says something."""
+    text = str(done.get("error") or done.get("log") or "")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return (told or lines or ["it does not say why"])[-1][:400]

@@ -22,8 +22,8 @@ OF_OS = {"_exit", "kill", "killpg", "abort", "environ", "getenv", "system", "pop
 OF_SYS = {"modules", "_getframe", "settrace", "setprofile", "path", "meta_path", "displayhook",
           "excepthook", "stdout", "stderr", "addaudithook", "exit", "setrecursionlimit"}
 INNER = {"__globals__", "__code__", "__builtins__", "__subclasses__", "__bases__", "__mro__",
-         "__closure__", "__wrapped__", "__loader__", "__spec__", "__getattribute__", "f_locals",
-         "f_globals", "f_back", "tb_frame", "gi_frame", "user_ns", "input_transformers_cleanup",
+         "__closure__", "__wrapped__", "_getframe", "__self__", "__loader__", "__spec__",
+         "__getattribute__", "f_locals", "f_globals", "f_back", "tb_frame", "gi_frame", "user_ns", "input_transformers_cleanup",
          "input_transformers_post", "ast_transformers", "showtraceback", "run_cell", "_registry"}
 OURS = {"check", "hint", "solution", "task", "progress"}
 WORDS = ("gradebook", "course_", "hidden test", "input_transformer", "nbgrader", "autograded",
@@ -72,11 +72,9 @@ def _of(tree, modules: set[str]) -> Iterator[str]:
             yield f"uses {node.id}"
         elif isinstance(node, ast.Attribute):
             yield from _attribute(node)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for word in WORDS:
-                if word in node.value.lower():
-                    yield f"has the text {node.value.strip()[:40]!r}"
-                    break
+        elif (isinstance(node, ast.Constant) and isinstance(node.value, str)
+              and any(word in node.value.lower() for word in (*WORDS, *map(str.lower, INNER)))):
+            yield f"has the text {' '.join(node.value.split())[:40]!r}"
 
 
 def _import(name: str) -> Iterator[str]:
@@ -116,3 +114,5 @@ def _attribute(node) -> Iterator[str]:
         yield "uses helpers.exercises"
     elif node.attr in INNER:
         yield f"uses {node.attr}"
+    elif node.attr in ("sys", "os", "builtins", "importlib", "inspect"):
+        yield f"uses {text}"

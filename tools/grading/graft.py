@@ -12,6 +12,7 @@ import symtable
 import textwrap
 from dataclasses import dataclass, field
 
+import nbformat
 from nbformat.v4 import new_code_cell
 
 MAGIC = re.compile(r"^\s*[%!?]|^\s*\w[\w, ]*= *[!%]")
@@ -87,7 +88,7 @@ class Piece:
 class Grafted:
     """A submission in the form that is graded, and how it had to be mended."""
 
-    notebook: object
+    notebook: nbformat.NotebookNode
     notes: list[str]
     student: str | None = None  # as the notebook itself says it
 
@@ -113,7 +114,7 @@ def graft(release, submission) -> Grafted:
     result = copy.deepcopy(release)
     cells = []
     for cell in result.cells:
-        name = about(cell).get("grade_id")
+        name = about(cell).get("grade_id", "")
         if name in stubs and sections[name]:
             *before, answer = sections[name]
             cells += [new_code_cell(source) for source in before]

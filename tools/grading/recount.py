@@ -1,6 +1,5 @@
 """The points of a submission, out of what its Python saw, and not out of what it says they are."""
 
-import json
 import re
 from pathlib import Path
 
@@ -10,8 +9,11 @@ from nbgrader.utils import is_grade, is_solution
 
 from helpers.exercises.box import Box
 from helpers.exercises.grading import SEEN, Count, recounted
+from helpers.exercises.known import exercises
+from helpers.exercises.learner import student_of
 
 from .flags import flags_of
+from .results import Result, write_review
 
 GRADE = re.compile(r'^grade\("(\w+)", points=([\d.]+)\)$', re.MULTILINE)
 NUMBER = re.compile(r"\d{1,6}(\.\d+)?([eE]-\d+)?")
@@ -57,6 +59,17 @@ def counted(cell, student: str) -> Count:
     return Count(count.score, count.box, tuple(doubts))
 
 
+def _of_another(cell, count: Count, student: str, noted: str | None) -> list[str]:
+    """Say it if an answer may be wrong only because it is that to somebody else's numbers."""
+    name = cell.metadata["nbgrader"]["grade_id"].removeprefix("test_")
+    it = exercises().get(name)
+    if count.score or it is None or it.draw is None or student_of(noted or "") == student_of(
+            student):
+        return []
+    return [f"{name}: student is {noted!r} in the notebook, and {student!r} here: were the numbers "
+            "those of another?"]
+
+
 class Recount(NbGraderPreprocessor):
     """After running: give every graded cell its points, and note what a person should look at."""
 
@@ -64,26 +77,20 @@ class Recount(NbGraderPreprocessor):
         """Replace what graded cells put out, and write review/NAME/ID.json."""
         about = resources["nbgrader"]
         kept = nb.metadata.get("course", {})
-        flags, points = [*kept.get("flags", []), *flags_of(nb)], {}
+        flags, points = flags_of(nb), {}
         for cell in nb.cells:
             if cell.cell_type != "code" or not is_grade(cell) or is_solution(cell):
                 continue
             count = counted(cell, about["student"])
             points[cell.metadata["nbgrader"]["grade_id"].removeprefix("test_")] = count.score
-            flags += count.doubts
+            flags += [*count.doubts, *_of_another(cell, count, about["student"],
+                                                  kept.get("student"))]
             cell.outputs = [
                 new_output("display_data", {"text/html": count.box._repr_html_(),
                                             "text/plain": repr(count.box)}),
                 new_output("execute_result", {"text/plain": repr(count.score)},
                            execution_count=cell.execution_count)]
-        write_review(Path.cwd(), about["assignment"], about["student"], points,
-                     flags + resources.get("course_notes", []), kept.get("notes", []))
+        write_review(Path.cwd(), about["assignment"], Result(  # nbgrader is in the course's folder
+            about["student"], points, flags + resources.get("course_notes", []),
+            kept.get("notes", [])))
         return nb, resources
-
-
-def write_review(root: Path, name: str, student: str, points, flags, notes) -> None:
-    """Keep what was found in a submission. nbgrader runs its steps in the course's folder."""
-    path = root / "review" / name / f"{student}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    told = {"points": points, "flags": [*dict.fromkeys(flags)], "notes": [*dict.fromkeys(notes)]}
-    path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -96,6 +96,7 @@ class RunApart(Execute):
     def create_kernel_manager(self):
         """Return what starts Python, apart from others where this computer can do that."""
         manager = super().create_kernel_manager()
+        assert isinstance(manager, ApartManager)
         words = isolation.words_before(Path.cwd(), self._scratch, self.memory)
         if words:
             manager.words_before = words
@@ -106,17 +107,19 @@ class RunApart(Execute):
             manager.words_before = ["sh", "-c", limit, "sh"]
         return manager
 
-    def _seconds(self, cell) -> float:
+    def _seconds(self, cell) -> int:
         named = NAMED.search(cell.source)
         if named and (is_grade(cell) or len(cell.source.split("\n")) == 1):
             it = exercises().get(named[1])
-            return 20 + 2 * it.seconds if it is not None else self.seconds_per_cell
-        return max(1.0, min(self.seconds_per_cell, self.seconds_per_submission - self._spent))
+            return 20 + int(2 * it.seconds) if it is not None else int(self.seconds_per_cell)
+        return int(max(1, min(self.seconds_per_cell,
+                              self.seconds_per_submission - self._spent)))
 
     def _run_all(self, cells) -> None:
         place, worked = 0, []
         while place < len(cells):
             with self.setup_kernel():
+                assert self.kc is not None
                 self.wait_for_reply(self.kc.kernel_info())
                 place = self._run_from(cells, place, worked)
 
