@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -90,6 +89,19 @@ def test_the_rest_of_the_drill(made):
 
 
 @pytest.mark.long
+def test_without_namespaces_too_a_submission_ends_no_other(made, monkeypatch):
+    monkeypatch.setenv("COURSE_ISOLATE", "0")
+    course = Course(made.root.with_name("open"))
+    called("assignment", *of.WORDS.split(), course=course)
+    for change in (of.kills_the_grader, of.reference, of.exits, of.endless_cell):
+        of.hand_in(course, change)
+    rows = graded(course)
+    assert {s: row["total"] for s, row in rows.items()} == {
+        "kills_the_grader": 0, "reference": 12, "exits": 8, "endless_cell": 8}
+    assert any("not graded" in flag for flag in rows["kills_the_grader"]["flags"])
+
+
+@pytest.mark.long
 def test_a_class_of_60_gets_the_points_that_it_has_earned(made):
     course = Course(made.root.with_name("sixty"))
     called("assignment", *of.WORDS.split(), course=course)
@@ -125,10 +137,10 @@ def test_what_was_handed_out_runs_to_its_end_and_tells_nothing(made):
 @pytest.mark.slow
 def test_a_reference_that_does_not_pass_stops_the_grading(made):
     source = made.notebook("source", "ps1")
-    before, name = source.read_text(encoding="utf-8"), "canary"
+    before = source.read_text(encoding="utf-8")
     source.write_text(before.replace("kernel.flip(0, 1)", "kernel"), encoding="utf-8")
     try:
         said = called("grade", course=made, good=False)
     finally:
         source.write_text(before, encoding="utf-8")
-    assert "Nobody was graded" in said and name in "canary" and Path(source).exists()
+    assert "Nobody was graded" in said and "'convolve': 0.0" in said

@@ -1,11 +1,16 @@
 """Points are counted again outside, out of values: nothing that a submission says is believed."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from nbformat.v4 import new_code_cell, new_output
+from support import ROOT
 
 from helpers.exercises import grading
 from helpers.exercises.carried import Unknown, packed, unpacked
@@ -134,3 +139,15 @@ def test_grade_reports_only_to_the_autograder(monkeypatch):
     assert reports == []
     monkeypatch.setenv(grading.STUDENT, "ann")
     assert grading.grade("convolve", 5, exercise("convolve").right) == 5 and len(reports) == 1
+
+
+@pytest.mark.slow
+def test_a_private_file_adds_cases_to_an_exercise_and_the_page_says_how(tmp_path):
+    page = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "more.py").write_text(code, encoding="utf-8")
+    counted = subprocess.run(
+        [sys.executable, "-c", "from helpers.exercises.known import exercise\n"
+         "print([c.name for c in exercise('convolve').cases][-1])"], cwd=ROOT, text=True,
+        capture_output=True, check=True, env={**os.environ, "COURSE_EXERCISES": str(tmp_path)})
+    assert counted.stdout.strip() == "a kernel of one number"

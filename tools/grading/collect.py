@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from .course import Course, Refusal
 
 LARGEST = 50_000_000  # bytes of a notebook
-MOODLE = re.compile(r"^(?P<who>.+?)_\d+_assign(?:submission_file|ment)_?.*$")
+MOODLE = re.compile(r"^(?P<who>.+?)_\d+_assign[a-z]*_.*$")
 CANVAS = re.compile(r"^(?P<who>[a-z0-9-]+?)(?:_LATE)?_\d+_\d+_.*$")
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def read_notebook(path: Path):
     try:
         if path.stat().st_size > 50_000_000:
             raise Refusal(f"{path.name} is larger than 50 MB")
-        return nbformat.reads(path.read_text(encoding="utf-8-sig"), 4)
+        with warnings.catch_warnings():  # ids of cells that are missing or there twice
+            warnings.simplefilter("ignore")
+            return nbformat.reads(path.read_text(encoding="utf-8-sig"), 4)
     except Refusal:
         raise
     except Exception as error:  # JSON of another kind makes nbformat raise whatever it likes

@@ -23,8 +23,9 @@ OF_SYS = {"modules", "_getframe", "settrace", "setprofile", "path", "meta_path",
           "excepthook", "stdout", "stderr", "addaudithook", "exit", "setrecursionlimit"}
 INNER = {"__globals__", "__code__", "__builtins__", "__subclasses__", "__bases__", "__mro__",
          "__closure__", "__wrapped__", "_getframe", "__self__", "__loader__", "__spec__",
-         "__getattribute__", "f_locals", "f_globals", "f_back", "tb_frame", "gi_frame", "user_ns", "input_transformers_cleanup",
-         "input_transformers_post", "ast_transformers", "showtraceback", "run_cell", "_registry"}
+         "__getattribute__", "f_locals", "f_globals", "f_back", "tb_frame", "gi_frame",
+         "user_ns", "input_transformers_cleanup", "input_transformers_post", "ast_transformers",
+         "showtraceback", "run_cell", "_registry"}
 OURS = {"check", "hint", "solution", "task", "progress"}
 WORDS = ("gradebook", "course_", "hidden test", "input_transformer", "nbgrader", "autograded",
          "source/", "/proc/", "solutions.json")
