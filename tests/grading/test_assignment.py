@@ -1,7 +1,11 @@
 """The notebook of an assignment, what is refused, and that nothing of an instructor's is lost."""
 
+import json
+import re
+
 import nbformat
 import pytest
+from support import ROOT
 
 from tools import assignment
 from tools.grading import course as folder
@@ -140,3 +144,21 @@ def test_settings_that_do_not_run_are_named(tmp_path):
 def test_the_course_that_grades_is_not_inside_the_one_that_is_hidden():
     with pytest.raises(Refusal, match="folder of its own"):
         Course(folder.ROOT.parent).prepare()
+
+
+def test_the_page_for_instructors_cites_what_was_measured():
+    page = (ROOT / "book/instructors.md").read_text(encoding="utf-8")
+    found = json.loads((ROOT / "benchmarks/class_of_60.json").read_text(encoding="utf-8"))
+    assert f"took {found['seconds']} s" in page and found["measured"] in page
+    assert found["hardware"].split(",")[0] in page and found["submissions"] == 60
+    for_200 = 200 * found["seconds"] / 60 / 60
+    assert f"about {round(for_200)} minutes" in page
+
+
+def test_the_page_for_instructors_names_settings_and_folders_that_exist():
+    page = (ROOT / "book/instructors.md").read_text(encoding="utf-8")
+    for number, name in (("20 seconds for a cell", "seconds_per_cell = 20"),
+                         ("60 for all", "seconds_per_submission = 60"), ("4 GB", "memory = 4 ")):
+        assert number in page and name in folder.SETTINGS
+    for path in re.findall(r"`((?:tests|tools|benchmarks|helpers)/[\w/.]+)`", page):
+        assert (ROOT / path).exists(), path
