@@ -6,7 +6,7 @@ RUN    := $(VENV)/bin/python
 # matplotlib that shows nothing.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS MPLBACKEND
 
-.PHONY: help setup book lab check test test-long test-colab refresh bench publish clean
+.PHONY: help setup book lab check test test-long test-colab refresh bench assignment grade publish clean
 
 help:
 	@echo "make book      build the course and say where to open it"
@@ -17,6 +17,8 @@ help:
 	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"
 	@echo "make refresh   run the chapters and store what can be reproduced (NOTEBOOK=book/NN_….ipynb for one)"
 	@echo "make bench     measure the numbers that the chapters cite"
+	@echo "make assignment NAME=ps1 EXERCISES=\"convolve=6 …\"   for instructors: a notebook to hand out"
+	@echo "make grade NAME=ps1   grade what came back (COURSE=folder for both; default: courses)"
 	@echo "make publish   build on the real data, and push site and notebooks to branches of origin"
 	@echo "make setup     only the set-up"
 	@echo "make clean     remove what was built, and .venv"
@@ -50,6 +52,16 @@ test-colab:
 
 refresh: setup
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)
+
+# COURSE is the course's folder. Without EXERCISES, the release is made again from an edited source.
+COURSE ?= courses
+NAMED   = $(if $(NAME),,$(error Which assignment? Write make $@ NAME=ps1))
+
+assignment: setup
+	$(NAMED)@$(RUN) tools/assignment.py "$(NAME)" $(EXERCISES) --course "$(COURSE)"
+
+grade: setup
+	$(NAMED)@$(RUN) tools/grade.py "$(NAME)" $(STUDENTS) --course "$(COURSE)"
 
 bench: setup
 	@for script in $(filter-out %/machine.py,$(wildcard benchmarks/*.py)); do $(RUN) $$script || exit 1; done

@@ -107,9 +107,9 @@ def setup_of(notebook) -> str:
                      if isinstance(node, ast.Import | ast.ImportFrom))
 
 
-def of_book() -> Iterator[tuple[Path, str, Part]]:
-    """Yield each exercise of the book with its page and the page's imports."""
-    for path in sorted(BOOK.glob("*.ipynb")):
+def of_book(folder: Path = BOOK) -> Iterator[tuple[Path, str, Part]]:
+    """Yield each exercise of the book, or a folder, with its page and the page's imports."""
+    for path in sorted(folder.glob("*.ipynb")):
         notebook = nbformat.read(path, 4)
         for part in parts(notebook):
             yield path, setup_of(notebook), part

@@ -111,6 +111,16 @@ def look(case: Case, thing: Any, right: Any, student: str, exercise: Exercise) -
         return outcome(RAISED, f"{type(error).__name__}: {_said(error)}{_line_of(error)}")
 
 
+def wanted(case: Case, right: Any, student: str, exercise: Exercise) -> list[tuple[str, Any]]:
+    """Return for each probe of a case how it reads, and the value that is right."""
+    found = []
+    with _undisturbed(io.StringIO()):
+        for probe in case.probes(seed_of(student, exercise)):
+            _seed()
+            found.append((probe.says, probe.look(right)))
+    return found
+
+
 def _said(error: BaseException) -> str:
     try:
         return " ".join(str(error).split())[:300]

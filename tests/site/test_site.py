@@ -11,9 +11,9 @@ from urllib.parse import urldefrag, urlsplit
 import nbformat
 import pytest
 from jupyter_cache import get_cache
-from support import PAGES, PROFILE, ROOT, SAMPLED, build_site
+from support import APPENDIX, PAGES, PROFILE, ROOT, SAMPLED, build_site
 
-each_page = pytest.mark.parametrize("page", PAGES)
+each_page = pytest.mark.parametrize("page", [*PAGES, *APPENDIX])
 
 
 class Elements(HTMLParser):
@@ -40,7 +40,7 @@ def elements(path) -> Elements:
 def test_every_page_is_there(site):
     built = {p.relative_to(site).as_posix()
              for p in site.rglob("*.html") if "_static" not in p.parts}
-    assert built == {*PAGES, "index.html", "genindex.html", "search.html"}
+    assert built == {*PAGES, *APPENDIX, "index.html", "genindex.html", "search.html"}
 
 
 @each_page
