@@ -17,7 +17,8 @@ from tools.notebooks import cell
 ROOT = Path(__file__).parent.parent
 PAGES = ["book/index.html",
          *(f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.ipynb")))]
-APPENDIX = ["book/instructors.html"]
+APPENDIX = [f"book/{p.stem}.html" for p in sorted((ROOT / "book").glob("*.md"))
+            if p.stem != "index"]
 # Where `make test` looks at a sample: deeper pages are made of the same parts as chapters.
 SAMPLED = [pytest.param(page, marks=() if page[7] in "i_" else pytest.mark.long)
            for page in PAGES]
