@@ -49,6 +49,11 @@ def two_of_three(x):
     return torch.stack([x[0] + 10 * x[1], x[1] * x[2]])
 
 
+def three_of_one(x):
+    """Three outputs of one input."""
+    return torch.stack([x[0], x[0] * x[0], 5 * x[0]])
+
+
 def random_map(rng):
     """Return a call with n inputs and m outputs."""
     n, m = rng.sample(range(1, 6), 2)
@@ -69,6 +74,8 @@ rows.case("the products x1 · x2 and 3 · x1, at (2, 5)", call(products, torch.t
 rows.case("the two outputs x1 + 10 · x2 and x2 · x3, at (1, 2, 3)",
           call(two_of_three, torch.tensor([1.0, 2.0, 3.0])),
           note="There are more inputs than outputs here: two rows, three columns.")
+rows.case("the three outputs x1, x1 · x1 and 5 · x1, at 4", call(three_of_one, torch.tensor([4.0])),
+          note="There are more outputs than inputs here: three rows, one column.")
 rows.hidden("other functions, of one to five inputs", drawn(6, random_map))
 _ROWS = "def jacobian(f, x):\n    return torch.autograd.functional.jacobian(f, x)"
 rows.mistake("transposed", "Outputs go down the rows, inputs along the columns.", _ROWS + ".t()")
@@ -79,7 +86,21 @@ rows.mistake("all rows are the same tensor", "`grad` stays one tensor, to which 
              _ROWS + ".sum(0).expand(len(f(x)), len(x))")
 rows.mistake("one pass for all outputs", "With a vector of ones, the rows come back added up, as "
              "one gradient. Each output needs a pass of its own.", _ROWS + ".sum(0)")
-rows.mistake("x is no leaf of a record", "`x` arrives without `requires_grad`, so nothing is "
+rows.mistake("rows of zeros", "`grad.zero_()` writes into the tensor that you have kept as a row. "
+             "Keep its `clone()`, or set `grad` to None.", _ROWS + " * 0")
+rows.mistake("a row for each input", "There is a row for each *output*: as many as `f(x)` has "
+             "numbers.", """
+def jacobian(f, x):
+    y = f(leaf := x.clone().requires_grad_())
+    return torch.stack([torch.autograd.grad(y[i], leaf, retain_graph=True)[0]
+                        for i in range(len(x))])
+""")
+rows.mistake("several outputs at once", "`backward` starts from one number: call it on a single "
+             "output, `[i]`.", """
+def jacobian(f, x):
+    f(x.clone().requires_grad_()).backward()
+""")
+rows.mistake("nothing on record", "`x` arrives without `requires_grad`, so nothing is "
              "written down. Make a leaf from it, and call `f` with that.", """
 def jacobian(f, x):
     f(x)[0].backward()
@@ -127,6 +148,16 @@ def node(w, x, b, twice=False):
         out = f(*leaves)
         if not hasattr(out, "inputs"):
             raise WrongAnswer(f"`{says}` is a {type(out).__name__}, expected a Value.")
+        if any((leaf.data, leaf.grad) != (number, 0.0)
+               for leaf, number in zip(leaves, (w, w if twice else x, b), strict=True)):
+            raise WrongAnswer(f"`{says}` has changed its arguments. It only says where it came "
+                              "from: `grad` is filled in by `backward`.")
+        if not hasattr(out.inputs, "__len__"):
+            raise WrongAnswer(f"The `inputs` of `{says}` are a {type(out.inputs).__name__}, "
+                              "expected a list: `backward` reads them more than once.")
+        if any(hasattr(slope, "inputs") for _, slope in out.inputs):
+            raise WrongAnswer(f"A slope of `{says}` is a Value, expected a number: a pair is "
+                              "(Value, slope), and slopes are made from `data`.")
         slopes = {f"slope for {name}": sum(s for v, s in out.inputs if v is leaf)
                   for name, leaf in zip("wxb", leaves, strict=True)}
         return {"data": out.data, **slopes, "inputs": len(out.inputs)}
@@ -166,7 +197,7 @@ one_node.mistake("the slope of tanh is left out", "These are the slopes of w · 
                  _NODE.replace("d = 1 - t * t", "d = 1.0"))
 one_node.mistake("the slope of tanh at the wrong place", "In 1 − t² stands the result, "
                  "t = tanh(s), and not s.", _NODE.replace("1 - t * t", "1 - s * s"))
-one_node.mistake("tanh is not squared", "The slope of tanh is one minus its *square*.",
+one_node.mistake("without the square", "The slope of tanh is one minus its *square*.",
                  _NODE.replace("1 - t * t", "1 - t"))
 one_node.mistake("several nodes", "The gradients will be right, but the record is longer: "
                  "`inputs` names a sum, which was made by `+`. Here w, x and b themselves are "
@@ -201,7 +232,8 @@ def changes(line):
 
 
 views = Exercise(
-    "answer_changing", right=[n for n, line in enumerate(LINES, 1) if changes(line)],
+    "answer_changing", any_order=True,
+    right=tuple(n for n, line in enumerate(LINES, 1) if changes(line)),
     hints=("Ask two things of each line: does it write at all, and into whose memory?",
            "Views share memory: a number, a slice, `t()`, `numpy()`. A list, or true and false, "
            "copies where it reads, but not on the left of `=`.",
@@ -212,15 +244,21 @@ views.mistake("an underscore always changes x", "It changes the tensor that it i
               "answer_changing = [1, 4, 6, 7]")
 views.mistake("a list makes a view", "`x[[0, 1]]` is read by a list: it has to copy, and the copy "
               "is what gets doubled.", "answer_changing = [1, 3, 4, 5, 6, 8]")
-views.mistake("to always copies", "The `dtype` of `torch.ones(2, 3)` is `float32` already. What "
+views.mistake("`to` always copies", "The `dtype` of `torch.ones(2, 3)` is `float32` already. What "
               "does `to` return where there is nothing to change?",
               "answer_changing = [1, 3, 5, 8]")
-views.mistake("to never copies", "Numbers of another type are of another size, so line 7 cannot "
+views.mistake("`to` never copies", "Numbers of another type are of another size, so line 7 cannot "
               "share the memory.", "answer_changing = [1, 3, 5, 6, 7, 8]")
 views.mistake("NumPy has a copy", "`numpy()` hands over the same memory: see the last of the "
               "pitfalls.", "answer_changing = [1, 3, 5, 6]")
-views.mistake("a set", "These are the right lines. Write their numbers as a list, in order.",
-              "answer_changing = {1, 3, 5, 6, 8}")
+views.mistake("`t()` makes a copy", "The transpose is a view: the same numbers in memory, with "
+              "other strides.", "answer_changing = [1, 5, 6, 8]")
+views.mistake("true and false only read", "Line 5 assigns: what stands on the left of `=` is "
+              "where it writes.", "answer_changing = [1, 3, 6, 8]")
+views.mistake("an operation without an underscore", "Line 2 makes a new tensor, and `x` stays as "
+              "it was.", "answer_changing = [1, 2, 3, 5, 6, 8]")
+views.mistake("counted from 0", "The lines are numbered from 1, at their left.",
+              "answer_changing = [0, 2, 4, 5, 7]")
 
 apart = Exercise(
     "distances", right=lambda a, b: torch.cdist(a.double(), b.double()),
@@ -229,8 +267,9 @@ apart = Exercise(
            "(N, 1, D) and (1, M, D): an axis of length 1 comes from `None`. Then square, sum over "
            "the coordinates, and take the root.",
            "`(a[:, None] - b[None]).square().sum(dim=2).sqrt()`"))
-apart.case("one point and three", call(torch.tensor([[0.0, 0.0]]),
-                                       torch.tensor([[3.0, 4.0], [0.0, 2.0], [1.0, 0.0]])),
+apart.case("one point and three", call(
+    torch.tensor([[0.0, 0.0, 0.0]]),
+    torch.tensor([[3.0, 4.0, 0.0], [0.0, 2.0, 0.0], [1.0, 2.0, 2.0]])),
            note="A row for each point of `a`, a column for each point of `b`, and in it one "
                 "number: the length of the way between them.")
 apart.case("two points and three", call(
@@ -267,9 +306,9 @@ def cubes(x):
     return (x**3).sum()
 
 
-def product(x):
-    """All numbers multiplied."""
-    return x.prod()
+def crossed(x):
+    """Of a square of four numbers: one diagonal's product minus the other's."""
+    return x[0, 0] * x[1, 1] - x[0, 1] * x[1, 0]
 
 
 def sines(x):
@@ -305,12 +344,12 @@ steps = Exercise(
            "dtype=torch.float64)`, `move[i] = step`, then `move.view(x.shape)` has the shape of "
            "`x`."))
 steps.case("the cubes, with a step of 1", call(cubes, torch.tensor([1.0, 2.0, 3.0]), 1.0),
-           note="By hand, for the first number: (2³ − 0³) / 2 = 4. The 3 that calculus gives "
-                "belongs to a step of nearly 0.")
-steps.case("the product of four numbers, in a square",
-           call(product, torch.tensor([[1.0, 2.0], [3.0, 4.0]]), 0.5),
-           note="The product of the other three is the slope. Is each number back in its place "
-                "before the next one moves?")
+           note="There is a slope for each of the three numbers. By hand, the first: (2³ − 0³) / 2 "
+                "= 4. The 3 that calculus gives belongs to a step of nearly 0.")
+steps.case("a square in float64, and x[0, 0] · x[1, 1] − x[0, 1] · x[1, 0]",
+           call(crossed, torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64), 0.5),
+           note="The slope is the number across the corner, or its negative. Is each number back "
+                "in its place before the next one moves?")
 steps.case("sines, with a step of a millionth", call(sines, torch.tensor([0.0, 1.0, 2.0]), 1e-6),
            note="So small a step is lost among the 7 digits of `float32`: `x` must become "
                 "`float64` before anything is added to it.")
@@ -331,6 +370,30 @@ steps.mistake("everything moves at once", "`x + step` moves all numbers, so this
 steps.mistake("the slope at the point", "This is what autograd gives, or a step of your own. With "
               "the step that is asked for, the numbers differ: that is how you see how good it "
               "is.", _MEASURED.replace("    moves", "    step = 1e-4\n    moves"))
+steps.mistake("two names for one tensor", "`up = x` does not copy: what moves up and what moves "
+              "down is the same tensor. Take `x.clone()`.", """
+def measured_gradient(f, x, step):
+    x, slopes = x.double(), torch.zeros(x.shape, dtype=torch.float64)
+    for i in range(x.numel()):
+        up, down = x, x
+        up.view(-1)[i] += step
+        down.view(-1)[i] -= step
+        slopes.view(-1)[i] = (f(up) - f(down)) / (2 * step)
+    return slopes
+""")
+steps.mistake("a number stays where it moved to", "Put it back before the next one moves, or take "
+              "a new copy of `x` for each.", """
+def measured_gradient(f, x, step):
+    x, slopes = x.double().clone(), torch.zeros(x.shape, dtype=torch.float64)
+    for i in range(x.numel()):
+        x.view(-1)[i] += step
+        up = f(x)
+        x.view(-1)[i] -= 2 * step
+        slopes.view(-1)[i] = (up - f(x)) / (2 * step)
+    return slopes
+""")
+steps.mistake("a flat `x`", "`f` takes a tensor of the shape of `x`. Give it that shape again.",
+              _MEASURED.replace("x.double()", "x.double().flatten()"))
 steps.mistake("rounded", "The small differences are lost in `float32`.",
               _MEASURED.replace("    x = x.double()\n", ""))
 
@@ -362,7 +425,8 @@ cup = Exercise(
            "`backward`, and under `no_grad` a step for each of the two. Then clear both gradients.",
            "`with torch.no_grad():` `a -= rate * a.grad` and `k -= rate * k.grad`, in place, so "
            "that both stay leaves; then `a.grad = k.grad = None`."))
-cup.case("before the first step", call(TIMES, WARMTH, 0.1, 0))
+cup.case("before the first step", call(TIMES, WARMTH, 0.1, 0),
+         note="After no step at all, a is 1 and k is 0. Return both, a first, after the loop.")
 cup.case("after one step", call(TIMES, WARMTH, 0.1, 1),
          note="At a = 1 and k = 0 the curve is 1 everywhere. The loss is a mean over the times.")
 cup.case("after two steps", call(TIMES, WARMTH, 0.1, 2),
@@ -398,3 +462,16 @@ cup.mistake("the leaf is lost", "`a = a - …` makes a new tensor, and under `no
             _WRONG.replace("a -= ", "a = a - ").replace("k -= ", "k = k - "))
 cup.mistake("one step too few", "`range(steps)` has `steps` turns, from 0 on.",
             _WRONG.replace("range(steps)", "range(steps - 1)"))
+cup.mistake("one step too many", "`range(steps)` already has `steps` turns.",
+            _WRONG.replace("range(steps)", "range(steps + 1)"))
+cup.mistake("exchanged", "a comes first, then k.",
+            _WRONG.replace("a.item(), k.item()", "k.item(), a.item()"))
+cup.mistake("the same loss again", "Compute it anew in each turn: `backward` has freed its record, "
+            "and `a` and `k` have changed.",
+            _WRONG.replace("    for _ in range(steps):\n", "").replace(
+                "        loss.backward", "    for _ in range(steps):\n        loss.backward")
+            .replace("        loss =", "    loss ="))
+cup.mistake("no mean", "`backward` starts from one number. There is still one for each time.",
+            _WRONG.replace(".mean()", ""))
+cup.mistake("nothing on record", "Do `a` and `k` require a gradient, and is the loss computed "
+            "outside `no_grad`?", _WRONG.replace(", requires_grad=True", ""))

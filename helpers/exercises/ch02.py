@@ -26,9 +26,12 @@ true = Exercise(
            "`F.conv2d(image[None, None], kernel.flip(0, 1)[None, None])[0, 0]`"))
 true.case("an impulse gives back the kernel",
           call(torch.tensor([[0.0, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 0],
-                             [0, 0, 0, 0, 0]]), torch.arange(1.0, 10).reshape(3, 3)))
+                             [0, 0, 0, 0, 0]]), torch.arange(1.0, 10).reshape(3, 3)),
+          note="The result is (3, 3). At the first of the nine places the impulse lies under the "
+               "kernel's last number.")
 true.case("a kernel that is not square",
-          call(torch.arange(12.0).reshape(3, 4) ** 2, torch.tensor([[1.0, 2.0, 4.0]])))
+          call(torch.arange(12.0).reshape(3, 4) ** 2, torch.tensor([[1.0, 2.0, 4.0]])),
+          note="The result is (3, 2). By hand, its first number: 0 · 4 + 1 · 2 + 4 · 1 = 6.")
 true.hidden("the same as SciPy for other sizes", drawn(6, lambda rng: call(
     image(rng, 6, 7), image(rng, rng.randint(1, 6), rng.randint(1, 7)))))
 true.mistake("the kernel is not flipped", "This is the cross-correlation, as `F.conv2d` computes "
@@ -40,6 +43,36 @@ true.mistake("flipped in one direction only",
              "The rows are turned around, the columns are not.", """
 def convolve(image, kernel):
     return F.conv2d(image[None, None], kernel.flip(0)[None, None])[0, 0]
+""")
+true.mistake("flipped left to right only",
+             "The columns are turned around, the rows are not.", """
+def convolve(image, kernel):
+    return F.conv2d(image[None, None], kernel.flip(1)[None, None])[0, 0]
+""")
+true.mistake("transposed",
+             "`t()` exchanges rows and columns. To turn an axis around is `flip`.", """
+def convolve(image, kernel):
+    return F.conv2d(image[None, None], kernel.t()[None, None])[0, 0]
+""")
+true.mistake("the image is flipped", "That flips the answer as well. It is the kernel that is "
+             "flipped.", """
+def convolve(image, kernel):
+    return F.conv2d(image.flip(0, 1)[None, None], kernel[None, None])[0, 0]
+""")
+true.mistake("two axes too many", "The axes for the batch and the channels are still there: take "
+             "`[0, 0]` of the answer.", """
+def convolve(image, kernel):
+    return F.conv2d(image[None, None], kernel.flip(0, 1)[None, None])
+""")
+true.mistake("two axes too few", "`F.conv2d` works on four axes: add two to both with "
+             "`[None, None]`.", """
+def convolve(image, kernel):
+    return F.conv2d(image, kernel.flip(0, 1))
+""")
+true.mistake("a negative step", "That is for lists and NumPy. `flip` turns an axis of a tensor "
+             "around.", """
+def convolve(image, kernel):
+    return F.conv2d(image[None, None], kernel[::-1, ::-1][None, None])[0, 0]
 """)
 true.mistake("the image is padded", "The result has the size of the image: here the kernel must "
              "lie wholly on it.", """
@@ -68,6 +101,10 @@ maps.mistake("mean and sharpening exchanged", "A mean stays between the smallest
              "of its pixels.", 'answer_maps = "bcaefd"')
 maps.mistake("copy and sharpening exchanged", "Number 6 has a single 1. What can it answer but a "
              "pixel of the image?", 'answer_maps = "fcaedb"')
+maps.mistake("the other way round", "For each kernel name its map, in the order of the kernels.",
+             'answer_maps = "352641"')
+maps.mistake("with commas", "These are the right letters. Write them without anything between "
+             "them.", 'answer_maps = "f,c,a,e,b,d"')
 maps.mistake("letters in a list", "These are the right letters. Write them as one text, without "
              "commas.", 'answer_maps = list("fcaebd")')
 
@@ -100,6 +137,12 @@ numbers.mistake("the second layer alone", "The numbers of both layers are asked 
 numbers.mistake("the first layer alone", "The numbers of the second layer are missing.",
                 _COUNT + "first * (channels * size**2 + 1)")
 
+numbers.mistake("kernels of one row", "A kernel of `size` × `size` has `size` squared numbers in "
+                "each of its layers.",
+                _COUNT + "first * (channels * size + 1) + second * (first * size + 1)")
+numbers.mistake("a float", "The number is right. Count in whole numbers, without a point.",
+                _COUNT + "first * (channels * size**2 + 1.0) + second * (first * size**2 + 1)")
+
 learned = Exercise(
     "answer_learned", right=torch.tensor([[0.0, -1, 0], [0, 2, -3], [0, 0, 0]]),
     hints=("The target is a sum of three pictures, each a shifted piece of the gravel. Which "
@@ -119,6 +162,8 @@ learned.mistake("flipped, rows and columns exchanged", "The first entry of an in
                 "answer_learned = [[0, -3, 0], [0, 2, -1], [0, 0, 0]]")
 learned.mistake("the signs are left out", "Two of the three pieces are subtracted.",
                 "answer_learned = [[0, 1, 0], [0, 2, 3], [0, 0, 0]]")
+learned.mistake("one sign is left out", "Each of the two pieces that are subtracted has a "
+                "negative weight.", "answer_learned = [[0, -1, 0], [0, 2, 3], [0, 0, 0]]")
 learned.mistake("below in place of above", "`gravel[:-2]` begins with the first row. Where does "
                 "that lie in the first window?",
                 "answer_learned = [[0, 0, 0], [0, 2, -3], [0, -1, 0]]")
@@ -156,17 +201,18 @@ for place, rows, columns, why in [
         ("an even image", NONE, NONE, "What do all its numbers add up to?"),
         ("an upright edge", ALL, HIGH, "Along an upright edge all rows of the window are the same: "
          "what does each *column* of the kernel add up to?"),
-        ("an upright edge, dark on the right", ALL, LOW, ""),
+        ("an upright edge, dark on the right", ALL, LOW, "What does each *column* of the kernel "
+         "add up to?"),
         ("a level edge", HIGH, ALL, "Along a level edge all columns of the window are the same: "
          "what does each *row* of the kernel add up to?")]:
     corner.case(f"no answer to {place}", Probe(
         f"the largest answer to {place}",
         lambda f, rows=rows, columns=columns: answer_to(f, rows, columns)), note=why)
 corner.case("an answer to a corner", Probe(
-    "there is an answer to a corner", lambda f: answer_to(f, HIGH, HIGH) > 0.01))
+    "there is an answer to a corner", lambda f: answer_to(f, HIGH, HIGH) > 1e-4))
 corner.hidden("an answer to all four corners, and to none of the level edges",
               Probe("an answer to each corner", lambda f: [
-                  answer_to(f, rows, columns) > 0.01 for rows in (LOW, HIGH)
+                  answer_to(f, rows, columns) > 1e-4 for rows in (LOW, HIGH)
                   for columns in (LOW, HIGH)]),
               Probe("the largest answer to a level edge", lambda f: answer_to(f, LOW, ALL)))
 _KERNEL = "def corner_kernel():\n    return torch.tensor({})"
@@ -174,8 +220,8 @@ corner.mistake("an edge detector", "This finds upright edges. Its columns do not
                _KERNEL.format("[[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]"))
 corner.mistake("Sobel's kernel", "This, too, finds upright edges. Look at the sum of each column.",
                _KERNEL.format("[[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]"))
-corner.mistake("the Laplacian", "It adds up to 0, and so is silent on an even image. But its "
-               "middle row alone does not, nor its middle column: it answers to every edge.",
+corner.mistake("only the sum of all is 0", "So it is silent on an even image, as the Laplacian is. "
+               "But at an edge each row and each column counts by itself.",
                _KERNEL.format("[[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]"))
 corner.mistake("a picture of the corner", "Where a kernel looks like the corner, it answers to the "
                "corner most, but to edges as well: each row and each column must add up to 0.",
@@ -204,7 +250,8 @@ edges.case("one bright pixel", call(torch.tensor([[[[0.0, 0, 0], [0, 1, 0], [0, 
            note="The result is (1, 3, 3). At a neighbor in the same row Sobel's answer is ±2, at "
                 "one across a corner both answers are ±1: the root of 2.")
 edges.case("a white image has no edges", call(torch.ones(1, 1, 3, 4)),
-           note="Where do the numbers stand that should be 0? Look at what surrounds the image.")
+           note="The result is (1, 3, 4), all 0. Where do other numbers stand? Look at what "
+                "surrounds the image.")
 edges.case("two images", call(torch.tensor([[[[0.0, 1, 2]]], [[[2.0, 2, 0]]]])),
            note="The result is (N, H, W), a map for each image.")
 edges.hidden("any images", drawn(5, lambda rng: call(
@@ -233,6 +280,8 @@ edges.mistake("the answers added", "Where one answer is positive and the other n
               _EDGES.replace(".square().sum(dim=1).sqrt()", ".sum(dim=1).abs()"))
 edges.mistake("weights without channels", "The weights of `F.conv2d` have four axes, (out, in, kh, "
               "kw): here (2, 1, 3, 3).", _EDGES.replace("[:, None]", ""))
+edges.mistake("lists for weights", "`torch.tensor` makes a tensor of lists.",
+              _EDGES.replace("torch.stack([k, k.t()])[:, None]", "[k.tolist(), k.t().tolist()]"))
 edges.mistake("out and in exchanged", "Two kernels for one channel: the weights are (2, 1, 3, 3). "
               "`[None]` puts the 1 in front.", _EDGES.replace("[:, None]", "[None]"))
 edges.mistake("the images added up", "dim=0 counts the images. The two maps of an image lie along "
@@ -255,8 +304,8 @@ layer.case("one channel, one kernel", call(
 layer.case("two channels, one kernel, a bias", call(
     torch.tensor([[[[1.0, 2, 3]], [[4.0, 5, 6]]]]), torch.tensor([[[[1.0, 2]], [[3.0, 0]]]]),
     torch.tensor([100.0])),
-    note="By hand, the first number: 1 · 1 + 2 · 2 from the first channel, 3 · 4 from the second, "
-         "and the bias, 100.")
+    note="The kernel is 1 high and 2 wide. By hand, the first number: 1 · 1 + 2 · 2 from the first "
+         "channel, 3 · 4 from the second, and the bias, 100.")
 layer.case("two images, two channels, two kernels", call(
     torch.tensor([[[[1.0, 2]], [[3.0, 4]]], [[[5.0, 6]], [[7.0, 8]]]]),
     torch.tensor([[[[1.0]], [[10.0]]], [[[100.0]], [[0.0]]]]), torch.tensor([0.5, 0.25])),
@@ -276,6 +325,18 @@ layer.mistake("no bias", "Each kernel adds its own number to its map.",
 layer.mistake("the bias along the columns", "`+ bias` aligns the biases with the last axis. They "
               "belong to the maps: `bias[:, None, None]`.",
               _LAYER + "F.conv2d(images, weight) + bias")
+layer.mistake("the bias along the rows", "`bias[:, None]` aligns the biases with the rows. They "
+              "belong to the maps, which is one axis farther: `bias[:, None, None]`.",
+              _LAYER + "F.conv2d(images, weight) + bias[:, None]")
+layer.mistake("images against kernels", "Every image meets every kernel. That needs an axis of "
+              "its own for the kernels, of length 1 in the images: (N, 1, C, height, width).", """
+def conv_layer(images, weight, bias):
+    kh, kw = weight.shape[2:]
+    h, w = images.shape[2] - kh + 1, images.shape[3] - kw + 1
+    return bias[:, None, None] + sum(
+        images[:, :, i:i + h, j:j + w] * weight[:, :, i, j, None, None]
+        for i in range(kh) for j in range(kw))
+""")
 layer.mistake("one row and one column too few", "n pixels and a kernel of k give n − k + 1 places.",
               _LAYER + "F.conv2d(images, weight, bias)[:, :, :-1, :-1]")
 layer.mistake("the bias of each channel", "The bias is added once to a map, not once for each "
