@@ -80,6 +80,20 @@ def answer_lenet_numbers(channels, side, first, second):
     return (25 * channels * first + first + 25 * first * second + second
             + 400 * 120 + 120 + 120 * 84 + 84 + 84 * 10 + 10)
 """)
+count.mistake("the places of the page", "The first dense layer is given 5 · 5 places of each "
+              "channel. That many are left of images of 32 × 32 pixels; yours have another side.",
+              """
+def answer_lenet_numbers(channels, side, first, second):
+    return (25 * channels * first + first + 25 * first * second + second
+            + second * 25 * 120 + 120 + 120 * 84 + 84 + 84 * 10 + 10)
+""")
+count.mistake("a float", "Sizes and counts are whole numbers. `/` makes a float of them, also "
+              "where nothing is left over: write `//`.", """
+def answer_lenet_numbers(channels, side, first, second):
+    s = ((side - 4) / 2 - 4) / 2
+    return (25 * channels * first + first + 25 * first * second + second
+            + second * s * s * 120 + 120 + 120 * 84 + 84 + 84 * 10 + 10)
+""")
 
 # The loss, from logits of any size.
 
@@ -140,6 +154,12 @@ loss.mistake("softmax over the images", "The sum runs over the images, axis 0. T
 def loss_from_logits(logits, labels):
     z = logits.log_softmax(0)
     return -z[torch.arange(len(z)), labels].mean()
+""")
+loss.mistake("every label for every image", "`z[:, labels]` is (N, N): from each image it "
+             "takes the logits of the labels of *all* images. Each image has one label.", """
+def loss_from_logits(logits, labels):
+    z = logits - logits.max(1, keepdim=True).values
+    return (z.exp().sum(1).log() - z[:, labels]).mean()
 """)
 
 # Steps with momentum, by hand.
@@ -234,6 +254,24 @@ def momentum_path(w, gradient, lr, momentum, steps):
         v = momentum * v + gradient(w)
         w = w - lr * v
         way.append(w)
+    return torch.stack(way)
+""")
+way.mistake("a momentum of 0.9", "Here v is always multiplied by 0.9. `momentum` is an "
+            "argument, and can be another number.", """
+def momentum_path(w, gradient, lr, momentum, steps):
+    way, v = [w], torch.zeros_like(w)
+    for _ in range(steps):
+        v = 0.9 * v + gradient(way[-1])
+        way.append(way[-1] - lr * v)
+    return torch.stack(way)
+""")
+way.mistake("the step before the gradient", "w moves by the v of the turn before, so the first "
+            "step leads nowhere. In each turn the gradient goes into v first.", """
+def momentum_path(w, gradient, lr, momentum, steps):
+    way, v = [w], torch.zeros_like(w)
+    for _ in range(steps):
+        way.append(way[-1] - lr * v)
+        v = momentum * v + gradient(way[-1])
     return torch.stack(way)
 """)
 
@@ -343,7 +381,7 @@ def outputs(sizes, scale=1.0):
     x = scale * torch.linspace(-1, 2, 3 * sizes[0]).reshape(3, sizes[0])
 
     def look(kind):
-        return filled(kind(sizes))(x)
+        return filled(kind(list(sizes)))(x)  # a learner may change the list
 
     return Probe(f"DenseStack({sizes})(x)", look)
 
@@ -456,7 +494,7 @@ def memory(target, most, lr, says, momentum=0.0, images=None, labels=None, class
     def look(f):
         model = filled(nn.Linear(x.shape[1], classes)).eval()
         optimizer = Steps(model.parameters(), lr, momentum)
-        steps = f(model, x, y, optimizer, target, most)
+        steps = f(model, x.clone(), y.clone(), optimizer, target, most)
         return {"steps": steps, "weight": model.weight, "training": model.training}
 
     return Probe(says, look)
@@ -473,7 +511,8 @@ heart = Exercise(
            "the loop."))
 heart.case("the batch is learned after some steps",
            memory(0.3, 9, 2.0, "steps_to_memorize(model, images, labels, SGD(…, lr=2), 0.3, 9)"),
-           note="Ask for the loss before you take a step: below the target no further one.")
+           note="In each turn the loss is found first, then compared with the target, and "
+                "only then comes a step of `model` with `optimizer`.")
 heart.case("a loss that is low from the start needs no step",
            memory(5.0, 9, 1.0, "steps_to_memorize(model, images, labels, SGD(…, lr=1), 5, 9)"))
 heart.case("after 4 steps it is enough",
@@ -494,7 +533,7 @@ def _(f):
     return f(model, x, y, Steps(model.parameters(), 1.0), at_first, 3)
 
 
-heart.mistake("zero_grad is missing", "`backward` adds to the gradients that are there, so each "
+heart.mistake("no zero_grad", "`backward` adds to the gradients that are there, so each "
               "step goes along the sum of all gradients so far.", """
 def steps_to_memorize(model, images, labels, optimizer, target, most):
     model.train()
@@ -548,6 +587,33 @@ def steps_to_memorize(model, images, labels, optimizer, target, most):
 heart.mistake("the mode is not set", "The steps are right. But the network is left in the mode "
               "in which it came: here that is evaluation.", """
 def steps_to_memorize(model, images, labels, optimizer, target, most):
+    for step in range(most):
+        loss = F.cross_entropy(model(images), labels)
+        if loss < target:
+            return step
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return most
+""")
+heart.mistake("counted from 1", "The training is right, and the number is one too high: at the "
+              "first look at the loss no step has been taken yet.", """
+def steps_to_memorize(model, images, labels, optimizer, target, most):
+    model.train()
+    for step in range(1, most + 1):
+        loss = F.cross_entropy(model(images), labels)
+        if loss < target:
+            return step
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return most
+""")
+heart.mistake("a copy in place of the model", "The loss of a copy is watched, and the optimizer "
+              "moves the parameters of `model` itself. Train the one that is handed in.", """
+def steps_to_memorize(model, images, labels, optimizer, target, most):
+    import copy
+    model = copy.deepcopy(model).train()
     for step in range(most):
         loss = F.cross_entropy(model(images), labels)
         if loss < target:

@@ -29,7 +29,7 @@ groups_of.case("two images of four channels, one pixel each", call(two, 2),
 groups_of.case("one group is the whole image", call(torch.arange(12.0).reshape(1, 3, 2, 2) ** 2, 1))
 groups_of.case("a faint group and a large eps", call(
     torch.tensor([[[[0.1, 0.3]], [[0.3, 0.1]]]]), 1, eps=0.03),
-    note="eps is added to the variance, before the root.")
+    note="The eps of the call is added to the variance, before the root.")
 groups_of.hidden("the same as PyTorch for any sizes", drawn(6, lambda rng: call(
     numbers(rng, rng.randint(1, 3), (g := rng.randint(1, 4)) * rng.randint(1, 3), rng.randint(2, 4),
             rng.randint(2, 5), scale=rng.uniform(0.01, 5), level=3), g)), weight=2)
@@ -81,6 +81,13 @@ groups_of.mistake("the mean stays", "The numbers are divided, but their mean has
 def normalize_groups(x, groups, eps=1e-5):
     g = x.reshape(len(x), groups, -1)
     return (g / (g.var(-1, correction=0, keepdim=True) + eps).sqrt()).reshape(x.shape)
+""")
+groups_of.mistake("groups of as many channels", "`groups` is taken for the number of channels in "
+                  "a group. It is the number of groups: each has C / G channels.", """
+def normalize_groups(x, groups, eps=1e-5):
+    g = x.reshape(len(x), x.shape[1] // groups, -1)
+    var, mean = torch.var_mean(g, -1, correction=0, keepdim=True)
+    return ((g - mean) / (var + eps).sqrt()).reshape(x.shape)
 """)
 
 # Running statistics, by pencil.
@@ -150,6 +157,11 @@ def answer_kept(batch, momentum):
     x, share = torch.tensor(batch, dtype=torch.float64), 1 - (1 - momentum) ** 2
     return share * x.mean().item(), 1 - share + share * x.std().item()
 """)
+running.mistake("the two exchanged", "The running mean comes first, then the running variance.", """
+def answer_kept(batch, momentum):
+    x, share = torch.tensor(batch, dtype=torch.float64), 1 - (1 - momentum) ** 2
+    return 1 - share + share * x.var().item(), share * x.mean().item()
+""")
 
 # A loop whose mode is wrong from the second epoch on.
 
@@ -164,19 +176,23 @@ mode = Exercise(
 mode.mistake("the batches are counted in every mode", "The line is found. But a layer counts a "
              "batch when it moves its running statistics. Does it do that in all ten epochs?",
              "answer_mode_line = (1, 2000)")
-mode.mistake("eval is at the wrong place", "The count is right. `net.eval()` stands where it is "
+mode.mistake("the wrong half of the pair", "The count is right. `net.eval()` stands where it is "
              "needed, before the validation. Which line should undo it?",
              "answer_mode_line = (8, 200)")
-mode.mistake("eval is at the wrong place, and every batch counts",
+mode.mistake("the wrong half of the pair, and every batch counts",
              "`net.eval()` stands where it is needed, before the validation. Which line should "
              "undo it? And what do the layers do with a batch until it is undone?",
              "answer_mode_line = (8, 2000)")
-mode.mistake("no_grad switches the mode", "The count is right. `no_grad` stops autograd's record "
-             "and ends with its block; it does not touch the mode.",
+mode.mistake("the mode switched by no_grad", "The count is right. `no_grad` stops autograd's "
+             "record and ends with its block; it does not touch the mode.",
              "answer_mode_line = (9, 200)")
 mode.mistake("the validation is counted", "The line is found. The batches of the validation are "
              "seen in evaluation mode: they are not counted.",
              "answer_mode_line = (1, 220)")
+mode.mistake("counted in every mode, with the validation", "The line is found. But a layer counts "
+             "a batch only when it moves its running statistics. For which batches does it do "
+             "that, with the lines as they are?",
+             "answer_mode_line = (1, 2200)")
 
 # The layers whose statistics are to stay.
 
@@ -208,7 +224,9 @@ freezing = Exercise(
            "`if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):`"))
 
 
-@freezing.probe("how many layers it has found", "freeze_statistics(net)")
+@freezing.probe("three normalizations, one of them deep inside, and none",
+                "[freeze_statistics(net), freeze_statistics(net_without)]",
+                note="It returns how many normalizations there are, of both kinds, at any depth.")
 def _(f):
     return [f(a_net().eval()), f(nn.Sequential(nn.Linear(2, 2), nn.ReLU()))]
 
@@ -223,7 +241,8 @@ def _(f):
 
 
 @freezing.probe("parameters still learn",
-                "freeze_statistics(net); all(p.requires_grad for p in net.parameters())")
+                "[freeze_statistics(net), all(p.requires_grad for p in net.parameters())]",
+                note="All weights are to learn, the γ and β of the normalizations, too.")
 def _(f):
     net = a_net()
     count = f(net)
@@ -281,8 +300,9 @@ def freeze_statistics(net):
         layer.requires_grad_(False)
     return len(found)
 """)
-freezing.mistake("the network's mode is set last", "`net.train()` sets the mode of every layer "
-                 "within it, and so undoes what was set before.", """
+freezing.mistake("everything in training mode", "The normalizations train as well. Were they put "
+                 "into evaluation mode, and after `net.train()`? That sets the mode of every layer "
+                 "within the network, and so undoes what was set before.", """
 def freeze_statistics(net):
     found = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
     for layer in found:
@@ -354,9 +374,21 @@ before.case("a large eps", folding(
     "with W = [[3]], b = [1], μ = [1], σ² = [3], γ = [1], β = [0], eps = 1",
     weight=[[3]], bias=[1], mean=[1], var=[3], gamma=[1], beta=[0], eps=1.0),
     note="In this course σ is the root of the running variance *plus eps*.")
+
+
+@before.probe("both layers stay as they are",
+              "fold_into_next(bn, linear); linear.weight, linear.bias, bn.weight, bn.bias, "
+              "bn.running_mean, bn.running_var",
+              note="`fold_into_next` returns new tensors, and changes neither layer.")
+def _(f):
+    bn, linear = pair([[1, 2], [3, 4]], [10, 20], [1, 2], [4, 16], [2, 8], [5, 6], eps=0.0)
+    f(bn, linear)
+    return [linear.weight, linear.bias, bn.weight, bn.bias, bn.running_mean, bn.running_var]
+
+
 before.hidden("any numbers", drawn(8, random_pair), weight=2)
-before.mistake("eps is missing", "Here σ is the root of the running variance alone. PyTorch adds "
-               "eps under the root.", """
+before.mistake("no eps", "Here σ is the root of the running variance alone, or with an eps of its "
+               "own. PyTorch adds `bn.eps` under the root.", """
 def fold_into_next(bn, linear):
     scale = bn.weight / bn.running_var.sqrt()
     shift = bn.bias - bn.running_mean * scale
@@ -406,6 +438,22 @@ before.mistake("the layer's own bias is lost", "The new bias holds only what the
 def fold_into_next(bn, linear):
     scale = bn.weight / (bn.running_var + bn.eps).sqrt()
     return linear.weight * scale, linear.weight @ (bn.bias - bn.running_mean * scale)
+""")
+before.mistake("a shift that skips the layer", "β − μγ/σ is added to the bias as it is. There is "
+               "one for each *input* of the dense layer, and its weight comes after.", """
+def fold_into_next(bn, linear):
+    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+    return linear.weight * scale, linear.bias + bn.bias - bn.running_mean * scale
+""")
+before.mistake("changed in place", "The results are right, but they were written into the layer "
+               "that was handed in. Compute new tensors: `a = a * b` makes one, `a *= b` does not.",
+               """
+@torch.no_grad()
+def fold_into_next(bn, linear):
+    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+    linear.bias += linear.weight @ (bn.bias - bn.running_mean * scale)
+    linear.weight *= scale
+    return linear.weight, linear.bias
 """)
 
 # One batch on several devices.
@@ -479,6 +527,14 @@ def merge_statistics(counts, means, variances):
     mean = (share * means).sum(0)
     return mean, (share * (variances + (means - mean).abs())).sum(0)
 """)
+merging.mistake("distances that weigh the same", "The mean is right, and the parts' variances "
+                "weigh as they should. The squared distances of the means must be weighted, too.",
+                """
+def merge_statistics(counts, means, variances):
+    share = (counts / counts.sum())[:, None]
+    mean = (share * means).sum(0)
+    return mean, (share * variances).sum(0) + ((means - mean) ** 2).mean(0)
+""")
 
 # A layer whose running statistics are plain means.
 
@@ -496,7 +552,8 @@ class PlainMeans(nn.BatchNorm2d):
 
 def images_of(number, channels=2, size=2):
     """Return a batch of images, another one for each number."""
-    x = torch.linspace(-1, 2, 3 * channels * size * size).reshape(3, channels, size, size)
+    shape = (3, channels, size, size + 1)
+    x = torch.linspace(-1, 2, 3 * channels * size * (size + 1)).reshape(shape)
     return (number + 1) * x**2 + number
 
 
@@ -567,7 +624,7 @@ def _(kind):
     layer = kind(4, eps=0.5).eval()
     untrained = layer(images_of(0, 4, 3))
     return [untrained, layer.train()(images_of(1, 4, 3)), layer(images_of(2, 4, 1)),
-            layer.eval()(images_of(1, 4, 2)), layer.running_var]
+            layer.eval()(images_of(1, 4, 2)[:1]), layer.running_var]
 
 
 @plain.probe("gradients flow through mean and variance, and nothing is recorded in what is kept",
