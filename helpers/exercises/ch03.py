@@ -79,6 +79,12 @@ two.mistake("height and width turned around", "The numbers are there, in the wro
             "are (N, C, height, width).", wrong_sizes(shape="1, 16, wide, high"))
 two.mistake("the channels of the first layer", "Height and width are right. A layer puts out one "
             "channel for each of its kernels.", wrong_sizes(shape="1, 8, high, wide"))
+two.mistake("the first layer only", "This is what comes out of the first layer. The second one "
+            "has still to slide over it.", wrong_sizes(second="first", shape="1, 8, high, wide"))
+two.mistake("the number of images left out", "These three are right. A batch of one image has a "
+            "first axis, too, of length 1.", wrong_sizes(shape="16, high, wide"))
+two.mistake("the channels last", "The numbers are right, and PyTorch has the channels before "
+            "height and width.", wrong_sizes(shape="1, high, wide, 16"))
 WRONG = [defined_by(mistake.code, two.name) for mistake in two.mistakes]
 
 
@@ -97,7 +103,7 @@ pads = Exercise(
            "The last place starts at `(out - 1) * stride` and needs `span` pixels from there. What "
            "the row lacks is the padding; a row that is long enough lacks nothing.",
            "`total = max((out - 1) * stride + span - size, 0)`, and "
-           "`math.ceil(size / stride)` is `-(-size // stride)`. Give `total // 2` to the left."))
+           "`math.ceil(size / stride)` is `-(-size // stride)`. Put `total // 2` before the row."))
 pads.case("a kernel of 3 keeps the size", call(7, 3))
 pads.case("of an odd number the extra pixel comes last", call(9, 4))
 pads.case("stride 2", call(8, 3, stride=2), call(9, 3, stride=2),
@@ -155,6 +161,10 @@ counts.mistake("dilation taken for a stride", "With dilation the kernel is sprea
                "moves by one pixel.", "answer_read_counts = 'CBDE'")
 counts.mistake("the gaps overlooked", "Without gaps two places would read pixel 1, one as its "
                "first, one as its second. Line 1 has a 1.", "answer_read_counts = 'ABDC'")
+counts.mistake("four strings", "The letters are right. Write them as one string, such as "
+               '"ABCD".', "answer_read_counts = ['E', 'B', 'D', 'C']")
+counts.mistake("commas in the string", "The letters are right. Write them without commas, such "
+               'as "ABCD".', "answer_read_counts = 'E,B,D,C'")
 
 
 def sizes_by_search(out, kernel, stride=1, padding=0, dilation=1):
@@ -204,6 +214,12 @@ before.mistake("the padding added", "The padding is part of what the kernel slid
                wrong_before(smallest="(out - 1) * stride + span + 2 * padding"))
 before.mistake("padding at one end", "The padding is taken off once. It was added at both ends.",
                wrong_before(smallest="(out - 1) * stride + span - padding"))
+before.mistake("the dilation left out", "The kernel counts as `kernel` pixels wide. With dilation "
+               "it spans more.", wrong_before(span="kernel"))
+before.mistake("a span of kernel times dilation", "A kernel has one gap fewer than it has "
+               "numbers: of 3 numbers, two gaps.", wrong_before(span="dilation * kernel"))
+before.mistake("the largest first", "The sizes are right. They should rise.",
+               wrong_before(sizes="list(range(smallest, smallest + stride))[::-1]"))
 
 
 def rows_by_formula(layers, first, last):
@@ -254,6 +270,15 @@ rows.mistake("the end is a start", "`last` is where the last kernel starts. It r
              "that.", wrong_rows(last="last * stride - padding"))
 rows.mistake("one row too many", "A kernel of 3 that starts in row 4 ends in row 6: it has two "
              "gaps, not three.", wrong_rows(last="last * stride - padding + dilation * kernel"))
+rows.mistake("the row after the last", "The last row is one that is read, not the end of a "
+             "slice.", wrong_rows(last="last * stride - padding + dilation * (kernel - 1) + 1"))
+rows.mistake("the dilation left out", "The kernels count as `kernel` rows high. With dilation "
+             "they span more.", wrong_rows(last="last * stride - padding + kernel - 1"))
+rows.mistake("the padding only at the start", "The padding above the image moves all places up, "
+             "the last one as well.", wrong_rows(last="last * stride + dilation * (kernel - 1)"))
+rows.mistake("cut off at row 0", "Rows above the image were asked for as well: they are negative "
+             "and lie in the padding.",
+             wrong_rows().replace("return first, last", "return max(first, 0), last"))
 rows.mistake("the padding left out", "The first kernel starts in the padding, above row 0: with "
              "padding all rows lie further up.",
              wrong_rows(first="first * stride", last="last * stride + dilation * (kernel - 1)"))
@@ -325,6 +350,14 @@ merge.mistake("the mixture is transposed", "The 1 × 1 weights are (out, in), as
               "convolutions are: each row holds the weights of one output channel.",
               wrong_merge(merged='torch.einsum("km,kcij->mcij", mixing, weight)',
                           both="mixing.t() @ bias + mix_bias"))
+merge.mistake("the mixture of the kernels is transposed", "The bias is right. The 1 × 1 weights "
+              "are (out, in): each row holds the weights of one output channel.",
+              wrong_merge(merged='torch.einsum("km,kcij->mcij", mixing, weight)'))
+merge.mistake("the bias first", "Both are right, and their order is not: weights first, then the "
+              "bias.", wrong_merge().replace("merged, mixing @ bias + mix_bias",
+                                             "mixing @ bias + mix_bias, merged"))
+merge.mistake("the weights alone", "The weights are right. The layer needs a bias as well: return "
+              "both.", wrong_merge().replace("merged, mixing @ bias + mix_bias", "merged"))
 merge.mistake("the mean in place of the sum", "A convolution adds up what its channels give. "
               "These are their means.",
               wrong_merge(merged='torch.einsum("mk,kcij->mcij", mixing, weight) / mixing.shape[1]',
@@ -389,6 +422,10 @@ taps.mistake("padding on one axis", "`F.pad` takes left, right, top and bottom, 
              "Only left and right were given.", wrong_taps(pad="(padding, padding)"))
 taps.mistake("padding on two sides of four", "Padding belongs at both ends of both axes: left, "
              "right, top, bottom.", wrong_taps(pad="(padding, 0, padding, 0)"))
+taps.mistake("slices without an end", "A slice that runs on to the border is longer the earlier "
+             "it begins. Each should end where the last place reads, so that all have the shape of "
+             "the output.", wrong_taps().replace(" + high", " + len(x[0, 0])").replace(
+                 " + wide", " + len(x[0, 0, 0])"))
 taps.mistake("the stride left out", "The slices take every pixel. At stride s the next place is s "
              "pixels further on.", wrong_taps(s="1"))
 taps.mistake("the dilation left out", "The numbers of the kernel lie next to each other here, "

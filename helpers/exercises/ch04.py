@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from helpers.convolution import receptive_field
 
-from .comparing import plain
+from .comparing import WrongAnswer, plain
 from .exercise import Exercise, call, drawn
 
 
@@ -63,6 +63,9 @@ shift.mistake("the receptive field", "This is how many pixels an output sees. Ho
               "neighbor is another question.",
               "answer_smallest_shift = lambda layers: 1 + sum((k - 1) * math.prod("
               "s for _, s in layers[:n]) for n, (k, _) in enumerate(layers))")
+shift.mistake("the windows multiplied", "How large a window is does not matter here: think of how "
+              "far it moves.",
+              "answer_smallest_shift = lambda layers: math.prod(k for k, _ in layers)")
 shift.mistake("the last stride only", "By this the last layer's *input* must move. Of what does "
               "it consist?", "answer_smallest_shift = lambda layers: layers[-1][1]")
 
@@ -111,9 +114,13 @@ poolings.mistake("steps of one", "The windows move by 2, so no number stands in 
 poolings.mistake("the padding counted both times", "Your third list divides by two at the ends, "
                  "too. Where padding does not count, how many numbers has the window there?",
                  wrong_pools(real="F.avg_pool1d(x, 2, 2, 1)"))
+poolings.mistake("the padding counted neither time", "Your second list divides by one at the "
+                 "ends. There a zero of the padding counts as a number: how many has the window?",
+                 wrong_pools(counted="F.avg_pool1d(x, 2, 2, 1, count_include_pad=False)"))
 
 
-FOUR = grid([1, 2, 3, 4], [5, 16, 7, 8], [9, 10, 11, 12], [13, 14, 15, 6])
+FOUR = grid([1, 2, 8, 3], [5, 16, 7, 4], [9, 14, 10, 11], [13, 12, 15, 6])  # maxima in all corners
+WIDE = grid([1, 2, 3, 4, 12, 6], [7, 8, 9, 10, 11, 5])
 
 
 def swapped_in_pairs(x):
@@ -124,7 +131,11 @@ def swapped_in_pairs(x):
 
 def pooled(f, x):
     """Return the maxima and the means of x's twin, and the places where it is x."""
-    if (y := plain(f(x.clone()))) is None:
+    given = x.clone()
+    y = f(given)
+    if not torch.equal(given, x):
+        raise WrongAnswer("it has changed `x`: work on a copy.")
+    if (y := plain(y)) is None:
         return [None] * 3
     y = torch.as_tensor(y).float()
     same = (y == x).nonzero().tolist() if y.shape == x.shape else None
@@ -146,6 +157,8 @@ twins.probe("the same means", "F.avg_pool2d(twin(x), 2), for x of 4 × 4,",
                 lambda f: pooled(f, FOUR)[1])
 twins.probe("none in its place", "(twin(x) == x).nonzero(), for x of 4 × 4,",
             note="Each number must have another place than before.")(lambda f: pooled(f, FOUR)[2])
+twins.probe("a map that is not square", "[maxima, means, places], for x of 2 × 6,",
+            note="Height and width are even, and need not be equal.")(lambda f: pooled(f, WIDE))
 twins.probe("other sizes", "[maxima, means, places]", hidden=True, weight=2)(
     lambda f: [pooled(f, torch.randperm(h * w, generator=torch.Generator().manual_seed(h))
                       .view(h, w).float()) for h, w in ((2, 2), (2, 6), (8, 4), (10, 6))])
@@ -162,6 +175,21 @@ twins.mistake("the maxima, repeated", "The maxima are right, and the means are t
 twins.mistake("the means, repeated", "The means are right. But a window in which all four numbers "
               "are the mean has lost its maximum.",
               "twin = lambda x: F.interpolate(F.avg_pool2d(x[None, None], 2), len(x))[0, 0]")
+twins.mistake("the maximum, and the mean of the rest", "Maxima and means are right. Where the "
+              "maximum was in this corner before, it stands where it stood.", """
+def twin(x):
+    most, mean = F.max_pool2d(x[None], 2)[0], F.avg_pool2d(x[None], 2)[0]
+    y = ((4 * mean - most) / 3).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    y[::2, ::2] = most
+    return y
+""")
+twins.mistake("swapped without a copy", "Some numbers come twice: when the second rows are "
+              "written, the first ones are overwritten already.", """
+def twin(x):
+    y = x.clone()
+    y[::2], y[1::2] = y[1::2], y[::2]
+    return y
+""")
 twins.mistake("the map itself", "It has the same maxima and means, and all of its numbers "
               "stand where they stood.", "twin = lambda x: x.clone()")
 twins.mistake("whole windows changed places", "Pairs of rows have changed places as pairs. The "
@@ -189,7 +217,7 @@ real = Exercise(
            "is real.",
            "Divide the pooled `x` by the pooled `torch.ones_like(x)`."))
 real.case("a map of ones stays one", call(torch.ones(1, 1, 3, 3), 3, 1, 1))
-real.case("a row of numbers and zeros", call(grid([8, 0, 4, 0], [0, 0, 2, 6])[None, None], 2, 2, 1),
+real.case("a map with zeros in it", call(grid([8, 0, 4, 0], [0, 0, 2, 6])[None, None], 2, 2, 1),
           note="A zero that stands in the map is a number as any other: it counts.")
 real.case("two channels, stride 2", call(torch.arange(18.0).view(1, 2, 3, 3), 3, 2, 1))
 real.case("without padding", call(torch.arange(4.0).view(1, 1, 2, 2), 2, 1, 0))
@@ -211,6 +239,13 @@ real.mistake("the border repeated", "The padding holds copies of the border pixe
                  "    return F.avg_pool2d(y, kernel, stride)"))
 real.mistake("no padding at all", "Without the padding there are fewer windows, and none lies over "
              "the border.", wrong_mean(lines="return F.avg_pool2d(x, kernel, stride)"))
+real.mistake("the stride left out", "Without `stride` the windows of a pooling move by their own "
+             "size.", wrong_mean(
+                 lines="a, b = (F.avg_pool2d(y, kernel, padding=padding) for y in "
+                 "(x, torch.ones_like(x)))\n    return a / b"))
+real.mistake("steps of one", "The windows move by 1, whatever the stride.", wrong_mean(
+                 lines="a, b = (F.avg_pool2d(y, kernel, 1, padding) for y in "
+                 "(x, torch.ones_like(x)))\n    return a / b"))
 real.mistake("the sum in place of the mean", "Each output is the sum over its window. It still has "
              "to be divided by the number of real pixels.", wrong_mean(
                  lines="return F.avg_pool2d(x, kernel, stride, padding) * kernel**2"))
@@ -240,8 +275,8 @@ where.case("one place only", call(grid([2, 3]).view(1, 2, 1, 1), grid([1, 10], [
 where.case("two places", call(grid([1, 2], [3, 4]).view(1, 2, 1, 2), grid([1, 10], [1, -1]),
                               torch.tensor([0.0, 6.0])),
            note="The places hold the channels 1, 3 and 2, 4. Each is an input of the dense layer.")
-where.case("three classes on 2 × 2 places",
-           call(torch.arange(8.0).view(1, 2, 2, 2), grid([1, 0], [0, 1], [-1, 1]),
+where.case("two images, three classes, 2 × 2 places",
+           call(torch.arange(16.0).view(2, 2, 2, 2), grid([1, 0], [0, 1], [-1, 1]),
                 torch.tensor([4.0, 0.0, 8.0])))
 
 
@@ -268,6 +303,13 @@ where.mistake("the logits, repeated", "The mean was taken first, so all places a
               "maps say nothing about where.", wrong_maps(
                   scores="F.linear(maps.mean((2, 3)), weight, bias)[:, :, None, None]",
                   result="scores.expand(-1, -1, *maps.shape[2:])"))
+where.mistake("the classes last", "The numbers are right. The classes take the place of the "
+              "channels: (N, K, H, W).",
+              wrong_maps(result="(scores + bias[:, None, None]).permute(0, 2, 3, 1)"))
+where.mistake("the bias along a wrong axis", "A bias of shape (K,) meets the last axis, which "
+              "holds the columns. It belongs to axis 1.", wrong_maps(result="scores + bias"))
+where.mistake("negative numbers cut off", "Evidence *against* a class is negative, and counts in "
+              "the mean.", wrong_maps(result="F.relu(scores + bias[:, None, None])"))
 where.mistake("a softmax over the classes", "These are probabilities at each place. Logits are the "
               "numbers before a softmax, and the mean of probabilities is not their softmax.",
               wrong_maps(result="(scores + bias[:, None, None]).softmax(1)"))
@@ -294,10 +336,14 @@ adaptive = Exercise(
            "each image and channel. `torch.stack` joins the columns, then the rows."))
 adaptive.case("7 columns for 3", call(grid([1, 2, 9, 3, 8, 4, 10])[None, None], 1, 3),
               note="The windows hold columns 0 to 2, 2 to 4 and 4 to 6: two stand in two of them.")
+adaptive.case("8 columns for 5", call(grid([1, 2, 3, 9, 4, 5, 8, 6])[None, None], 1, 5),
+              note="The windows begin at columns 0, 1, 3, 4, 6 and end before 2, 4, 5, 7, 8: two "
+                   "are wider than the others.")
 adaptive.case("a map that is not square, for 2 × 3",
               call(grid([-9, -8, -7, -6], [-5, -1, -4, -9], [-3, -9, -9, -8], [-9, -7, -2, -9],
                         [-6, -9, -9, -5])[None, None], 2, 3))
-adaptive.case("two channels, 4 columns for 2", call(torch.arange(16.0).view(1, 2, 2, 4), 1, 2))
+adaptive.case("two images of two channels, 4 columns for 2",
+              call(torch.arange(32.0).view(2, 2, 2, 4), 1, 2))
 adaptive.case("more places than pixels", call(grid([3, 1])[None, None], 1, 3))
 adaptive.hidden("any sizes", drawn(8, maps_to_adapt), weight=2)
 wrong_adaptive = variants("""
@@ -311,6 +357,14 @@ def adaptive_max(x, height, width):
 adaptive.mistake("windows of one width", "All windows are size // n wide, so what is left over at "
                  "the end is in none of them.",
                  wrong_adaptive(start="i * (size // n)", stop="(i + 1) * (size // n)"))
+adaptive.mistake("one width, rounded up", "The windows begin where they should, but are all of "
+                 "one width. Count where each one ends.",
+                 wrong_adaptive(stop="i * size // n - (-size // n)"))
+adaptive.mistake("the last pixel included", "A window ends *before* the pixel that you have "
+                 "counted, as a slice does.", wrong_adaptive(stop="-(-(i + 1) * size // n) + 1"))
+adaptive.mistake("a zero wins", "The maxima are right where they are positive. Where all numbers "
+                 "of a window are negative, 0 came out: what did the result begin with?",
+                 wrong_adaptive(summary="amax((2, 3)).clamp(min=0)"))
 adaptive.mistake("the ends rounded down", "These windows do not overlap: each ends where the next "
                  "begins. The ends are rounded up.", wrong_adaptive(stop="(i + 1) * size // n"))
 adaptive.mistake("the beginnings rounded up", "Window i begins at i · size / n rounded down: a "
@@ -322,6 +376,9 @@ adaptive.mistake("height and width turned around", "The windows of the rows were
 adaptive.mistake("the maximum over the channels", "Pooling treats each channel alone: your maximum "
                  "goes over the channels as well.",
                  wrong_adaptive(summary="amax((1, 2, 3))[:, None].expand(-1, x.shape[1])"))
+adaptive.mistake("the maximum over everything", "Pooling treats each image and each channel alone: "
+                 "your maximum goes over all of them.",
+                 wrong_adaptive(summary="max().expand(x.shape[:2])"))
 adaptive.mistake("one pixel too many", "Where the size divides evenly, your windows take a pixel "
                  "of the next. To round up is not to round down and add one.",
                  wrong_adaptive(stop="(i + 1) * size // n + 1"))
@@ -377,6 +434,13 @@ ARGMAX = "row, column = divmod(int(window.argmax()), kernel)\n            "
 back.mistake("overwritten, not added", "A pixel that wins several windows gets the gradient of the "
              "last one only. Gradients from several sides add up.",
              wrong_back(lines=ARGMAX + "place[row, column] = upstream[i, j]"))
+back.mistake("the windows side by side", "They lie next to each other here, whatever the stride. "
+             "Where does window number i begin?", wrong_back(lines=ARGMAX + (
+                 "place[row, column] += upstream[i, j]")).replace("* stride", "* kernel"))
+back.mistake("looked up by the value", "The largest number is looked up in the whole map, and may "
+             "stand elsewhere, too. Look for it in its own window.", wrong_back(
+                 lines="row, column = (x == window.max()).nonzero()[0]\n            "
+                 "grad[row, column] += upstream[i, j]"))
 back.mistake("all equal numbers get the gradient", "Where the largest number comes twice, both got "
              "the whole gradient: more comes out than went in. PyTorch gives it to the first.",
              wrong_back(lines="place += (window == window.max()) * upstream[i, j]"))
