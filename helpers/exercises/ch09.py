@@ -1,5 +1,7 @@
 """Chapter 9: the training recipe."""
 
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -34,7 +36,8 @@ hold = Exercise(
            "begins, and 0 at the end. What is it before, and what after?",
            "`if t < up: return (t + 1) / up`, and otherwise `(total - t) / down`, but not above 1 "
            "and not below 0."))
-hold.case("the way up", *(call(t, 10, 4, 2) for t in (0, 1, 3)),
+hold.case("the way up", *(call(t, 10, 4, 2) for t in (0, 1, 3)), call(1, 8, 3, 2),
+          call(0, 6, 1, 2),
           note="Step 0 has the share 1 / up, and step up − 1 the share 1.")
 hold.case("the plateau", *(call(t, 10, 4, 2) for t in (4, 6, 8)),
           note="From t = up to t = total − down the share is 1.")
@@ -165,6 +168,9 @@ lines.mistake("A where the steps are counted", "B and C are found. Line 3 counts
 lines.mistake("B where gradients are emptied", "A and C are found. Line 8 may stand anywhere "
               "between `step` and `backward`. What does the line below it find?",
               "answer_recipe_lines = (13, 8, 5)")
+lines.mistake("B where gradients are computed", "A and C are found. Line 11 has to stay below the "
+              "loss and above the step. Which line uses `.grad` before line 11 has filled it?",
+              "answer_recipe_lines = (13, 11, 5)")
 lines.mistake("C where the mode is changed", "A and B are found. Line 14 is right, as the accuracy "
               "is asked after it. Which line would have to undo it, and runs only once?",
               "answer_recipe_lines = (13, 9, 14)")
@@ -248,6 +254,14 @@ def smoothed_loss(logits, labels, epsilon):
     return F.cross_entropy(logits.softmax(1), labels,
                            label_smoothing=epsilon * classes / (classes - 1))
 """)
+smoothing.mistake("only the classes that occur", "`F.one_hot(labels)` makes only as many columns as "
+                  "the largest label asks for. Tell it how many classes there are: "
+                  "`F.one_hot(labels, K)`.", """
+def smoothed_loss(logits, labels, epsilon):
+    right = F.one_hot(labels)
+    target = right * (1 - epsilon) + (1 - right) * epsilon / (logits.shape[1] - 1)
+    return F.cross_entropy(logits, target)
+""")
 smoothing.mistake("the sum over the images", "This adds up the losses of all images. A loss is "
                   "their mean, or the rate would depend on the size of the batch.", """
 def smoothed_loss(logits, labels, epsilon):
@@ -268,20 +282,32 @@ def smoothed_loss(logits, labels, epsilon):
 
 
 class SmallNet(nn.Linear):
-    """A network of one layer, on a device that holds `limit` images."""
+    """A network of one layer; the device holds `limit` images, each until its gradient comes."""
 
     def __init__(self, features=2, classes=3, limit=1):
         super().__init__(features, classes)
-        self.limit = limit
+        self.limit, self.held, self.calls = limit, {}, 0    # held: images of each call
         with torch.no_grad():
             for p in self.parameters():
                 p.copy_(torch.linspace(-1, 1, p.numel()).view_as(p))
 
     def forward(self, images):
         """Return logits; raise RuntimeError for too many images."""
-        if len(images) > self.limit:
-            raise RuntimeError(f"{len(images)} images at once: the memory holds {self.limit}")
-        return super().forward(images)
+        held = sum(self.held.values())
+        if held + len(images) > self.limit:
+            waiting = f", {held} of them waiting for `backward`" if held else ""
+            raise RuntimeError(f"{held + len(images)} images at once{waiting}: the memory holds "
+                               f"{self.limit}")
+        out = super().forward(images)
+        if out.requires_grad:
+            self.calls += 1
+            self.held[self.calls] = len(images)
+            out.register_hook(partial(self.let_go, self.calls))
+        return out
+
+    def let_go(self, number, gradient):
+        """Forget the images of a call: their gradients are being computed."""
+        self.held.pop(number, None)
 
 
 def at_once(model, images, labels, size):
@@ -386,6 +412,26 @@ in_parts.mistake("all at once", "The whole batch goes through the network at onc
 def gradient_in_parts(model, images, labels, size):
     return torch.autograd.grad(F.cross_entropy(model(images), labels), [*model.parameters()])
 """)
+in_parts.mistake("one `backward` at the end", "The images go through the network in parts. But the "
+                 "graph of each part is kept until `backward`, and that comes only at the end: by "
+                 "then all of them are in memory. Call `backward` after each part.", """
+def gradient_in_parts(model, images, labels, size):
+    model.zero_grad()
+    loss = 0
+    for x, y in zip(images.split(size), labels.split(size)):
+        loss = loss + F.cross_entropy(model(x), y) * len(x) / len(images)
+    loss.backward()
+    return [p.grad for p in model.parameters()]
+""")
+in_parts.mistake("a gradient that is not there yet", "Before the first `backward` `.grad` is None, "
+                 "which cannot be set to 0. `model.zero_grad()` can deal with that.", """
+def gradient_in_parts(model, images, labels, size):
+    for p in model.parameters():
+        p.grad.zero_()
+    for x, y in zip(images.split(size), labels.split(size)):
+        (F.cross_entropy(model(x), y) * len(x) / len(images)).backward()
+    return [p.grad for p in model.parameters()]
+""")
 in_parts.mistake("the last part is left out", "Only full parts are used: where the sizes do not "
                  "fit, the last images are lost.", """
 def gradient_in_parts(model, images, labels, size):
@@ -432,7 +478,7 @@ adam.case("with decay, a gradient of any size", call(
           note="The step is as without decay. Besides, each weight is pulled toward 0 by ηλ times "
                "itself, here by 2 %.")
 adam.case("step number 3", call(two, torch.tensor([0.4, 0.0003]), torch.tensor([0.1, 0.0002]),
-                                torch.tensor([0.002, 1e-8]), 3, 0.1, 0.2),
+                                torch.tensor([0.002, 1e-8]), 3, 0.05, 0.2),
           note="The corrections have t as an exponent: 1 − 0.9³ here.")
 adam.case("no gradient at all: it only decays", call(two, none, none, none, 1, 0.1, 0.2),
           note="Where all gradients have been 0, the step is 0 divided by what?")

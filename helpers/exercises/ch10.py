@@ -11,7 +11,7 @@ from .exercise import Exercise, call, drawn
 def of_mean(counts):
     """Return each count in units of the mean count."""
     counts = torch.as_tensor(counts).double()
-    return counts / counts.mean()
+    return (counts / counts.mean()).tolist()
 
 
 factors = Exercise(
@@ -21,7 +21,8 @@ factors = Exercise(
            "In the whole an image counts 1 / n. In the plain mean over P ranks it counts "
            "1 / (P · nᵣ). By what must the second be multiplied to become the first?",
            "`P * counts[r] / sum(counts)` for each rank r, with `P = len(counts)`."))
-factors.case("equal shares need nothing", call([32, 32]))
+factors.case("equal shares need nothing", call([32, 32]),
+             note="Of equal shares the plain mean is right as it is, so each factor is 1.")
 factors.case("40 and 24 images", call([40, 24]),
              note="For the mean over P ranks to be right, the factors must add up to P.")
 factors.case("four ranks, the last with few", call([30, 30, 30, 6]),
@@ -89,6 +90,9 @@ ring.mistake("the latency of one message", "Each of the 2 (P − 1) messages tak
              "begin, not only the first.", "answer_ring_milliseconds = " + NUMBERS +
              "microseconds / 1e3 + 2 * (ranks - 1) * 4 * parameters / ranks / "
              "(gigabytes_per_second * 1e6)")
+ring.mistake("no latency", "These are the bytes alone. Each message also takes its time to begin.",
+             "answer_ring_milliseconds = " + NUMBERS + "2 * (ranks - 1) * 4 * parameters / ranks / "
+             "(gigabytes_per_second * 1e6)")
 ring.mistake("a message with all gradients", "In each step a rank sends one part, a P-th of the "
              "gradients, and not all of them.", "answer_ring_milliseconds = " + NUMBERS +
              "2 * (ranks - 1) * (microseconds / 1e3 + 4 * parameters / (gigabytes_per_second * "
@@ -135,8 +139,9 @@ share.case("eight images, two ranks", call(8, 2, 0, 0, 0), call(8, 2, 1, 0, 0),
            note="Compare with `DistributedSampler(range(8), num_replicas=2, rank=0, seed=0)`.")
 share.case("seven images, two ranks", call(7, 2, 0, 0, 0), call(7, 2, 1, 0, 0),
            note="Both ranks must get four. Where does the eighth come from?")
-share.case("another epoch", call(7, 2, 1, 0, 3), note="The seed of the order is seed + epoch.")
-share.case("more ranks than images", call(3, 8, 7, 5, 1),
+share.case("another epoch, another seed", call(7, 2, 1, 0, 3), call(7, 2, 1, 4, 3),
+           note="The seed of the order is seed + epoch.")
+share.case("more ranks than images", call(3, 8, 7, 5, 1), call(1, 6, 5, 0, 0),
            note="The order may have to be repeated more than once.")
 share.hidden("any shares", drawn(30, any_share), weight=2)
 share.mistake("one is dropped", "The ranks do not get equally many: where the numbers do not fit, "
@@ -205,6 +210,12 @@ ddp.mistake("B at backward", "A, C and D are found. Line 13 is as it should be; 
 ddp.mistake("B at the seed", "A, C and D are found. Line 3 gives all ranks the same first weights, "
             "and DDP would do so as well. What lets them go apart afterwards?",
             "answer_ddp_lines = (15, 3, 9, 16)")
+ddp.mistake("B at the wrapping", "A, C and D are found. Line 5 is as it should be: it makes a "
+            "network that averages. Which line does not use it?",
+            "answer_ddp_lines = (15, 5, 9, 16)")
+ddp.mistake("C before the epochs", "A, B and D are found. Below line 8 it would run once, before "
+            "all epochs. The missing line has to run once in each epoch.",
+            "answer_ddp_lines = (15, 11, 8, 16)")
 ddp.mistake("C at the sampler", "A, B and D are found. Line 7 is as it should be. The missing line "
             "has to run once in each epoch.", "answer_ddp_lines = (15, 11, 7, 16)")
 ddp.mistake("C within the batches", "A, B and D are found. Below line 10 the sampler would be told "
@@ -286,13 +297,18 @@ speed = Exercise(
            "`share = images * per_image / ranks`, "
            "`step = share / 3 + max(share * 2 / 3, exchange)`, and the speed-up is "
            "`images * per_image / step`."))
-speed.case("one rank sends nothing", call(1, 64, 0.01, 0.001, 0.1))
+speed.case("one rank sends nothing", call(1, 64, 0.01, 0.001, 0.1),
+           note="One rank is as fast as one device: it sends 2 (P − 1) = 0 messages.")
 speed.case("an exchange that hides behind backward", call(4, 240, 0.01, 0.001, 0.1),
            note="While backward is going on, sending costs no time.")
 speed.case("an exchange that takes longer", call(4, 24, 0.01, 0.001, 0.1),
            note="Here a rank computes 0.02 s forward and 0.04 s backward. How many seconds does "
                 "the exchange take, and which of the three does it run beside?")
-speed.case("slower than one", call(8, 8, 0.01, 0.001, 0.1))
+speed.case("slower than one", call(8, 8, 0.01, 0.001, 0.1),
+           note="More ranks may be slower than one device. Then the speed-up is below 1.")
+speed.case("7.5 images for each rank", call(4, 30, 0.02, 0.0005, 0.05),
+           note="A share need not be a whole number. Here the exchange is hidden, so four ranks "
+                "are four times as fast.")
 speed.hidden("any network and link", drawn(30, lambda rng: call(
     rng.randint(1, 16), rng.randint(8, 200), rng.uniform(0.001, 0.02), rng.uniform(0, 0.002),
     rng.uniform(0, 0.2))), weight=2)
@@ -328,6 +344,13 @@ def ddp_speed_up(ranks, images, per_image, latency, transfer):
     whole = images * per_image
     exchange = 2 * (ranks - 1) * (latency + transfer / ranks)
     return whole / (whole / 3 + max(whole * 2 / 3, exchange))
+""")
+speed.mistake("whole images only", "The share is rounded. Here it is `images / ranks`, also where "
+              "that is no whole number.", """
+def ddp_speed_up(ranks, images, per_image, latency, transfer):
+    share = images // ranks * per_image
+    exchange = 2 * (ranks - 1) * (latency + transfer / ranks)
+    return images * per_image / (share / 3 + max(share * 2 / 3, exchange))
 """)
 speed.mistake("the time of a step", "This is how long a step takes. The speed-up is the time of "
               "one rank, divided by it.", """
@@ -375,14 +398,18 @@ around = Exercise(
            "`(rank + 1) % world`, which adds it, or puts it in the place of its own.",
            "`now[right, part] = sent[rank, part] + (now[right, part] if step < world - 1 else 0)`, "
            "where `sent` is a copy of `now` from the beginning of the step."))
-around.case("no step", call(three, 0))
+around.case("no step", call(three, 0), note="After no step all ranks have what they had.")
 around.case("one step", call(three, 1),
             note="In step 0 each rank sends the part with its own number to the right, that is, "
                  "to the next rank.")
-around.case("halfway: each rank has one complete part", call(three, 2))
+around.case("halfway: each rank has one complete part", call(three, 2),
+            note="In step 1 each rank sends the sum that has just come to it: part (r − 1) mod P.")
 around.case("a step later, the first complete parts are passed on", call(three, 3),
             note="What is complete must not be added any more.")
-around.case("at the end all have the sum", call(three, 4))
+around.case("at the end all have the sum", call(three, 4),
+            note="2 (P − 1) steps: after them all rows are the same.")
+around.case("two ranks", *(call(torch.tensor([[1.0, 2], [10, 20]]), steps) for steps in (1, 2)),
+            note="With two ranks one step adds, and one passes on.")
 around.hidden("any number of ranks, any step", drawn(25, any_ring), weight=2)
 around.mistake("always the own part", "In each step every rank sends the part with its own number. "
                "It must pass on what it has just received.", """

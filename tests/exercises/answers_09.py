@@ -64,8 +64,8 @@ def gradient_in_parts(model, images, labels, size):
 """, """
 def gradient_in_parts(model, images, labels, size):
     model.zero_grad()
-    losses = [F.cross_entropy(model(x[None]), y[None]) for x, y in zip(images, labels)]
-    torch.stack(losses).mean().backward()
+    for x, y in zip(images, labels):
+        (F.cross_entropy(model(x[None]), y[None]) / len(images)).backward()
     return [p.grad for p in model.parameters()]
 """],
     "adamw_step": ["""
