@@ -37,7 +37,7 @@ def updated(kept: str, freeze: str, day: str) -> str:
 def main() -> int | str:
     """Fetch or read Colab's list, and rewrite ours."""
     if len(sys.argv) != 2:
-        return __doc__
+        return str(__doc__)
     try:
         if sys.argv[1] == "--fetch":
             with urllib.request.urlopen(PUBLISHED, timeout=60) as answer:

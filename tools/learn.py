@@ -78,10 +78,10 @@ def for_learners(author, executed, source: Repository | None):
                 cell.metadata.update(jupyter={"outputs_hidden": True}, collapsed=True)
                 predicted = False
     code = "\n".join(c.source for c in edition.cells if c.cell_type == "code")
-    edition.metadata = nbformat.from_dict({**METADATA, "colab": {"provenance": []}})
-    edition.metadata.pop("accelerator", None)
-    if "get_device(" in code:  # then a GPU pays
-        edition.metadata["accelerator"] = "GPU"
+    metadata: dict = {**METADATA, "colab": {"provenance": []}}
+    if "get_device(" not in code:  # a GPU would stand idle
+        del metadata["accelerator"]
+    edition.metadata = nbformat.from_dict(metadata)
     if source is not None:
         edition.cells.insert(1, first_cell(source))
     return edition
@@ -91,8 +91,8 @@ def executed(site: Path) -> dict[str, nbformat.NotebookNode]:
     """Return the notebooks that a build has run, by the name of their file."""
     from tools.sphinx.course_site import cache_folder
     cache = get_cache(cache_folder(BOOK.parent, site / "_build" / "html"))
-    return {Path(record.uri).name: cache.get_cache_bundle(record.pk).nb
-            for record in cache.list_cache_records()}
+    records: list = cache.list_cache_records()
+    return {Path(record.uri).name: cache.get_cache_bundle(record.pk).nb for record in records}
 
 
 def main() -> int | str:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 _HERE = str(Path(__file__).parent)
 
@@ -61,7 +62,7 @@ def at_most(seconds: float):
     at the next line of Python.
     """
     main = threading.current_thread() is threading.main_thread()
-    frame = sys._getframe()
+    frame: Any = sys._getframe()
     while frame.f_code.co_filename in (__file__, contextlib.__file__):
         frame = frame.f_back
     _limited.append(frame)

@@ -49,7 +49,7 @@ def with_figures(body: str, places: dict[str, widgets.Figure]) -> str:
     for place, figure in places.items():
         name, key = type(figure).__name__, keys.setdefault(id(figure), f"figure-{len(keys)}")
         store["css"] = figure._css
-        store["modules"][name] = figure._esm
+        store["modules"][name] = getattr(figure, "_esm")  # noqa: B009 (a trait of each kind)
         store["figures"][key] = {"module": name, "values": figure.page_state()}
         body = body.replace(place, f'<div class="course-figure" data-course-figure="{key}">'
                                    f"{figure.to_html()}</div>")

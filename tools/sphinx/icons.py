@@ -40,7 +40,7 @@ def drawn(page: str) -> str:
     used = set()
 
     def draw(match):
-        name = _NAME.search(match[2])[1]
+        name = _NAME.findall(match[2])[0]
         used.add(name)
         return (f'<svg class="icon {match[2]}"{match[3]} viewBox="0 0 24 24" aria-hidden="true">'
                 f'<use href="#icon-{name}"/></svg>')

@@ -10,6 +10,7 @@ import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from docutils import nodes
@@ -105,7 +106,7 @@ def card(chapter: Chapter, picture: str) -> str:
 
 def _figure(words: str) -> widgets.Figure:
     """Return the figure of a comment such as `GradientFlow(depth=64)`."""
-    asked = ast.parse(words, mode="eval").body
+    asked: Any = ast.parse(words, mode="eval").body
     return getattr(widgets, asked.func.id)(
         **{one.arg: ast.literal_eval(one.value) for one in asked.keywords})
 
