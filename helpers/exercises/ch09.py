@@ -254,8 +254,8 @@ def smoothed_loss(logits, labels, epsilon):
     return F.cross_entropy(logits.softmax(1), labels,
                            label_smoothing=epsilon * classes / (classes - 1))
 """)
-smoothing.mistake("only the classes that occur", "`F.one_hot(labels)` makes only as many columns as "
-                  "the largest label asks for. Tell it how many classes there are: "
+smoothing.mistake("only the classes that occur", "`F.one_hot(labels)` makes only as many columns "
+                  "as the largest label asks for. Tell it how many classes there are: "
                   "`F.one_hot(labels, K)`.", """
 def smoothed_loss(logits, labels, epsilon):
     right = F.one_hot(labels)
