@@ -269,6 +269,10 @@ large.mistake("a rate by the number of ranks", "The number of images is right. B
               "multiplied by how many ranks there are. The recipe is not one for batches of "
               "`batch_size`: compare the images of a step.", "answer_large_batch = " + RECIPE +
               "(machines * gpus * batch_size * accumulate, recipe_rate * machines * gpus)")
+large.mistake("the rate upside down", "The number of images is right. But the rate falls here "
+              "where the batch grows.", "answer_large_batch = " + RECIPE +
+              "(machines * gpus * batch_size * accumulate, "
+              "recipe_rate * recipe_batch / (machines * gpus * batch_size * accumulate))")
 large.mistake("the square root", "The number of images is right. The rate follows the root of the "
               "batch here. There is such a rule, too, but the linear one was asked.",
               "answer_large_batch = " + RECIPE + "(machines * gpus * batch_size * accumulate, "
