@@ -21,7 +21,7 @@ TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, tex
 
 def test_readme_is_short_names_the_commands_and_its_files_exist():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 60
+    assert len(text.splitlines()) <= 64
     assert "make book" in text and "make test" in text and "Windows" in text
     links = re.findall(r"\]\((?!http)([^)#]+)", text)
     assert len(links) >= 4
