@@ -55,10 +55,9 @@ def mark(app, doctree: nodes.document) -> None:
     """Mark the terms of a chapter; give those of the glossary their ids."""
     page = app.env.docname
     if page == GLOSSARY:
-        for paragraph in doctree.findall(nodes.paragraph):
-            first = next(iter(paragraph.findall(nodes.strong)), None)
-            if first is not None and paragraph.index(first) == 0:
-                paragraph["ids"].append(anchor(first.astext()))
+        for term in [*doctree.findall(nodes.strong)]:
+            place = nodes.raw("", f'<span id="{anchor(term.astext())}"></span>', format="html")
+            term.parent.insert(term.parent.index(term), place)
         return
     if not re.match(r"book/\d\d", page):
         return

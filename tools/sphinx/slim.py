@@ -47,12 +47,16 @@ def as_webp(picture: Path) -> Path | None:
 
 
 def kind_of(picture: Path) -> str:
-    """Return the classes of a picture: "plot" for few colors on white, "wide" if it is."""
+    """Return the classes of a picture: "plot" for few colors on white, "wide" if it is.
+
+    A photograph, in gray as well, has many shades, and each of them few times.
+    """
     with Image.open(picture) as image:
         shown = image.convert("RGB")
-    colors = shown.getcolors(3000)  # None: more, as photographs have
-    white = sum(count for count, color in colors or () if color == (255, 255, 255))
-    plot = white > 0.3 * shown.width * shown.height
+    pixels = shown.width * shown.height
+    colors = sorted(shown.getcolors(pixels) or (), reverse=True)
+    white = sum(count for count, color in colors if color == (255, 255, 255))
+    plot = white > 0.3 * pixels and sum(count for count, _ in colors[:12]) > 0.88 * pixels
     return " ".join(["plot"] * plot + ["wide"] * (plot and shown.width > 600))
 
 
