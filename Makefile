@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHO
 help:
 	@echo "make book      build the course and say where to open it"
 	@echo "make test      prove it: lint, tests, every chapter run and compared, the site in a browser"
-	@echo "make check     the part of it that takes seconds: lint, types, stored form, unit tests"
+	@echo "make check     the quick part of it: lint, types, stored form, unit tests"
 	@echo "make lab       open the chapters in JupyterLab, as copies in work/"
 	@echo "make test-long the same as test, with the full counts of the long checks"
 	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"

@@ -1,4 +1,4 @@
-"""The part of `make test` that takes seconds: lint, types, stored form, unit tests. `make check`.
+"""The quick part of `make test`: lint, types, stored form, unit tests. `make check`.
 
 No browser is started, no process group, and nothing is built.
 """
