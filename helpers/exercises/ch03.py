@@ -314,6 +314,9 @@ merge.case("two kernels of 1 × 2 on one channel",
 merge.case("two channels, 3 × 3",
            call(torch.arange(36.0).view(2, 2, 3, 3), torch.tensor([1.0, -1.0]),
                 numbers(1, 2, -1, 3, shape=(2, 2, 1, 1)), torch.tensor([5.0, 7.0])))
+merge.case("three kernels, one channel that comes out",
+           call(numbers(1, 2, 3, 4, 5, 6, shape=(3, 1, 2, 1)), torch.tensor([1.0, 10.0, 100.0]),
+                numbers(1, -1, 2, shape=(1, 3, 1, 1)), torch.tensor([7.0])))
 
 
 @merge.probe("one layer gives what two in turn gave", "F.conv2d(x, *merge_with_1x1(…))",
@@ -399,8 +402,8 @@ taps.case("stride 2", call(torch.arange(20.0).view(1, 1, 4, 5),
 taps.case("dilation 2", call(torch.arange(12.0).view(1, 1, 3, 4),
                              numbers(1, 10, 100, 1000, shape=(1, 1, 2, 2)), dilation=2),
           note="The kernel spans 3 × 3 here, so the slices are 1 × 2.")
-taps.case("two channels, two kernels", call(torch.arange(8.0).view(1, 2, 2, 2),
-                                            torch.arange(16.0).view(2, 2, 2, 2)))
+taps.case("two images of two channels, two kernels", call(torch.arange(16.0).view(2, 2, 2, 2),
+                                                          torch.arange(16.0).view(2, 2, 2, 2)))
 taps.hidden("any images and kernels", drawn(6, images_and_kernels), weight=2)
 wrong_taps = variants("""
 def conv_by_taps(images, kernels, stride=1, padding=0, dilation=1):

@@ -219,7 +219,7 @@ real = Exercise(
 real.case("a map of ones stays one", call(torch.ones(1, 1, 3, 3), 3, 1, 1))
 real.case("a map with zeros in it", call(grid([8, 0, 4, 0], [0, 0, 2, 6])[None, None], 2, 2, 1),
           note="A zero that stands in the map is a number as any other: it counts.")
-real.case("two channels, stride 2", call(torch.arange(18.0).view(1, 2, 3, 3), 3, 2, 1))
+real.case("two images, stride 2", call(torch.arange(18.0).view(2, 1, 3, 3), 3, 2, 1))
 real.case("without padding", call(torch.arange(4.0).view(1, 1, 2, 2), 2, 1, 0))
 real.hidden("any settings", drawn(12, maps_to_average), weight=2)
 wrong_mean = variants("""

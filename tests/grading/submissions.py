@@ -372,10 +372,10 @@ DAMAGED: dict[Change, float] = dict.fromkeys((
     reference, copied, split, retyped, test_deleted, metadata_lost, reordered, turned_raw,
     helper_below, one_cell), FULL)
 HONEST: dict[Change, float] = {blank: 0, wrong: 0, partial: 1 + 6, misspelled: 8, endless: 8,
-                               endless_cell: 8, takes_memory: 8}
+                               endless_cell: 8, takes_memory: 8, floods: 8}
 HOSTILE: dict[Change, float] = {
     exits: 8, patches_comparison: 0, prints_points: 0, forges_reports: 0, kills_the_grader: 0,
-    floods: 8, all_points: 0, reads_the_source: 0}
+    all_points: 0, reads_the_source: 0}
 ONLY_FLAGGED = (peeks, asks_the_course)
 SAMPLE = (reference, copied, split, metadata_lost, turned_raw, reordered, blank, partial, endless,
           exits, patches_comparison, prints_points)

@@ -141,9 +141,11 @@ def test_settings_that_do_not_run_are_named(tmp_path):
         folder.api(course)
 
 
-def test_the_course_that_grades_is_not_inside_the_one_that_is_hidden():
+def test_the_course_that_grades_is_not_inside_the_one_that_is_hidden(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "ROOT", tmp_path / "repository")
     with pytest.raises(Refusal, match="folder of its own"):
-        Course(folder.ROOT.parent).prepare()
+        Course(tmp_path).prepare()
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_page_for_instructors_cites_what_was_measured():

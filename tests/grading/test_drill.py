@@ -12,6 +12,7 @@ import submissions as of
 from support import ROOT
 
 from helpers.exercises.known import PRIVATE
+from tools.exercises import of_book
 from tools.grading import isolation
 from tools.grading.course import Course
 
@@ -89,6 +90,15 @@ def test_the_rest_of_the_drill(made):
 
 
 @pytest.mark.long
+def test_every_exercise_of_the_book_can_be_assigned_and_its_reference_gets_all_points(made):
+    course = Course(made.root.with_name("book"))
+    called("assignment", *(f"{part.name}=1" for _, _, part in of_book()), course=course)
+    called("grade", course=course)  # the canaries are graded, and nobody else
+    review = json.loads((course.root / "review/ps1/canary.json").read_text(encoding="utf-8"))
+    assert len(review["points"]) == len([*of_book()]) and {*review["points"].values()} == {1.0}
+
+
+@pytest.mark.long
 def test_without_namespaces_too_a_submission_ends_no_other(made, monkeypatch):
     monkeypatch.setenv("COURSE_ISOLATE", "0")
     course = Course(made.root.with_name("open"))
@@ -96,7 +106,7 @@ def test_without_namespaces_too_a_submission_ends_no_other(made, monkeypatch):
     for change in (of.kills_the_grader, of.reference, of.exits, of.endless_cell):
         of.hand_in(course, change)
     rows = graded(course)
-    assert {s: row["total"] for s, row in rows.items()} == {
+    assert {student: row["total"] for student, row in rows.items()} == {
         "kills_the_grader": 0, "reference": 12, "exits": 8, "endless_cell": 8}
     assert any("not graded" in flag for flag in rows["kills_the_grader"]["flags"])
 

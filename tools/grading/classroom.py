@@ -99,6 +99,7 @@ def _result(course: Course, name: str, student: str, wrong: str) -> Result:
     result = Result(student, told.get("points", {}), told.get("flags", []), told.get("notes", []))
     if wrong or not path.exists():
         result.flags.append(f"not graded: {wrong or 'nothing came back'}")
+        write_review(course.root, name, result)  # or the csv would not have them
     return result
 
 
