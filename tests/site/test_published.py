@@ -89,7 +89,7 @@ def test_a_page_describes_itself(page, site):
     about = re.search(r'<meta name="description" content="([^"]+)">', text)[1]
     assert 40 <= len(about) <= 170 and 'property="og:title"' in text
     assert re.search(r'class="made">Made on \d{4}-\d\d-\d\d with PyTorch \d', text)
-    assert (site / "404.html").exists()
+    assert (site / "404.html").exists() and (site / published.SOCIAL).exists()
 
 
 def notebook(*sources):

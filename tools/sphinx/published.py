@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from docutils import nodes
+from PIL import Image
 
 from helpers.profiles import profile
 from tools.repository import ROOT, Repository, repository
@@ -21,6 +22,7 @@ from tools.repository import ROOT, Repository, repository
 TITLE = "From Tensors to ResNets"
 ABOUT = ("An interactive course on convolutional networks in PyTorch: every idea built by hand, "
          "proven equal to PyTorch, and measured.")
+SOCIAL = "_static/course/social.png"  # what a link to a page shows elsewhere
 HUB = "COURSE_JUPYTERHUB"  # the address of an instructor's JupyterHub, if there is one
 VERSIONS = ("torch", "torchvision", "numpy")
 
@@ -121,7 +123,7 @@ def _page(app, pagename, templatename, context, doctree) -> None:
     source = repository()
     title = context.get("title") or TITLE
     context["metatags"] = context.get("metatags", "") + head_of(
-        pagename, title, description(title, doctree), source, "_static/course/social.png")
+        pagename, title, description(title, doctree), source, SOCIAL)
     ran = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("exec_data") or {}
     context["body"] = (context.get("body") or "") + made_line(ran.get("runtime"))
     file = app.env.doc2path(pagename, base=False) if pagename in app.env.all_docs else None
@@ -139,6 +141,10 @@ def _files(app, error: Exception | None) -> None:
         return
     folder, source = Path(app.outdir), repository()
     site = source.site if source else "."
+    with Image.open(ROOT / "book" / "figures" / "site.png") as picture:
+        shown = picture.convert("RGB")
+        shown = shown.crop((0, 0, shown.width, round(shown.width * 630 / 1200)))
+        shown.resize((1200, 630)).save(folder / SOCIAL, optimize=True)
     lost = (Path(__file__).parent / "404.html").read_text(encoding="utf-8")
     (folder / "404.html").write_text(lost.replace("SITE", site), encoding="utf-8")
     if source is None:
