@@ -16,8 +16,12 @@ _NOT_IN = (nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.strong
 
 
 def terms(root: Path) -> dict[str, tuple[str, str]]:
-    """Return for each term, in lower case, its meaning and the page that introduces it."""
-    text = (root / f"{GLOSSARY}.md").read_text(encoding="utf-8")
+    """Return for each term, in lower case, its meaning and the page that introduces it.
+
+    A book without a glossary has none.
+    """
+    path = root / f"{GLOSSARY}.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
     return {term.lower(): (meaning, page) for term, _, meaning, page in LINE.findall(text)}
 
 
@@ -63,6 +67,8 @@ def mark(app, doctree: nodes.document) -> None:
         return
     number = page.partition("/")[2][:2]
     left = {term: it for term, it in terms(Path(app.srcdir)).items() if it[1][:2] != number}
+    if not left:
+        return
     find = pattern(left)
     for paragraph in [*doctree.findall(nodes.paragraph)]:
         for text in [*paragraph.findall(nodes.Text)]:

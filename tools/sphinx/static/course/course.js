@@ -6,7 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
       else target.removeAttribute("tabindex");
     }
   });
-  document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container").forEach((block) => watch.observe(block));
+  document.querySelectorAll("div.highlight pre, .pst-scrollable-table-container, .cell_output:has(img.plot.wide)").forEach((block) => watch.observe(block));
 });
 // On paper nothing can be opened: all is open there.
 addEventListener("beforeprint", () => {
