@@ -110,7 +110,6 @@ def test_without_javascript_there_is_nothing_dead_on_the_page(small_page):
     assert not tab.locator(".course-file").is_visible()
 
 
-@pytest.mark.xfail(reason="fails since exercises and site were joined; not looked into")
 def test_from_python_to_the_site_and_back(small_page, notebook, capsys):
     mine = joined({"exercises": {NAMES[0]: DAY, "of_a_later_edition": DAY},
                    "quizzes": {"02-1": DAY, "02-3": DAY}})
