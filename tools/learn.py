@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.editions import learner
 from tools.exercises import CHECK, is_exercise
 from tools.minutes import PREDICT
-from tools.notebooks import BOOK, METADATA, written
+from tools.notebooks import BOOK, metadata_of, written
 from tools.repository import Repository, repository
 
 INSTALL = '''\
@@ -77,11 +77,7 @@ def for_learners(author, executed, source: Repository | None):
             if cell.outputs and predicted:  # JupyterLab's word for it, and the notebook's own
                 cell.metadata.update(jupyter={"outputs_hidden": True}, collapsed=True)
                 predicted = False
-    code = "\n".join(c.source for c in edition.cells if c.cell_type == "code")
-    metadata: dict = {**METADATA, "colab": {"provenance": []}}
-    if "get_device(" not in code:  # a GPU would stand idle
-        del metadata["accelerator"]
-    edition.metadata = nbformat.from_dict(metadata)
+    edition.metadata = nbformat.from_dict(metadata_of(edition))
     if source is not None:
         edition.cells.insert(1, first_cell(source))
     return edition
