@@ -6,10 +6,11 @@ RUN    := $(VENV)/bin/python
 # matplotlib that shows nothing.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS MPLBACKEND
 
-.PHONY: help setup book lab check test test-long test-colab refresh bench assignment grade publish clean
+.PHONY: help setup book pdf lab check test test-long test-colab refresh bench assignment grade publish clean
 
 help:
 	@echo "make book      build the course and say where to open it"
+	@echo "make pdf       the built course as one PDF, by Chromium"
 	@echo "make test      prove it: lint, tests, every chapter run and compared, the site in a browser"
 	@echo "make check     the quick part of it: lint, types, stored form, unit tests"
 	@echo "make lab       open the chapters in JupyterLab, as copies in work/"
@@ -32,6 +33,9 @@ setup:
 
 book: setup
 	@$(RUN) tools/book.py
+
+pdf: book
+	@$(RUN) tools/pdf.py
 
 lab:
 	$(SET_UP) learner

@@ -87,10 +87,16 @@ def site_tree(html: Path, term: str, before: str | None) -> str:
 
 def build() -> None:
     """Build the site on the real data, or fail."""
+    from tools import browser
     from tools.book import surroundings
     python, environment = sys.executable, surroundings()
-    for words in (["-m", "helpers.data", "fetch"], ["-m", "helpers.data", "verify"],
-                  ["tools/book.py"]):
+    steps = [["-m", "helpers.data", "fetch"], ["-m", "helpers.data", "verify"], ["tools/book.py"]]
+    if browser.path():
+        environment["COURSE_PDF"] = "yes"  # the start page leads to it
+        steps.append(["tools/pdf.py"])
+    else:
+        print("There is no Chromium or Chrome here: the site will have no PDF.")
+    for words in steps:
         if subprocess.run([python, *words], cwd=ROOT, env=environment, check=False).returncode:
             raise SystemExit("Nothing is published: the site would not be that of the real data.")
 
