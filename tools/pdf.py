@@ -83,8 +83,8 @@ def _outline(book: PdfWriter, part: PdfReader, first: int, items: Any, parent: A
         text = " ".join(part.pages[number].extract_text().split())
         letters = r"\s*".join(map(re.escape, "".join(one.title.split())))
         found = re.search(letters, text)
-        last = book.add_outline_item(title=found[0] if found else one.title, page_number=first + number,
-                                     parent=parent)
+        title = found[0] if found else one.title
+        last = book.add_outline_item(title=title, page_number=first + number, parent=parent)
 
 
 def joined(parts: list[PdfReader], pages: list[str]) -> PdfWriter:
