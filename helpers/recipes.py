@@ -37,8 +37,8 @@ def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,
     `steps` is the number of batches in the whole run, `epochs * len(train)`; batches of 250,
     changed by `AUGMENT`, suit it. SGD with Nesterov momentum, the learning rate up to `max_lr`
     for a fifth of the run and down to 0 in straight lines; weight decay on the weights of
-    convolutions and dense layers, not on biases, γ and β; the loss with label smoothing; bfloat16
-    where the model's device is faster with it.
+    convolutions and dense layers, not on biases, γ and β; the loss with label smoothing; 16 bits
+    where the model's device is faster with them.
     """
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]
