@@ -152,7 +152,7 @@ class OnPage:
         labels = self.cells(grid).evaluate_all("all => all.map(c => c.getAttribute('aria-label'))")
         rows: dict = {}
         for label in labels:
-            rows.setdefault(label.split(",")[0], []).append(number(label.split(": ")[1]))
+            rows.setdefault(label.split(",")[0], []).append(number(label.split(": ")[1].split(",")[0]))
         return torch.tensor([*rows.values()], dtype=torch.float64)
 
     def plays(self) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 from helpers import widgets
+from helpers.widgets.card import carded
+from helpers.widgets.figure import shared
 
 _STATE = "application/vnd.jupyter.widget-state+json"
 _VIEW = re.compile(r'<script type="application/vnd\.jupyter\.widget-view\+json">(.*?)</script>',
@@ -44,19 +46,20 @@ def embedded(body: str, saved: dict) -> str:
 
 def with_figures(body: str, places: dict[str, widgets.Figure]) -> str:
     """Return the HTML `body` with each figure in its place, and the script that starts them."""
-    store = {"css": "", "modules": {}, "figures": {}}
+    store = {"shared": shared(), "modules": {}, "figures": {}}
     keys = {}  # one that is shown twice has one state; and a second build gives the same page
     for place, figure in places.items():
         name, key = type(figure).__name__, keys.setdefault(id(figure), f"figure-{len(keys)}")
-        store["css"] = figure._css
-        store["modules"][name] = getattr(figure, "_esm")  # noqa: B009 (a trait of each kind)
+        code = getattr(figure, "_esm")  # noqa: B009 (a trait of each kind)
+        store["modules"][name] = str(code).removeprefix(store["shared"])
         store["figures"][key] = {"module": name, "values": figure.page_state()}
         body = body.replace(place, f'<div class="course-figure" data-course-figure="{key}">'
-                                   f"{figure.to_html()}</div>")
+                                   f"{carded(figure)}</div>")
     if not store["figures"]:
         return body
     data = json.dumps(store, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\!--")
-    return (f'{body}<script type="application/json" id="course-figures">{data}</script>'
+    return (f'{body}<style>{widgets.Figure._css}</style>'
+            f'<script type="application/json" id="course-figures">{data}</script>'
             f"<script>{_SCRIPT}</script>")
 
 
