@@ -58,10 +58,11 @@ class AugmentPlayground(Figure):
                "learn either.")
     presets = {
         "flip and shift": _OFF | {"flip": True, "padding": 4},
-        "color": _OFF | {"brightness": 0.4, "contrast": 0.4, "saturation": 0.8, "hue": 0.1},
-        "zoom": _OFF | {"flip": True, "window": 0.2},
-        "cutout": _OFF | {"flip": True, "padding": 4, "cutout": 16, "cutout_fill": "mean"},
-        "mixup": _OFF | {"flip": True, "padding": 4, "share": 0.6},
+        "another light": _OFF | {"flip": True, "brightness": 0.5, "contrast": 0.4,
+                                 "saturation": 0.8, "hue": 0.1},
+        "everything": _OFF | {"flip": True, "padding": 4, "window": 0.4, "brightness": 0.4,
+                              "contrast": 0.4, "saturation": 0.8, "hue": 0.1, "cutout": 12},
+        "a cat in a cup": _OFF | {"flip": True, "padding": 4, "share": 0.6},
     }
     _esm = module("augment")
     limits = constant(_LIMITS)

@@ -140,7 +140,7 @@ function cardMemory(id) {
 /** The link and the code to show the figure elsewhere: a button, and what it opens. */
 function sharing(card, page, title, diff, whole) {
   const field = make("input", { class: "ctr-field", type: "text", readonly: "", "aria-label": "link", focus: () => field.select() });
-  const said = make("span", { role: "status", class: "ctr-hint" }), canonical = document.querySelector("link[rel=canonical]");
+  const said = make("span", { "aria-live": "polite", class: "ctr-hint" }), canonical = document.querySelector("link[rel=canonical]");
   const here = () => (location.protocol === "file:" && canonical ? canonical.href : location.href).split("#")[0];
   const alone = () => (page.alone ? new URL(page.alone, here().split("?")[0]).href : here());
   const address = (from, state) => `${from}#${linkText(page.id, state)}`;
@@ -159,8 +159,8 @@ function sharing(card, page, title, diff, whole) {
   const panel = make("div", { class: "ctr-share", role: "group", "aria-label": "share", hidden: "",
     keydown: (event) => { if (event.key === "Escape") { close(); event.preventDefault(); } } },
   field, make("div", { class: "ctr-stepper" }, make("button", { type: "button", class: "ctr-button", click: link }, "copy link"),
-    make("button", { type: "button", class: "ctr-button", click: () => give("the code that shows it on another page",
-      embedCode(address(alone(), whole()), title, card.offsetHeight + 48)) }, "copy embed code"),
+    page.alone === undefined ? null : make("button", { type: "button", class: "ctr-button", click: () => give("the code that shows it on another page",
+      embedCode(address(alone(), whole()), title, card.offsetHeight + 56)) }, "copy embed code"),
     own, make("button", { type: "button", class: "ctr-button", click: close }, "close")), said);
   const open = cardTool("link", "copy link", link);
   open.setAttribute("aria-expanded", "false");
@@ -203,8 +203,8 @@ export function cardAround(root, label, model, names, figure) {
     ({ values, button: make("button", { type: "button", class: "ctr-preset", "aria-pressed": "false", click: () => go(values) }, name) }));
   element.append(
     make("div", { class: "ctr-head" },
-      make("div", { class: "ctr-about" }, make("div", { class: "ctr-name" }, title), challenge ? make("div", { class: "ctr-challenge" }, challenge) : null),
-      make("div", { class: "ctr-tools" }, reset, share && share.open, full)),
+      make("div", { class: "ctr-name" }, title), make("div", { class: "ctr-tools" }, reset, share && share.open, full)),
+    make("div", { class: "ctr-challenge" }, challenge),
     share ? share.panel : "",
     buttons.length ? make("div", { class: "ctr-presets", role: "group", "aria-label": "presets" }, ...buttons.map(({ button }) => button)) : "",
     root, caption ? make("figcaption", { class: "ctr-caption" }, caption) : "");

@@ -58,7 +58,6 @@ def carded(figure: Any) -> str:
     said = words(type(figure))
     title, challenge, caption = (html.escape(said[name])
                                  for name in ("title", "challenge", "caption"))
-    return (f'<figure class="ctr-card"><div class="ctr-head"><div class="ctr-about">'
-            f'<div class="ctr-name">{title}</div><div class="ctr-challenge">{challenge}</div>'
-            f'</div></div>{figure.to_html()}'
+    return (f'<figure class="ctr-card"><div class="ctr-name">{title}</div>'
+            f'<div class="ctr-challenge">{challenge}</div>{figure.to_html()}'
             f'<figcaption class="ctr-caption">{caption}</figcaption></figure>')

@@ -140,6 +140,28 @@ export function button(text, onClick, name = null) {
   return make("button", { type: "button", class: "ctr-button", click: onClick, "aria-label": name }, text);
 }
 
+/** What stands folded under a name until the reader asks for it. */
+export function folded(name, ...children) {
+  return make("details", { class: "ctr-more" }, make("summary", { "data-lm-suppress-shortcuts": "true" }, name), ...children);
+}
+
+/** Code to read, to select, and to copy. */
+export function codeBox() {
+  const text = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the code", tabindex: 0 });
+  const copy = button("copy", async () => {
+    let done = true;
+    try { await navigator.clipboard.writeText(text.textContent); } catch { done = false; }
+    if (!done) window.getSelection().selectAllChildren(text);  // to be copied by hand
+    copy.textContent = done ? "copied" : "selected";
+  }, "copy the code");
+  const element = make("div", { class: "ctr-code" }, text, copy);
+  return { element, update(written) {
+    if (text.textContent === written) return;  // else what is selected stays so
+    text.textContent = written;
+    copy.textContent = "copy";
+  } };
+}
+
 /** A box to tick. */
 export function checkbox(name, onChange) {
   const input = make("input", { type: "checkbox", change: () => onChange(input.checked) });

@@ -5,10 +5,10 @@
   var store = JSON.parse(document.getElementById("course-figures").textContent);
 
   /** What anywidget gives a figure in a notebook, without a kernel behind it; `page` is for its card. */
-  function model(values, id) {
+  function model(values, id, alone) {
     var listeners = {};
     return {
-      page: { id: id, first: Object.assign({}, values) },
+      page: { id: id, alone: alone, first: Object.assign({}, values) },
       get: function (name) { return values[name]; },
       set: function (name, value) {
         if (values[name] === value) return;
@@ -32,15 +32,10 @@
     return modules[name];
   }
   var models = {};  // a figure that is shown twice has one state
-  var counts = {}, ids = [];
+  var ids = Object.keys(store.figures).map(function (key) { return store.figures[key].id; });
   document.querySelectorAll("[data-course-figure]").forEach(function (place) {
     var key = place.dataset.courseFigure, figure = store.figures[key];
-    if (!models[key]) {  // its name in addresses: the first one of a kind, the second one of it
-      var count = counts[figure.module] = (counts[figure.module] || 0) + 1;
-      var id = figure.module + (count > 1 ? "-" + count : "");
-      ids.push(id);
-      models[key] = model(figure.values, id);
-    }
+    models[key] = models[key] || model(figure.values, figure.id, figure.alone);
     load(figure.module).then(function (code) {
       code.render({ model: models[key], el: place });
       place.dataset.ready = "true";
