@@ -23,7 +23,7 @@ class PoolExplorer(Figure):
     than half the window, a window that fits nowhere.
     """
 
-    title = "Pooling"
+    title = "Pooling, window by window"
     challenge = "Raise one number, step by step: when does the maximum notice, when the average?"
     caption = ("Max pooling keeps the largest number of each window and forgets where it stood; "
                "average pooling keeps a little of every number. What moves within a window "

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 from figures import ALONE, alone, with_figures
-from published import SOCIAL, TITLE, head_of
+from published import ABOUT, SOCIAL, TITLE, head_of
 
 from helpers import widgets
 from helpers.widgets.card import words
@@ -64,7 +64,7 @@ def page_of(shown: Shown) -> str:
     """Return the HTML of a figure's own page."""
     name, said = ALONE[shown.kind], words(getattr(widgets, shown.kind))
     head = head_of(f"figures/{name}", f"{said['title']} · {TITLE}",
-                   f"{said['challenge']} {said['caption']}".strip()[:300], repository(), SOCIAL)
+                   f"{said['challenge']} {said['caption']}".strip() or ABOUT, repository(), SOCIAL)
     place = "<!-- the figure -->"
     course = f'<a href="../book/index.html">{TITLE}</a>'
     parts = {"title": f"{html.escape(said['title'])} · {TITLE}", "head": head, "name": name,
