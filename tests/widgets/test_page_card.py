@@ -330,6 +330,53 @@ def test_a_refusal_goes_with_an_empty_entry_and_cells_are_named_by_what_is_seen(
     assert first.get_attribute("aria-label") == "row 0, column 0: 0.66667, shown as 0.67"
 
 
+def test_six_large_buttons_switch_what_is_drawn_at_random(opened):
+    tab = opened("figures/augment.html", permissions=["clipboard-read", "clipboard-write"])
+    page = OnPage(tab, 0)
+    toggles = page.fig.locator(".ctr-toggle")
+    assert page.all(".ctr-toggle", "e.innerText") == [
+        "flip", "shift", "zoom", "color", "cutout", "mixup"]
+    before = page.all(".ctr-toggle", "e.ariaPressed")
+    assert before == ["true", "true", "false", "true", "false", "false"]
+    for i in range(6):
+        toggles.nth(i).press("Space")
+        page.settle()
+        now = page.all(".ctr-toggle", "e.ariaPressed")
+        assert now[i] != before[i] and now[:i] + now[i + 1:] == before[:i] + before[i + 1:]
+        toggles.nth(i).click()
+        page.settle()
+    assert page.all(".ctr-toggle", "e.ariaPressed") == before and page.alert() == ""
+    page.fig.locator("details").evaluate_all("all => all.forEach((d) => { d.open = false; })")
+    assert not page.slider("padding").is_visible()
+    page.fig.get_by_text("the code, with torchvision").click()
+    page.button("copy the code").click()
+    tab.wait_for_function("document.querySelector('.ctr-code button').innerText === 'copied'")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied == page.fig.locator(".ctr-code pre").inner_text() and "v2.Compose" in copied
+
+
+def test_a_monitor_without_curves_says_what_will_come(opened):
+    page = OnPage(opened(CHAPTER), 2)
+    assert [text.split("\n")[-1] for text in page.all(".ctr-soon", "e.innerText")] == [
+        f"The {what} is drawn here as soon as it is measured." for what in ("loss", "accuracy")]
+    assert not page.fig.locator("svg circle").count()
+
+
+def test_the_gradient_opens_where_nothing_arrives(opened):
+    page = OnPage(opened("figures/flow.html"), 0)
+    assert page.slider("depth").get_attribute("aria-valuetext") == "64 layers"
+    (first,) = re.findall(r"Layer 1 of 64: plain ([\d.]+e−\d+), residual 0\.", page.text(".ctr"))
+    assert float(first.replace("−", "-")) < 1e-20
+
+
+def test_tables_of_the_all_reduce_are_folded(opened):
+    tab = opened("figures/allreduce.html")
+    folds = tab.locator("details")
+    assert folds.count() == 2 and not tab.get_by_role("table").count()
+    folds.first.locator("summary").click()
+    assert tab.get_by_role("table").count() == 1
+
+
 def luminance(color: str) -> float:
     red, green, blue = (int(color[i:i + 2], 16) / 255 for i in (1, 3, 5))
     linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4
