@@ -1,5 +1,5 @@
 // All-reduce: how the gradients of several processes are summed, stepped forward and backward, and what it costs.
-import { button, choiceProblem, controlled, explanation, frame, grid, hint, make, matrixProblem, menu, paint, parse,
+import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint, parse,
   rangeProblem, short, slider, stepper } from "./common.js";
 
 const RING = "ring", ONE = "to one and back", ALL = "everyone to everyone";
@@ -169,9 +169,9 @@ export function render(context) {
       + "complete sum; the darker a cell, the more ranks are in it. Guess the next step, then look. Point at a number "
       + "held, or walk with the arrow keys, to see its terms; click one at the start to change it. Afterwards, "
       + "DistributedDataParallel divides the sums by P, the number of processes."),
-    costs, controlled(...Object.values(links)), times,
+    folded("what it costs", costs), folded("how long it takes", controlled(...Object.values(links)), times,
     hint("Time = steps × latency + bytes / bandwidth, for a vector of so many megabytes in each rank. Assumed: one "
-      + "link for each rank, which sends and receives at the same time; adding takes no time."));
+      + "link for each rank, which sends and receives at the same time; adding takes no time.")));
 
   function draw(now) {
     const { values, algorithm, step: at } = now, n = values.length, last = count(now), moves = sent(algorithm, n, at);

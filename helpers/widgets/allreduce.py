@@ -49,6 +49,17 @@ class AllReduce(Figure):
     there is no such step.
     """
 
+    title = "Adding up without a master"
+    challenge = "Guess which numbers change in the next step, then press ▶."
+    caption = ("Every rank sends one chunk to its neighbor and gets one from the other side. "
+               "Halfway each has one complete sum, in the end each has all, and no link has "
+               "carried more than two vectors, however many ranks there are.")
+    presets = {
+        "ring": {"algorithm": "ring", "step": 0},
+        "ring, halfway": {"algorithm": "ring", "step": 3},
+        "to one and back": {"algorithm": "to one and back", "step": 1},
+        "everyone to everyone": {"algorithm": "everyone to everyone", "step": 1},
+    }
     _esm = module("allreduce")
     limits = constant(_LIMITS)
     values = Matrix([row[:4] for row in _START[:4]], _HIGH)

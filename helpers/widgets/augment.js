@@ -1,5 +1,5 @@
 // The augmentation playground: one image, and eight random draws of it, each with its parameters in words.
-import { button, checkbox, choiceProblem, controlled, frame, hint, make, menu, rangeProblem, slider } from "./common.js";
+import { button, checkbox, choiceProblem, codeBox, controlled, folded, frame, hint, make, menu, rangeProblem, slider } from "./common.js";
 
 // A picture is {height, width, planes}: red, green and blue from 0 to 1, each row by row.
 
@@ -150,6 +150,34 @@ export function augmentProblem(state) {
     || (same ? "" : "The two images must have the same size.");
 }
 
+/** The same steps with torchvision: what a training loop would call. */
+export function composed(state) {
+  const { height, width } = state.image, size = `(${height}, ${width})`, jitter = [...FACTORS, "hue"].filter((name) => state[name]);
+  const side = Math.min(state.cutout, height - 1, width - 1);  // RandomErasing leaves the whole side alone
+  const share = +(side ** 2 / (height * width)).toPrecision(3), steps = [
+    state.window < 1 && `v2.RandomResizedCrop(${size}, scale=(${state.window}, 1.0))`,
+    state.padding && `v2.RandomCrop(${size}, padding=${state.padding}${state.padding_mode === "zeros" ? "" : ', padding_mode="reflect"'})`,
+    state.flip && "v2.RandomHorizontalFlip()", state.vertical_flip && "v2.RandomVerticalFlip()",
+    jitter.length && `v2.ColorJitter(${jitter.map((name) => `${name}=${state[name]}`).join(", ")})`,
+    "v2.ToDtype(torch.float32, scale=True)",
+    state.cutout && `v2.RandomErasing(p=1.0, scale=(${share}, ${share}), ratio=(1.0, 1.0)${state.cutout_fill === "mean" ? ", value=(0.5, 0.5, 0.5)" : ""})`,
+  ];
+  const mixup = state.share < 1 ? "\nmixup = v2.MixUp(num_classes=10)  # of whole batches, images and labels" : "";
+  return "import torch\nfrom torchvision.transforms import v2\n"
+    + `augment = v2.Compose([\n${steps.filter(Boolean).map((one) => `    ${one},\n`).join("")}])${mixup}`;
+}
+
+/** What the six large buttons switch: how it is seen to be on, and what is set. */
+const TOGGLES = {
+  flip: [({ flip }) => flip, { flip: true }, { flip: false }],
+  shift: [({ padding }) => padding > 0, { padding: 4 }, { padding: 0 }],
+  zoom: [({ window: share }) => share < 1, { window: 0.3 }, { window: 1 }],
+  color: [(state) => [...FACTORS, "hue"].some((name) => state[name] > 0),
+    { brightness: 0.4, contrast: 0.2, saturation: 0.8, hue: 0.1 }, { brightness: 0, contrast: 0, saturation: 0, hue: 0 }],
+  cutout: [({ cutout }) => cutout > 0, { cutout: 16 }, { cutout: 0 }],
+  mixup: [({ share }) => share < 1, { share: 0.6 }, { share: 1 }],
+};
+
 /** Put a picture on a canvas, a pixel for a pixel; the stylesheet enlarges it without smoothing. */
 function paintOn(canvas, { height, width, planes }, label) {
   Object.assign(canvas, { height, width });
@@ -182,12 +210,18 @@ export function render(context) {
   const rows = [0, 1].map((row) => make("div", { role: "row", class: "ctr-row" }, ...cells.slice(4 * row, 4 * row + 4)));
   const grid = make("div", { role: "grid", class: "ctr-draws", "aria-label": "eight draws" }, ...rows);
   const sources = ["original", "second image"].map((name) => make("div", {}, make("div", { class: "ctr-title" }, name), canvas()));
-  root.append(controlled(...Object.values(controls)), message,
-    make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
+  const toggles = Object.entries(TOGGLES).map(([name, [isOn, on, off]]) => make("button", { type: "button", class: "ctr-toggle",
+    click: () => figure.change(isOn(figure.state()) ? off : on) }, name));
+  const code = codeBox();
+  root.append(make("div", { class: "ctr-toggles", role: "group", "aria-label": "what is drawn at random" }, ...toggles), message,
     make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, make("div", { class: "ctr-title" }, "eight draws"), grid)),
-    said, hint("Click a draw, or walk with the arrow keys, to read what was done to it. The order is fixed: a window of at least this share of the "
-      + "area, enlarged (1 is off); padded crop; flips; brightness, contrast, saturation, hue; cutout; mixup with the second image (λ = 1 is off). "
-      + "“draw again” takes other random numbers; the controls keep them."));
+    said, make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
+    folded("how much of each", controlled(...Object.values(controls)),
+      hint("The order is fixed: a window of at least this share of the area, enlarged (1 is off); padded crop; flips; brightness, contrast, "
+        + "saturation, hue; cutout; mixup with the second image (λ = 1 is off). “draw again” takes other random numbers; the controls keep them.")),
+    folded("the code, with torchvision", code.element, hint("ColorJitter takes its steps in random order, and the square that RandomErasing cuts "
+      + "out lies wholly in the image; all else is as in the figure.")),
+    hint("Click a draw, or walk with the arrow keys, to read what was done to it."));
 
   function look(k, focus) {
     cells[looked].tabIndex = -1;
@@ -208,6 +242,8 @@ export function render(context) {
   };
   function draw(state) {
     for (const name of SETTINGS) controls[name].update(state[name]);
+    toggles.forEach((one, i) => one.setAttribute("aria-pressed", String(Boolean(Object.values(TOGGLES)[i][0](state)))));
+    code.update(composed(state));
     for (const [name, used] of [["padding_mode", state.padding], ["cutout_fill", state.cutout]]) {
       controls[name].element.querySelector("select").disabled = !used;
     }

@@ -19,6 +19,9 @@ _PHOTO = 40                         # pixels of a photograph's side: each costs 
 _LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0,
            "hue": 0.5, "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
 _FACTORS = ("brightness", "contrast", "saturation")
+_OFF = {"flip": False, "vertical_flip": False, "padding": 0, "window": 1.0, "brightness": 0.0,
+        "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "cutout": 0, "share": 1.0}
+_OPENING = {"brightness": 0.4, "saturation": 0.8, "hue": 0.1}
 _RATIO = math.log(4 / 3)            # a window is from 3 : 4 to 4 : 3, as in RandomResizedCrop
 
 
@@ -48,6 +51,19 @@ class AugmentPlayground(Figure):
     `draw_again()` takes other random numbers.
     """
 
+    title = "One image, many draws"
+    challenge = "Turn it up until you would not know the cat yourself, then one step back."
+    caption = ("Eight draws of the same image: a network never sees it twice in the same way, and "
+               "learns what stays the same in all of them. What you cannot recognize, it need not "
+               "learn either.")
+    presets = {
+        "flip and shift": _OFF | {"flip": True, "padding": 4},
+        "another light": _OFF | {"flip": True, "brightness": 0.5, "contrast": 0.4,
+                                 "saturation": 0.8, "hue": 0.1},
+        "everything": _OFF | {"flip": True, "padding": 4, "window": 0.4, "brightness": 0.4,
+                              "contrast": 0.4, "saturation": 0.8, "hue": 0.1, "cutout": 12},
+        "a cat in a cup": _OFF | {"flip": True, "padding": 4, "share": 0.6},
+    }
     _esm = module("augment")
     limits = constant(_LIMITS)
     image = Picture()
@@ -68,6 +84,8 @@ class AugmentPlayground(Figure):
     noise = constant(_noise())
 
     def __init__(self, image: Any = None, other: Any = None, **settings: Any):
+        if image is None and not settings:  # nothing was asked for: all that one sees at once
+            settings = dict(_OPENING)
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
         if other is None:
             side = image.shape[1:]

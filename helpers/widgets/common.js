@@ -1,5 +1,6 @@
 // What all figures share: small elements, the grid of numbers, and the rule that a refused change changes nothing.
 // `figure.py` puts this text in front of each figure's module, so that one file needs no import when it runs.
+import { cardAround } from "./card.js";
 
 /** An element with attributes (a function is an event listener, null leaves one out) and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -139,6 +140,28 @@ export function button(text, onClick, name = null) {
   return make("button", { type: "button", class: "ctr-button", click: onClick, "aria-label": name }, text);
 }
 
+/** What stands folded under a name until the reader asks for it. */
+export function folded(name, ...children) {
+  return make("details", { class: "ctr-more" }, make("summary", { "data-lm-suppress-shortcuts": "true" }, name), ...children);
+}
+
+/** Code to read, to select, and to copy. */
+export function codeBox() {
+  const text = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the code", tabindex: 0 });
+  const copy = button("copy", async () => {
+    let done = true;
+    try { await navigator.clipboard.writeText(text.textContent); } catch { done = false; }
+    if (!done) window.getSelection().selectAllChildren(text);  // to be copied by hand
+    copy.textContent = done ? "copied" : "selected";
+  }, "copy the code");
+  const element = make("div", { class: "ctr-code" }, text, copy);
+  return { element, update(written) {
+    if (text.textContent === written) return;  // else what is selected stays so
+    text.textContent = written;
+    copy.textContent = "copy";
+  } };
+}
+
 /** A box to tick. */
 export function checkbox(name, onChange) {
   const input = make("input", { type: "checkbox", change: () => onChange(input.checked) });
@@ -179,10 +202,11 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
     cell(row, column).textContent = tiny(values[row][column]);
     if (hadFocus) cell(row, column).focus();
     if (commit && text !== "") onEdit(row, column, text);
+    else table.dispatchEvent(new CustomEvent("ctr-empty", { bubbles: true }));  // what was refused before is settled
   }
   function edit(row, column, text) {
     close(true);
-    const input = make("input", { class: "ctr-editor", inputmode: "decimal", "aria-label": `${name}, row ${row}, column ${column}`,
+    const input = make("input", { class: "ctr-editor", inputmode: "text", "aria-label": `${name}, row ${row}, column ${column}`,
       blur: () => close(true),
       click: (event) => event.stopPropagation(),
       keydown: (event) => {
@@ -248,7 +272,9 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
       one.textContent = tiny(value);
       one.classList.toggle("ctr-long", one.textContent.length > 4);
       Object.assign(one.style, { background, color: ink });
-      one.setAttribute("aria-label", `row ${r}, column ${c}: ${short(value, 5)}`);
+      // who speaks to the page says what they see, so that is in the name
+      const full = short(value, 5), seen = full === one.textContent ? "" : `, shown as ${one.textContent}`;
+      one.setAttribute("aria-label", `row ${r}, column ${c}: ${full}${seen}`);
     }));
     for (const one of table.querySelectorAll(".ctr-cell")) {
       one.classList.toggle("ctr-marked", marked.has(one.dataset.at));
@@ -326,14 +352,16 @@ export function stepper(onStep, what) {
 /**
  * The frame of a figure. `check(state)` returns "" or one sentence; a change that it refuses leaves everything as it
  * was. `draw(state)` is called once after each change, whether it came from the reader or from Python, and by `start`,
- * which returns what ends the figure; `stop`, if given, is called then, too.
+ * which returns what ends the figure; `stop`, if given, is called then, too. `complete(changes, state)` may add to the
+ * changes of a preset, a link or a reset what follows from them.
  */
-export function frame({ model, el }, label, names, check, draw) {
+export function frame({ model, el }, label, names, check, draw, { complete = (changes) => changes } = {}) {
   const message = make("div", { class: "ctr-message", role: "alert" });
-  const root = make("div", { class: "ctr", role: "group", "aria-label": label });
-  el.replaceChildren(root);  // what stood here for readers without JavaScript
+  const root = make("div", { class: "ctr", role: "group", "aria-label": label, "ctr-empty": () => { message.textContent = ""; } });
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
-  const show = () => { const now = state(); if (!check(now)) draw(now); };
+  const whole = (changes) => ({ ...state(), ...complete(changes, state()) });
+  const problem = (changes) => { try { return check(whole(changes)); } catch { return "It does not fit."; } };
+  const show = () => { const now = state(); if (!check(now)) draw(now); card.update(now); };
   let waiting = false, mine = false;
   const redraw = () => {
     if (waiting) return;
@@ -341,27 +369,43 @@ export function frame({ model, el }, label, names, check, draw) {
     queueMicrotask(() => { waiting = false; show(); });
   };
   const changed = () => { if (!mine) message.textContent = ""; redraw(); };
+  const put = (changes) => {
+    mine = true;
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    mine = false;
+    model.save_changes();
+  };
   const change = (changes) => {
-    const problem = check({ ...state(), ...changes });
-    message.textContent = problem;
-    if (!problem) {
-      mine = true;
-      for (const [name, value] of Object.entries(changes)) model.set(name, value);
-      mine = false;
-      model.save_changes();
+    const found = check({ ...state(), ...changes });
+    message.textContent = found;
+    if (!found) {
+      card.touched();
+      put(changes);
     }
     redraw();  // a refused control goes back, too
   };
+  /** Take over what a stranger has written; whether it could be drawn. If not, nothing has changed. */
+  const take = (changes) => {
+    const before = state();
+    if (problem(changes)) return false;
+    put(complete(changes, before));
+    try { draw(state()); } catch { put(before); draw(before); return false; }
+    message.textContent = "";
+    return true;
+  };
+  const say = (text) => { message.textContent = text; };
+  const card = cardAround(root, label, model, names, { state, problem, take, say, change: (changes) => change(complete(changes, state())) });
+  el.replaceChildren(card.element);  // what stood here for readers without JavaScript
   for (const name of names) model.on(`change:${name}`, changed);
   let width = 0;
   const watch = new ResizeObserver(() => { if (root.clientWidth !== width) { width = root.clientWidth; redraw(); } });
   watch.observe(root);
   const start = (stop = () => {}) => {
     show();
-    return () => { stop(); watch.disconnect(); for (const name of names) model.off(`change:${name}`, changed); };
+    card.start();
+    return () => { stop(); card.stop(); watch.disconnect(); for (const name of names) model.off(`change:${name}`, changed); };
   };
   const live = typeof model.send === "function";  // there is a Python behind it
   const set = (name) => (value) => change({ [name]: value });
-  return { root, message, change, set, state, redraw, start, live, wide: () => root.clientWidth || 340,
-    say: (text) => { message.textContent = text; } };
+  return { root, message, change, set, state, redraw, start, live, wide: () => root.clientWidth || 340, say };
 }

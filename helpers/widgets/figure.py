@@ -11,10 +11,12 @@ from typing import Any, Self
 import anywidget
 import traitlets as t
 
+from . import card
 from .traits import BadValue
 
 _FOLDER = resources.files("helpers.widgets")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_SHARED = ("common", "card")  # elements, and the card that `frame` puts around every figure
 _Widget = anywidget.AnyWidget
 _LIVE = "With JavaScript, this is a figure to play with."
 
@@ -24,8 +26,18 @@ def module(name: str) -> str:
     parts = [*_IMPORT.findall(_read(f"{name}.js")), name]
     if parts[0] != "common" or len(set(parts)) < len(parts):
         raise ValueError(f"{name}.js must import ./common.js first, each file in one statement.")
-    text = "".join(_IMPORT.sub("", _read(f"{part}.js")) for part in parts)
-    return f"{text}export default {{ render }};\n"
+    rest = "".join(map(_part, dict.fromkeys(part for part in parts if part not in _SHARED)))
+    return f"{shared()}{rest}export default {{ render }};\n"
+
+
+def shared() -> str:
+    """Return what the modules of all figures begin with."""
+    return "".join(map(_part, _SHARED))
+
+
+def _part(name: str) -> str:
+    """Return a file without its imports, to be joined with what it imports."""
+    return _IMPORT.sub("", _read(f"{name}.js"))
 
 
 def _read(name: str) -> str:
@@ -51,9 +63,18 @@ class Figure(_Widget, metaclass=_FigureType):
     subclass sets `_esm = module("name")`, tags its values with `sync=True`, and makes what never
     changes a `constant`. (An argument of the class statement would be shorter than `_esm`, but
     Colab's traitlets do not take one.)
+
+    Every figure stands in a card, for which a subclass sets `title`, 2 to 4 words, `challenge`, one
+    line that makes one want to touch it, `presets`, {name: {setting: value}}, and `caption`: what
+    there is to see.
     """
 
+    title: str = ""
+    challenge: str = ""
+    presets: Any = {}
+    caption: str = ""
     _css = _read("figures.css")
+    card = t.Dict(read_only=True).tag(sync=True, constant=True)
     # that of ipywidgets asks values for equality, and a tensor's answer is no bool
     __repr__ = object.__repr__
 
@@ -61,6 +82,10 @@ class Figure(_Widget, metaclass=_FigureType):
         for name in {*settings} - {*_Widget.class_trait_names()}:
             self._check_name(name)
         super().__init__(**settings)
+
+    @t.default("card")
+    def _card(self) -> dict[str, Any]:
+        return card.card(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(_Widget, name):

@@ -98,16 +98,27 @@ class GradientFlow(Figure):
     for both kinds. `frames`: what was measured, as a notebook saved it.
     """
 
+    title = "Does the gradient arrive?"
+    challenge = "Bring the gradient back to layer 1 of the plain network."
+    caption = ("Before any training. Without normalization, each layer hands on a part of the "
+               "gradient, so that after 64 of them nothing is left for the first ones; a shortcut "
+               "or batch normalization brings it there.")
+    presets = {
+        "64 layers, plain": {"depth": 64, "norm": "none", "weights": "default", "kind": "plain"},
+        "with batch norm": {"depth": 64, "norm": "batch norm", "weights": "default",
+                            "kind": "plain"},
+        "with shortcuts": {"depth": 64, "norm": "none", "weights": "default", "kind": "both"},
+    }
     _esm = module("flow")
     limits = constant({"depths": list(DEPTHS)})
-    depth = Count(16, DEPTHS[0], DEPTHS[-1])
+    depth = Count(DEPTHS[-1], DEPTHS[0], DEPTHS[-1])
     norm = Choice(*_NORMS)
     weights = Choice(*_WEIGHTS)
     kind = Choice("both", *_KINDS)
-    seed = Count(0, 0, _SEEDS)
+    seed = Count(0, 0, _SEEDS).tag(kept=False)
     frames = t.Dict(read_only=True).tag(sync=True)
 
-    def __init__(self, depth: int = 16, *, seed: int = 0, frames: dict | None = None,
+    def __init__(self, depth: int = DEPTHS[-1], *, seed: int = 0, frames: dict | None = None,
                  **settings: Any):
         super().__init__(depth=depth, seed=seed, **settings)
         if frames is None:

@@ -24,8 +24,12 @@ export function monitorProblem({ epochs }) {
 /** A chart of lines of {points: [[epoch, value]], kind}, those of epochs with marks. */
 function chart(wide, title, lines, { log = false, percent = false, span, cursor }) {
   const values = lines.flatMap((line) => line.points.map(([, v]) => v)).filter((v) => !log || v > 0);
-  if (!values.length) return make("svg", { width: wide, height: 60, role: "img", "aria-label": `${title}: nothing yet` },
-    make("text", { x: 4, y: 30 }, `${title}: nothing yet`));
+  if (!values.length || lines.every(({ points }) => points.length < 2)) {  // a lone dot says nothing
+    const found = Object.fromEntries(lines.map(({ points, kind }) => [kind, points[0]])), shown = (v) => (percent ? `${short(100 * v)} %` : short(v));
+    const told = [["train", "training"], ["val", "validation"]].filter(([kind]) => found[kind]).map(([kind, name]) => `${name} ${shown(found[kind][1])}`);
+    return make("div", { class: "ctr-soon", style: `width: ${wide}px` }, make("b", {}, title), make("span", {}, told.length
+      ? `After one epoch: ${told.join(", ")}. From the second one on there are curves here.` : `The ${title} is drawn here as soon as it is measured.`));
+  }
   const scale = (v) => (log ? Math.log10(v) : v), back = (v) => (log ? 10 ** v : v);
   const least = Math.min(...values.map(scale)), most = Math.max(...values.map(scale));
   const margin = most - least < 1e-9 ? 0.5 : 0.05 * (most - least);

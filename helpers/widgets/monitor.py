@@ -23,6 +23,15 @@ class TrainingMonitor(Figure):
     Where there is no notebook, each epoch is printed as a line instead.
     """
 
+    title = "The training monitor"
+    challenge = "In which epoch would you have stopped?"
+    caption = ("The line of the training and that of the validation go down together at first. "
+               "Where only the first one falls further, the network begins to learn by heart.")
+    presets = {
+        "every batch": {"smoothing": 0, "log_scale": False},
+        "smooth": {"smoothing": 9, "log_scale": False},
+        "logarithmic": {"smoothing": 6, "log_scale": True},
+    }
     _esm = module("monitor")
     limits = constant({"points": _POINTS})
     losses = t.List().tag(sync=True)
@@ -31,7 +40,7 @@ class TrainingMonitor(Figure):
     epochs = t.List().tag(sync=True)
     total_epochs = t.Int(0).tag(sync=True)
     status = t.Unicode("Waiting for fit(…, monitor=…).").tag(sync=True)
-    running = t.Bool(False).tag(sync=True)
+    running = t.Bool(False).tag(sync=True, kept=False)
     source = t.Unicode("").tag(sync=True)
     smoothing = Count(6, 0, 9)
     log_scale = t.Bool(False).tag(sync=True)

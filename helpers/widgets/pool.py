@@ -23,6 +23,18 @@ class PoolExplorer(Figure):
     than half the window, a window that fits nowhere.
     """
 
+    title = "Pooling, window by window"
+    challenge = "Raise one number, step by step: when does the maximum notice, when the average?"
+    caption = ("Max pooling keeps the largest number of each window and forgets where it stood; "
+               "average pooling keeps a little of every number. What moves within a window "
+               "changes the maximum less often than the average.")
+    presets = {
+        "max": {"mode": "max", "kernel_size": 2, "stride": 2, "padding": 0},
+        "average": {"mode": "average", "kernel_size": 2, "stride": 2, "padding": 0},
+        "overlapping": {"mode": "max", "kernel_size": 3, "stride": 2, "padding": 1},
+        "over the edge": {"mode": "max", "kernel_size": 3, "stride": 2, "padding": 0,
+                          "ceil_mode": True},
+    }
     _esm = module("pool")
     limits = constant(_LIMITS)
     input = Matrix(_START, _LIMITS["input"])

@@ -1,5 +1,5 @@
 // The schedule explorer: the learning rate of each epoch, and what it does to a descent with noise in its gradient.
-import { checkbox, controlled, frame, hint, make, menu, short, slider } from "./common.js";
+import { checkbox, codeBox, controlled, frame, hint, make, menu, short, slider } from "./common.js";
 import { counted, curve, linear, logarithmic, plot, pointed, sample } from "./chart.js";
 import { SCHEDULES, SETTINGS, START, STEPS, WEIGHTS, code, literal, misfit, scheduleProblem,
   trained } from "./descent.js";
@@ -64,10 +64,10 @@ export function render(context) {
   const key = make("div", { class: "ctr-key" },
     ...["schedule", "level", "tenth", "others"].map((kind) => make("span", {}, sample(kind), " ", make("span"))));
   const now = make("div", { class: "ctr-formula", role: "status" });
-  const text = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the code", tabindex: 0 });
+  const text = codeBox();
   const caption = make("caption"), body = make("tbody");
   const heads = ["schedule", "rate", "loss"].map((name) => make("th", { scope: "col" }, name));
-  root.append(controlled(...Object.values(controls)), message, key, charts, controlled(epochs), now, text,
+  root.append(controlled(...Object.values(controls)), message, key, charts, controlled(epochs), now, text.element,
     make("div", { class: "ctr-boxes ctr-compare" },
       make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body),
       hint(`The descent: ${WEIGHTS} weights that start at ${START}, the mean of w²/2 as the loss, ${STEPS} steps an `
@@ -110,7 +110,7 @@ export function render(context) {
     const written = "from torch.optim import SGD, lr_scheduler\n"
       + `optimizer = SGD(model.parameters(), lr=${literal(lr)})\n`
       + `scheduler = ${code(state)}\n# after each epoch: scheduler.step(${told})`;
-    if (text.textContent !== written) text.textContent = written;  // else what is selected stays so
+    text.update(written);
   }
   return figure.start();
 }

@@ -34,6 +34,19 @@ class ScheduleExplorer(Figure):
     ReduceLROnPlateau is given this loss.
     """
 
+    title = "Learning-rate schedules"
+    challenge = "Bring the loss in the last epoch as low as you can; then do it in 10 epochs."
+    caption = ("A large rate gets down fast and cannot settle; a small one settles, but needs long "
+               "to arrive. A schedule is large first and small later: each time the rate falls, "
+               "the loss falls with it.")
+    presets = {
+        "StepLR": {"schedule": "StepLR", "lr": 0.1, "epochs": 30, "step_size": 10, "gamma": 0.1},
+        "cosine": {"schedule": "CosineAnnealingLR", "lr": 0.1, "epochs": 30, "eta_min": 0.0},
+        "one cycle": {"schedule": "OneCycleLR", "lr": 0.3, "epochs": 30, "pct_start": 0.3},
+        "too small": {"schedule": "StepLR", "lr": 0.003, "epochs": 30, "step_size": 10,
+                      "gamma": 0.1},
+        "too large": {"schedule": "constant", "lr": 1.0, "epochs": 30},
+    }
     _esm = module("schedule")
     limits = constant(_LIMITS)
     schedule = Choice(*SCHEDULES)

@@ -11,6 +11,7 @@ import sys
 import nbformat
 from support import ROOT, SMOKE
 
+from helpers import PoolExplorer
 from helpers.exercises.known import exercises
 from tools.book import surroundings
 from tools.notebooks import METADATA
@@ -29,6 +30,8 @@ chapters:
   - file: book/02_both
     sections: [{file: book/02a_deeper}]
   - file: book/03_quiz
+  - file: book/04_figure
+  - file: book/figures
 """
 SHORT = "\n".join(line if "<summary>" in line else line.replace("$", "") for line in
                   quiz_made.SOURCE[:quiz_made.SOURCE.index("**2.**")].strip().split("\n"))
@@ -58,7 +61,26 @@ def notebook(cells):
     return nbformat.v4.new_notebook(cells=made, metadata=METADATA)
 
 
+<<<<<<< HEAD
 def write(folder, pages=PAGES, toc=TOC, execute="off"):
+=======
+def with_a_figure():
+    """A chapter with a figure, as a notebook that was run has it."""
+    figure = PoolExplorer(mode="average")
+    state = {"_anywidget_id": "helpers.widgets.pool.PoolExplorer", **figure.page_state()}
+    view = {"model_id": "a1", "version_major": 2, "version_minor": 1}
+    made = notebook(["# 4. A figure", ["PoolExplorer()"]])
+    made.cells[1].outputs = [nbformat.v4.new_output("display_data", {
+        "application/vnd.jupyter.widget-view+json": view, "text/plain": "PoolExplorer"})]
+    made.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {
+        "version_major": 2, "version_minor": 0, "state": {
+            "a1": {"model_module": "anywidget", "model_module_version": "~0.9",
+                   "model_name": "AnyModel", "state": state}}}}
+    return made
+
+
+def write(folder):
+>>>>>>> f1
     """Write the book's files."""
     (folder / "book" / "figures").mkdir(parents=True)
     settings = (ROOT / "_config.yml").read_text(encoding="utf-8")
@@ -73,6 +95,8 @@ def write(folder, pages=PAGES, toc=TOC, execute="off"):
     (folder / "book" / "index.md").write_text(f"# Small\n\n## {words}", encoding="utf-8")
     for name, cells in pages.items():
         nbformat.write(notebook(cells), folder / "book" / f"{name}.ipynb")
+    nbformat.write(with_a_figure(), folder / "book" / "04_figure.ipynb")
+    shutil.copy(ROOT / "book" / "figures.md", folder / "book")
 
 
 def build(folder):

@@ -13,6 +13,9 @@ import pytest
 from jupyter_cache import get_cache
 from support import APPENDIX, PAGES, PROFILE, ROOT, SAMPLED, build_site
 
+sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+from figures import ALONE
+
 each_page = pytest.mark.parametrize("page", [*PAGES, *APPENDIX])
 
 
@@ -41,7 +44,7 @@ def test_every_page_is_there(site):
     built = {p.relative_to(site).as_posix()
              for p in site.rglob("*.html") if "_static" not in p.parts}
     assert built == {*PAGES, *APPENDIX, "index.html", "genindex.html", "search.html",
-                     "404.html"}
+                     "404.html", *(f"figures/{name}.html" for name in ALONE.values())}
 
 
 @each_page
@@ -115,7 +118,6 @@ def test_a_second_build_runs_no_notebook_and_says_where_the_site_is(site, tmp_pa
 
 
 def test_cache_key_follows_helpers_profile_and_data(tmp_path, monkeypatch):
-    sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
     import course_site
 
     (tmp_path / "helpers").mkdir()

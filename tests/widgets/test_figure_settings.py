@@ -29,7 +29,7 @@ FOREIGN = {
     ScheduleExplorer: ["T_max", "milestones", "last_epoch", "cycle_momentum", "epoch"],
     AllReduce: ["world_size", "op", "group", "process", "bandwidth"],
     ReceptiveField: ["output_padding", "padding_mode", "ceil_mode", "kernel", "sizes"],
-    TrainingMonitor: ["model", "smooth", "title"],
+    TrainingMonitor: ["model", "smooth", "curves"],
 }
 NAMED = [pytest.param(kind, name, id=f"{kind.__name__}-{name}")
          for kind, names in FOREIGN.items() for name in names]

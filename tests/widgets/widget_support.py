@@ -100,7 +100,8 @@ class OnPage:
                 last = at;
                 await new Promise((then) => setTimeout(then, 60));
                 at = one.getBoundingClientRect().top;
-            } }""")
+            }
+            one.querySelectorAll("details").forEach((fold) => { fold.open = true; }); }""")
 
     def settle(self) -> None:
         """Let the figure draw."""
@@ -152,7 +153,8 @@ class OnPage:
         labels = self.cells(grid).evaluate_all("all => all.map(c => c.getAttribute('aria-label'))")
         rows: dict = {}
         for label in labels:
-            rows.setdefault(label.split(",")[0], []).append(number(label.split(": ")[1]))
+            row, value = label.split(",")[0], label.split(": ")[1].split(",")[0]
+            rows.setdefault(row, []).append(number(value))
         return torch.tensor([*rows.values()], dtype=torch.float64)
 
     def plays(self) -> None:

@@ -4,10 +4,11 @@
   "use strict";
   var store = JSON.parse(document.getElementById("course-figures").textContent);
 
-  /** What anywidget gives a figure in a notebook, without a kernel behind it. */
-  function model(values) {
+  /** What anywidget gives a figure in a notebook, without a kernel behind it; `page` is for its card. */
+  function model(values, id, alone) {
     var listeners = {};
     return {
+      page: { id: id, alone: alone, first: Object.assign({}, values) },
       get: function (name) { return values[name]; },
       set: function (name, value) {
         if (values[name] === value) return;
@@ -22,27 +23,38 @@
     };
   }
 
-  var style = document.createElement("style");
-  style.textContent = store.css;
-  document.head.appendChild(style);
   var modules = {};
   function load(name) {
     if (!modules[name]) {
-      var url = URL.createObjectURL(new Blob([store.modules[name]], { type: "text/javascript" }));
+      var url = URL.createObjectURL(new Blob([store.shared, store.modules[name]], { type: "text/javascript" }));
       modules[name] = import(url).finally(function () { URL.revokeObjectURL(url); });
     }
     return modules[name];
   }
   var models = {};  // a figure that is shown twice has one state
+  var ids = Object.keys(store.figures).map(function (key) { return store.figures[key].id; });
   document.querySelectorAll("[data-course-figure]").forEach(function (place) {
-    var figure = store.figures[place.dataset.courseFigure];
+    var key = place.dataset.courseFigure, figure = store.figures[key];
+    models[key] = models[key] || model(figure.values, figure.id, figure.alone);
     load(figure.module).then(function (code) {
-      var id = place.dataset.courseFigure;
-      models[id] = models[id] || model(figure.values);
-      code.render({ model: models[id], el: place });
+      code.render({ model: models[key], el: place });
       place.dataset.ready = "true";
     }).catch(function (error) {  // the table stays
       console.error(error);
     });
   });
+
+  /** Say so where an address asks for a figure that is not here. */
+  function lost() {
+    var asked = /^#figure=([^&]*)/.exec(location.hash), old = document.getElementById("course-figure-lost");
+    if (old) old.remove();
+    if (!asked || ids.indexOf(asked[1]) >= 0) return;
+    var said = document.createElement("p");
+    said.id = "course-figure-lost";
+    said.setAttribute("role", "alert");
+    said.textContent = "The address asks for a figure that is not on this page; nothing was changed.";
+    (document.querySelector("main article, main") || document.body).prepend(said);
+  }
+  window.addEventListener("hashchange", lost);
+  lost();
 })();

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import nbformat
 from course_site import peak_of, peaks
 from docutils import nodes
+from figures import ALONE
 from PIL import Image
 
 from helpers.data.download import SIZE
@@ -173,7 +174,7 @@ def _files(app, error: Exception | None) -> None:
     (folder / "404.html").write_text(lost.replace("SITE", site), encoding="utf-8")
     if source is None:
         return
-    pages = sorted(app.env.found_docs)
+    pages = sorted([*app.env.found_docs, *(f"figures/{name}" for name in ALONE.values())])
     urls = "".join(f"<url><loc>{site}/{html.escape(page)}.html</loc><lastmod>{made_on():%Y-%m-%d}"
                    "</lastmod></url>" for page in pages)
     (folder / "sitemap.xml").write_text(
