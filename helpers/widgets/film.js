@@ -1,0 +1,27 @@
+// A film of a figure: it runs when it is asked to, stops when it leaves the screen, and can be stepped through.
+import { button, make } from "./common.js";
+
+/** Previous, next and play: `step(±1)`, and `run(restart)`, one frame of the film, false at its end; `ended()`. */
+export function player(what, root, step, run, ended) {
+  let timer = null, delay = 0;
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const show = () => {
+    play.textContent = timer ? "■ stop" : "▶ play";
+    play.setAttribute("aria-pressed", String(Boolean(timer)));
+  };
+  const stop = () => { if (timer) { clearTimeout(timer); timer = null; show(); ended(); } };
+  const tick = (restart) => {
+    if (!root.isConnected) return stop();
+    delay = run(restart);
+    if (delay) timer = setTimeout(tick, delay, false); else stop();
+    return show();
+  };
+  const go = (by) => () => { stop(); step(by); };
+  const play = button("", () => { if (timer) stop(); else tick(true); });
+  const seen = new IntersectionObserver((all) => { if (!all[all.length - 1].isIntersecting) stop(); });
+  seen.observe(root);
+  show();
+  const element = make("div", { class: "ctr-stepper", role: "group", "aria-label": `step through the ${what}` },
+    button("◀", go(-1), `previous ${what}`), button("▶", go(1), `next ${what}`), still ? null : play);
+  return { element, stop, playing: () => Boolean(timer), end: () => { stop(); seen.disconnect(); } };
+}
