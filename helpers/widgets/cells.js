@@ -24,19 +24,17 @@ export function fit(grid, values) {
 }
 
 /** A block of numbers as a picture; `open(row, column)` is false where a cell is a hole that nobody reads. */
-export function block(spoken, values, side, { signed = false, range, open = () => true, strong = null }) {
+export function block(spoken, values, side, { signed = false, range, open = () => true }) {
   const wide = values[0].length * side, tall = values.length * side;
   const cells = values.flatMap((row, r) => row.map((value, c) => {
     const { background, ink } = paint(value, ...range, signed), { text, size } = fitted(value, side - 1);
     const x = c * side, y = r * side, at = { x: x + 0.5, y: y + 0.5, width: side - 1, height: side - 1 };
-    if (!open(r, c)) return make("rect", { ...at, class: "ctr-hole", style: `fill:${background}` });
-    const marked = strong && strong[0] === r && strong[1] === c;
-    return make("g", {}, make("rect", { ...at, class: "ctr-tap", style: `fill:${background}` }),
-      marked && make("rect", { x: x + 2, y: y + 2, width: side - 4, height: side - 4, class: "ctr-picked" }),
+    if (!open(r, c)) return make("rect", { ...at, class: "ctr-c-hole", style: `fill:${background}` });
+    return make("g", {}, make("rect", { ...at, class: "ctr-c-tap", style: `fill:${background}` }),
       size ? make("text", { x: x + side / 2, y: y + side / 2 + size * 0.35, "text-anchor": "middle",
         style: `fill:${ink};font-size:${size}px` }, text) : null);
   }));
-  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img", class: "ctr-block",
+  return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img", class: "ctr-c-block",
     "aria-label": `${spoken}: ${values.map((row) => row.map((one) => short(one)).join(", ")).join("; ")}` }, ...cells);
 }
 

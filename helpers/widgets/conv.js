@@ -71,7 +71,8 @@ export function nameOf(named, matrix) {
 /** Whether a kernel sees no upright and no level edge, wherever it lies, but something else: whether its rows and its
     columns all sum to 0, and it is not 0 itself. */
 export function onlyCorners(kernel) {
-  const most = Math.max(...kernel.flat().map(Math.abs)), sums = (all) => all.map((one) => one.reduce((a, b) => a + b, 0));
+  const most = Math.max(...kernel.flat().map(Math.abs));
+  const sums = (all) => all.map((one) => one.reduce((a, b) => a + b, 0));
   return most > 0 && [...sums(kernel), ...sums(kernel[0].map((_, c) => kernel.map((row) => row[c])))]
     .every((sum) => Math.abs(sum) < 1e-6 * most);
 }
@@ -94,15 +95,15 @@ const SETTINGS = [["stride", 1], ["padding", 0], ["dilation", 1]];
 function kernelGallery(kernels, choose) {
   const signed = (name) => kernels[name].flat().some((v) => v < 0);
   const all = Object.keys(kernels).map((name) => {
-    const answer = make("canvas"), weights = make("canvas", { class: "ctr-weights" }), most = reach(kernels[name]);
+    const answer = make("canvas"), weights = make("canvas", { class: "ctr-c-weights" }), most = reach(kernels[name]);
     painted(weights, kernels[name], [-most, most], true);
-    const button = make("button", { type: "button", class: "ctr-kernel", click: () => choose(kernels[name]) },
-      make("span", { class: "ctr-thumb", "aria-hidden": "true" }, answer, weights),
+    const button = make("button", { type: "button", class: "ctr-c-kernel", click: () => choose(kernels[name]) },
+      make("span", { class: "ctr-c-thumb", "aria-hidden": "true" }, answer, weights),
       make("span", {}, name.replace("_", " ")));
     return { name, button, answer };
   });
   return {
-    element: make("div", { class: "ctr-kernels", role: "group", "aria-label": "kernels" },
+    element: make("div", { class: "ctr-c-kernels", role: "group", "aria-label": "kernels" },
       ...all.map((one) => one.button)),
     paint(rows) {
       for (const { name, answer } of all) {
@@ -121,12 +122,12 @@ function kernelGallery(kernels, choose) {
 /** The patch, × the kernel, = the products, → their sum, in cells as large as there is room for. */
 function arithmeticOf(kernel) {
   const [patch, products, sum] = [0, 1, 2].map(() => make("div"));
-  const part = (name, inside) => make("div", { class: `ctr-part ctr-part-${name.split(" ").pop()}` }, inside,
-    make("div", { class: "ctr-name" }, name));
-  const sign = (text) => make("div", { class: "ctr-sign", "aria-hidden": "true" }, text);
+  const part = (name, inside) => make("div", { class: `ctr-c-part ctr-c-part-${name.split(" ").pop()}` }, inside,
+    make("div", { class: "ctr-c-name" }, name));
+  const sign = (text) => make("div", { class: "ctr-c-sign", "aria-hidden": "true" }, text);
   const weights = part("kernel: change it", kernel.element);
-  const element = make("div", { class: "ctr-lens" }, part("patch", patch), sign("×"), weights,
-    make("div", { class: "ctr-break" }), sign("="), part("products", products), sign("→"), part("their sum", sum));
+  const element = make("div", { class: "ctr-c-lens" }, part("patch", patch), sign("×"), weights,
+    make("div", { class: "ctr-c-break" }), sign("="), part("products", products), sign("→"), part("their sum", sum));
   let cell = 44, broken = false;
   return { element, broken: () => broken,
     /** Find room in `wide` pixels: on one line, if its cells are large enough there for mouse or finger. */
@@ -135,7 +136,7 @@ function arithmeticOf(kernel) {
       const line = Math.floor((wide - 150) / 3 / Math.max(across, 3)), half = Math.floor((wide - 26) / 2 / across);
       broken = line < (touch ? 40 : 22);
       cell = Math.min(44, broken ? half : line, Math.floor((wide < 500 ? 200 : 180) / across));
-      element.classList.toggle("ctr-broken", broken);
+      element.classList.toggle("ctr-c-broken", broken);
       weights.style.minWidth = `${cell * weight[0].length + 2}px`;
       kernel.update(weight, { size: cell, signed: true, heading: " " });
       fit(kernel.element.querySelector("[role=grid]"), weight);
@@ -173,34 +174,35 @@ export function render(context) {
     const now = figure.state(), tight = convProblem({ ...now, view }) && !convProblem({ ...now, view, dilation: 1 });
     figure.change(tight ? { view, dilation: 1 } : { view });
   }));
-  const viewsOf = make("div", { class: "ctr-views", role: "group", "aria-label": "what the kernel is laid on" },
+  const viewsOf = make("div", { class: "ctr-c-views", role: "group", "aria-label": "what the kernel is laid on" },
     ...views);
 
   // The stage: two pictures, the arithmetic between them, and lines that join it all.
-  const side = (name) => ({ title: make("div", { class: "ctr-title" }), place: make("div", { class: `ctr-${name}` }),
-    canvas: make("canvas", { class: "ctr-pixels", "aria-hidden": "true" }) });
+  const side = (name) => ({ title: make("div", { class: "ctr-title" }), place: make("div", { class: `ctr-c-${name}` }),
+    canvas: make("canvas", { class: "ctr-c-pixels", "aria-hidden": "true" }) });
   const source = side("source"), result = side("result");
-  const scale = make("div", { class: "ctr-scale", "aria-hidden": "true" });
-  const surface = make("div", { class: "ctr-surface", tabindex: 0, role: "application", keydown: walk }, source.canvas);
-  const lines = make("svg", { class: "ctr-lines", "aria-hidden": "true" });
-  const stage = make("div", { class: "ctr-stage" }, make("div", { class: "ctr-pair" }, source.place, result.place),
+  const scale = make("div", { class: "ctr-c-scale", "aria-hidden": "true" });
+  const surface = make("div", { class: "ctr-c-surface", tabindex: 0, role: "application", keydown: walk }, source.canvas);
+  const lines = make("svg", { class: "ctr-c-lines", "aria-hidden": "true" });
+  const stage = make("div", { class: "ctr-c-stage" }, make("div", { class: "ctr-c-pair" }, source.place, result.place),
     arithmetic.element, lines);
   source.place.append(source.title, surface, input.element,
     chooser(stage, limits.photo, (photo) => figure.change({ photo, view: "picture" }), figure.say));
   result.place.append(result.title, result.canvas, output.element, scale);
   const formula = make("div", { class: "ctr-formula" });
-  const [verdict, told] = ["verdict", "spoken"].map((name) => make("div", { class: `ctr-${name}`, role: "status" }));
+  const [verdict, told] = ["c-verdict", "spoken"].map((name) => make("div", { class: `ctr-${name}`, role: "status" }));
   const play = player("output", root, step, run, () => { frameOfFilm = null; look(place()); });
   for (const one of [source, result]) {
     for (const type of ["pointerdown", "pointermove"]) one.place.addEventListener(type, (event) => follow(one, event));
   }
   const dials = controlled(...Object.values(sliders), kernelSize);
-  dials.classList.add("ctr-dials");
-  root.append(make("div", { class: "ctr-bar" }, viewsOf, inputMenu.element, inputSize.element, play.element),
+  dials.classList.add("ctr-c-dials");
+  root.append(make("div", { class: "ctr-c-bar" }, viewsOf, inputMenu.element, inputSize.element, play.element),
     gallery.element, dials, message, stage, verdict, formula, hint(touch
-      ? "Draw a finger over a picture to move the window. Tap a weight of the kernel or a number of the input, and change it."
-      : "Point at a picture, or walk with the arrow keys. Click a weight of the kernel or a number of the input and type "
-        + "another one: Enter accepts and goes down, the space bar switches between 0 and 1."), told);
+      ? "Draw a finger over a picture to move the window. Tap a weight of the kernel or a number of the input to "
+        + "change it."
+      : "Point at a picture, or walk with the arrow keys. Click a weight of the kernel or a number of the input and "
+        + "type another one: Enter accepts and goes down, the space bar switches between 0 and 1."), told);
 
   /** The output whose window lies nearest to `middle`, a place in the picture that stays when the stride changes. */
   function place() {
@@ -280,8 +282,9 @@ export function render(context) {
   function draw(now) {
     const { view, photo, stride, padding, dilation } = now, picture = view === "picture", last = room;
     compute(now);
-    const { rows, out } = made, wide = figure.wide(), gap = wide < 500 ? 12 : 28;
+    const { rows, out } = made, wide = figure.wide(), gap = wide < 500 ? 24 : 28;
     const most = reach(out, picture ? 0.01 : 0);
+    result.place.style.marginRight = wide < 500 ? "12px" : "";  // where the way around stands
     const padded = [rows.length + 2 * padding, rows[0].length + 2 * padding], shape = [out.length, out[0].length];
     const [kh, kw] = [now.kernel.length, now.kernel[0].length];
     const signed = [...now.kernel.flat(), ...out.flat()].some((v) => v < 0);
@@ -304,12 +307,13 @@ export function render(context) {
     for (const name of Object.keys(sliders)) sliders[name].update(now[name]);
     if (picture) drawPicture(now, most, (wide - gap) / 2); else drawNumbers(now);
     arithmetic.update(now.kernel, wide, touch);
-    const size = (n, k, name) => `${name} = ⌊(${n} + 2·${padding} − ${dilation}·(${k} − 1) − 1) / ${stride}⌋ + 1 = `
-      + outSize(n, k, stride, padding, dilation);
+    const size = (n, k, name) =>
+      `${name} = ⌊(${n} + 2·${padding} − ${dilation}·(${k} − 1) − 1) / ${stride}⌋ + 1 = `
+        + outSize(n, k, stride, padding, dilation);
     formula.textContent = rows.length === rows[0].length && kh === kw ? size(rows.length, kh, "output size")
       : `${size(rows.length, kh, "height")},  ${size(rows[0].length, kw, "width")}`;
-    verdict.textContent = onlyCorners(now.kernel) ? "✓ Only corners: each row and each column of this kernel sums to 0, "
-      + "so no upright and no level edge gives an answer." : "";
+    verdict.textContent = onlyCorners(now.kernel) ? "✓ Only corners: each row and each column of this kernel sums to "
+      + "0, so no upright and no level edge gives an answer." : "";
     point();
   }
 
@@ -324,7 +328,7 @@ export function render(context) {
     const frame = padding ? `, padding ${padding}` : "";
     source.title.textContent = `photograph, ${rows.length} × ${rows[0].length}${frame}`;
     result.title.textContent = `output, ${shape.join(" × ")}`;
-    scale.className = `ctr-scale ${signed ? "ctr-signed" : "ctr-gray"}`;
+    scale.className = `ctr-c-scale ${signed ? "ctr-c-signed" : "ctr-c-gray"}`;
     scale.replaceChildren(make("span", {}, signed ? `${beyond ? "≤ " : ""}${short(-most, 2)}` : "0"), make("i"),
       make("span", {}, `${beyond ? "≥ " : ""}${short(most, 2)}`));
   }
@@ -374,10 +378,10 @@ export function render(context) {
       ({ x: left + column * size, y: top + row * size, width: width * size, height: height * size });
     if (dilation > 1) for (const { row, column } of terms.flat()) {
       marks.push(make("rect", { ...boxAt(from, row + padding + 0.2, column + padding + 0.2, 0.6, 0.6),
-        class: picture ? "ctr-spot" : "ctr-read-here" }));
+        class: picture ? "ctr-c-spot" : "ctr-c-read-here" }));
     }
     if (picture && stride > 1) {
-      marks.push(make("rect", { ...boxAt(to, 0, 0, rows.length, rows[0].length), class: "ctr-ghost" }));
+      marks.push(make("rect", { ...boxAt(to, 0, 0, rows.length, rows[0].length), class: "ctr-c-ghost" }));
     }
     join(lines, stage, { ...arithmetic.boxes(stage),
       window: boxAt(from, first.row + padding, first.column + padding, ...span),

@@ -8,14 +8,14 @@ export function placed(stage, element) {
 }
 
 /** A frame that is seen on any ground. */
-const framed = (box) => [make("rect", { ...box, class: "ctr-halo" }), make("rect", { ...box, class: "ctr-window" })];
+const framed = (box) => [make("rect", { ...box, class: "ctr-c-halo" }), make("rect", { ...box, class: "ctr-c-window" })];
 
 /** From the `window` in the picture to the same patch, `lens`, enlarged below it. */
 function beam(window, lens) {
   const low = window.y + window.height, right = window.x + window.width, end = lens.x + lens.width;
-  const side = (from, to) => make("path", { class: "ctr-join", d: `M${from} ${low}L${to} ${lens.y}` });
-  return [make("path", { class: "ctr-beam", d: `M${window.x} ${low}L${lens.x} ${lens.y}H${end}L${right} ${low}Z` }),
-    side(window.x, lens.x), side(right, end), make("rect", { ...lens, class: "ctr-window" })];
+  const side = (from, to) => make("path", { class: "ctr-c-join", d: `M${from} ${low}L${to} ${lens.y}` });
+  return [make("path", { class: "ctr-c-beam", d: `M${window.x} ${low}L${lens.x} ${lens.y}H${end}L${right} ${low}Z` }),
+    side(window.x, lens.x), side(right, end), make("rect", { ...lens, class: "ctr-c-window" })];
 }
 
 /** From the `sum` to the `pixel`: from below, or around, along the right `edge`, where something is in the way. */
@@ -26,8 +26,8 @@ function arrow(sum, pixel, edge) {
     : `M${start} ${sum.y - 2}C${start} ${sum.y - 50} ${x} ${low + 60} ${x} ${low + 5}`;
   const tip = edge ? [[right + 1, y], [right + 9, y - 4], [right + 9, y + 4]]
     : [[x, low + 1], [x - 4, low + 9], [x + 4, low + 9]];
-  return [make("path", { class: "ctr-join ctr-join-halo", d }), make("path", { class: "ctr-join", d }),
-    make("polygon", { class: "ctr-join-tip", points: tip.join(" ") })];
+  return [make("path", { class: "ctr-c-join ctr-c-join-halo", d }), make("path", { class: "ctr-c-join", d }),
+    make("polygon", { class: "ctr-c-join-tip", points: tip.join(" ") })];
 }
 
 /** The middles of windows, hollow where the stride skips one; on a picture only those within `near` windows of `at`. */
@@ -39,17 +39,17 @@ export function stops({ left, top, step }, { padded, span }, stride, at, near) {
       if (near && (!taken || [r, c].some((n, axis) => Math.abs(n / stride - at[axis]) > near))) continue;
       const [cx, cy] = [left + (c + span[1] / 2 + aside) * step, top + (r + span[0] / 2 + aside) * step];
       const radius = taken ? Math.max(1.3, Math.min(4, step / 7)) : Math.max(1, step / 12);
-      found.push(make("circle", { cx, cy, r: radius, class: taken ? "ctr-stop" : "ctr-skipped" }));
+      found.push(make("circle", { cx, cy, r: radius, class: taken ? "ctr-c-stop" : "ctr-c-skipped" }));
     }
   }
   return found;
 }
 
-/** Draw on `lines`, an SVG over the `stage`; `window`, `lens`, `sum` and `pixel` are boxes, `marks` lie between them. */
+/** Draw on `lines`, an SVG over the `stage`. `window`, `lens`, `sum` and `pixel` are boxes, `marks` are drawn. */
 export function join(lines, stage, { window, lens, sum, pixel, around, marks }) {
   const { width, height } = stage.getBoundingClientRect(), small = Math.max(0, (7 - pixel.width) / 2);
   const size = pixel.width + 2 * small, dot = { x: pixel.x - small, y: pixel.y - small, width: size, height: size };
   lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
   lines.replaceChildren(...beam(window, lens), ...framed(window), ...marks, ...arrow(sum, dot, around ? width - 4 : 0),
-    ...framed(dot), make("rect", { ...sum, class: "ctr-window" }));
+    ...framed(dot), make("rect", { ...sum, class: "ctr-c-window" }));
 }

@@ -53,12 +53,12 @@ export function chooser(place, limits, take, refuse) {
       refuse(`“${file.name}” is no picture that your browser can read: the figure keeps what it shows.`);
     }
   };
-  const input = make("input", { type: "file", accept: "image/*", "aria-label": "your own photo", class: "ctr-file",
+  const input = make("input", { type: "file", accept: "image/*", "aria-label": "your own photo", class: "ctr-c-file",
     change: () => { read(input.files[0]); input.value = ""; } });
   place.addEventListener("dragover", (event) => event.preventDefault());
   place.addEventListener("drop", (event) => {
     event.preventDefault();
     read(event.dataTransfer.files[0]);
   });
-  return make("label", { class: "ctr-button ctr-own" }, input, make("span", {}, "your own photo"));
+  return make("label", { class: "ctr-button ctr-c-own" }, input, make("span", {}, "your own photo"));
 }
