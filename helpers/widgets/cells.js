@@ -5,10 +5,10 @@ import { make, paint, short } from "./common.js";
 export function fitted(value, room) {
   const size = (text) => Math.min(13, room > 30 ? room / 2.6 : room / 2, (room - 3) / (0.62 * text.length));
   const texts = [3, 2, 1].map((digits) => short(value, digits));
-  if (Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.01)) {
-    texts.push(value.toExponential(0).replace(/-/g, "−").replace("e+", "e"));
+  if (value && !(Math.abs(value) >= 0.01 && Math.abs(value) < 1000)) {
+    texts.push(...[1, 0].map((digits) => value.toExponential(digits).replace(/-/g, "−").replace("e+", "e")));
   }
-  const text = texts.find((one) => size(one) >= 9.5) || texts.reduce((a, b) => (size(b) > size(a) + 0.5 ? b : a));
+  const text = texts.find((one) => size(one) >= 8) || texts.reduce((a, b) => (size(b) > size(a) + 0.5 ? b : a));
   return { text, size: size(text) >= 6 ? size(text) : 0 };
 }
 

@@ -133,7 +133,7 @@ function arithmeticOf(kernel) {
     /** Find room in `wide` pixels: on one line, if its cells are large enough there for mouse or finger. */
     update(weight, wide, touch) {
       const across = Math.max(weight.length, weight[0].length);
-      const line = Math.floor((wide - 150) / 3 / Math.max(across, 3)), half = Math.floor((wide - 26) / 2 / across);
+      const line = Math.floor((wide - 150) / 3 / Math.max(across, 3)), half = Math.floor((wide - 36) / 2 / across);
       broken = line < (touch ? 40 : 22);
       cell = Math.min(44, broken ? half : line, Math.floor((wide < 500 ? 200 : 180) / across));
       element.classList.toggle("ctr-c-broken", broken);

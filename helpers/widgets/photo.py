@@ -94,7 +94,7 @@ class Photo(t.TraitType):
     """A photograph: an (H, W) float tensor from 0 to 1 or None in Python, bytes in the browser."""
 
     def __init__(self):
-        super().__init__(None, allow_none=True)
+        super().__init__(None)  # with allow_none, None would not meet the rules of the figure
         self.tag(sync=True, to_json=lambda value, _: _encoded(value),
                  from_json=lambda value, _: value)
 
