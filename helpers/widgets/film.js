@@ -1,9 +1,10 @@
 // A film of a figure: it runs when it is asked to, stops when it leaves the screen, and can be stepped through.
 import { button, make } from "./common.js";
 
-/** Previous, next and play: `step(±1)`, and `run(restart)`, one frame of the film, false at its end; `ended()`. */
+/** Previous and next, `step(±1)`, unless that is null; and play: `run(restart)` shows what comes and says how long to
+    wait then, 0 at the end; `ended()` is called when it has stopped. Who asked for less motion gets no such button. */
 export function player(what, root, step, run, ended) {
-  let timer = null, delay = 0;
+  let timer = null;
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const show = () => {
     play.textContent = timer ? "■ stop" : "▶ play";
@@ -12,7 +13,7 @@ export function player(what, root, step, run, ended) {
   const stop = () => { if (timer) { clearTimeout(timer); timer = null; show(); ended(); } };
   const tick = (restart) => {
     if (!root.isConnected) return stop();
-    delay = run(restart);
+    const delay = run(restart);
     if (delay) timer = setTimeout(tick, delay, false); else stop();
     return show();
   };
@@ -22,6 +23,6 @@ export function player(what, root, step, run, ended) {
   seen.observe(root);
   show();
   const element = make("div", { class: "ctr-stepper", role: "group", "aria-label": `step through the ${what}` },
-    button("◀", go(-1), `previous ${what}`), button("▶", go(1), `next ${what}`), still ? null : play);
+    step && button("◀", go(-1), `previous ${what}`), step && button("▶", go(1), `next ${what}`), still ? null : play);
   return { element, stop, playing: () => Boolean(timer), end: () => { stop(); seen.disconnect(); } };
 }

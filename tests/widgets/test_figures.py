@@ -25,7 +25,8 @@ BAD = {
     ConvExplorer: [{"kernel": "soble"}, {"input": "edgy"}, {"photo": "edgy"},
                    {"input": "edge", "kernel": torch.ones(7, 7), "dilation": 2}],
     PoolExplorer: [{"mode": "median"}, {"padding": 2}, {"kernel_size": 7}],
-    BatchNormExplorer: [{"batch_size": 1}, {"gamma": "1"}, {"scale": -1.0}, {"beta": torch.nan}],
+    BatchNormExplorer: [{"batch_size": 1}, {"gamma": "1"}, {"scale": -1.0}, {"beta": torch.nan},
+                        {"trail": [[1.0]]}],
     GradientFlow: [{"depth": 128}, {"depth": "16"}, {"seed": -1},
                    {"frames": {"default, none, 2": {}}}],
     AugmentPlayground: [
