@@ -313,7 +313,7 @@ export function render(context) {
     formula.textContent = rows.length === rows[0].length && kh === kw ? size(rows.length, kh, "output size")
       : `${size(rows.length, kh, "height")},  ${size(rows[0].length, kw, "width")}`;
     verdict.textContent = onlyCorners(now.kernel) ? "✓ Only corners: each row and each column of this kernel sums to "
-      + "0, so no upright and no level edge gives an answer." : "";
+      + "0, so no upright and no level edge gives an answer. A slanted one still does." : "";
     point();
   }
 

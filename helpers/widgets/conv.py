@@ -93,10 +93,14 @@ class ConvExplorer(Figure):
         return proposal["value"]
 
     @property
+    def shown(self) -> Tensor:
+        """What the kernel is laid on, (rows, columns): the photo or the input."""
+        return cast(Tensor, self.photo if self.view == "picture" else self.input)
+
+    @property
     def output(self) -> Tensor:
         """The output for what is shown, (rows, columns), computed by PyTorch."""
-        image = cast(Tensor, self.photo if self.view == "picture" else self.input)
-        return F.conv2d(image[None, None], self.kernel[None, None], stride=self.stride,
+        return F.conv2d(self.shown[None, None], self.kernel[None, None], stride=self.stride,
                         padding=self.padding, dilation=self.dilation)[0, 0]
 
     def to_html(self) -> str:

@@ -27,10 +27,11 @@ export function batchNorm(values, { gamma, beta, training, running_mean: mean, r
 /** The running statistics after a batch, with PyTorch's momentum of 0.1 for the new one. */
 export function updated({ running_mean: mean, running_var: variance }, values) {
   const found = statistics(values);
-  return { running_mean: (1 - MOMENTUM) * mean + MOMENTUM * found.mean, running_var: (1 - MOMENTUM) * variance + MOMENTUM * found.unbiased };
+  return { running_mean: (1 - MOMENTUM) * mean + MOMENTUM * found.mean,
+    running_var: (1 - MOMENTUM) * variance + MOMENTUM * found.unbiased };
 }
 
-/** How many of `values` fall into each of `count` equal bins from `low` to `high`; what lies outside counts at the end. */
+/** How many of `values` fall into each of `count` equal bins from `low` to `high`; what lies outside counts at an end. */
 export function histogram(values, low, high, count) {
   const bins = Array.from({ length: count }, () => 0);
   for (const v of values) bins[Math.min(count - 1, Math.max(0, Math.floor((v - low) / (high - low) * count)))] += 1;
@@ -56,7 +57,8 @@ export function normProblem({ batch_size: size, noise, limits, trail, ...rest })
   if (!Number.isInteger(size) || size < 2 || size > noise.length) {
     return `The batch must have from 2 to ${noise.length} images: one alone has no spread.`;
   }
-  const { trail: most, ...ranges } = limits, isRow = (row) => Array.isArray(row) && row.length === 4 && row.every(Number.isFinite);
+  const { trail: most, ...ranges } = limits;
+  const isRow = (row) => Array.isArray(row) && row.length === 4 && row.every(Number.isFinite);
   if (!Array.isArray(trail) || trail.length > most || !trail.every(isRow)) {
     return `The trail must have at most ${most} rows of four numbers.`;
   }
@@ -75,22 +77,24 @@ const line = (x1, y1, x2, y2, kind) => make("line", { x1, y1, x2, y2, class: kin
 function heap(values, x, floor, tall, kind) {
   const bins = histogram(values, LOW, HIGH, BINS), most = Math.max(...bins), step = x(1 / BINS) - x(0);
   if (values.length > FEW) {
-    return bins.flatMap((n, i) => (n ? [make("rect", { x: x(i / BINS), y: floor - tall * n / most, height: tall * n / most,
-      width: Math.max(1, step - 1), class: `ctr-n-bar ctr-n-${kind}` })] : []));
+    const bar = (n, i) => make("rect", { x: x(i / BINS), y: floor - tall * n / most, height: tall * n / most,
+      width: Math.max(1, step - 1), class: `ctr-n-bar ctr-n-${kind}` });
+    return bins.flatMap((n, i) => (n ? [bar(n, i)] : []));
   }
   const met = bins.map(() => 0);
   return values.map((v) => {
     const bin = Math.min(BINS - 1, Math.floor(share(v) * BINS)), near = met[bin] + (met[bin - 1] || 0);
     met[bin] += 1;
-    return make("circle", { cx: x(share(v)), cy: floor - 8 - Math.min(10 * near, tall - 12), r: 6, class: `ctr-n-dot ctr-n-${kind}` });
+    return make("circle", { cx: x(share(v)), cy: floor - 8 - Math.min(10 * near, tall - 12), r: 6,
+      class: `ctr-n-dot ctr-n-${kind}` });
   });
 }
 
 /** Mean, plus and minus one standard deviation, as a bracket. */
 function bracket(x, y, mean, sd, kind) {
-  const [from, at, to] = [mean - sd, mean, mean + sd].map((v) => x(share(v)));
-  return [line(from, y, to, y, `ctr-n-span ctr-n-${kind}`), line(from, y - 4, from, y + 4, `ctr-n-span ctr-n-${kind}`),
-    line(to, y - 4, to, y + 4, `ctr-n-span ctr-n-${kind}`), make("circle", { cx: at, cy: y, r: 4.5, class: `ctr-n-mean ctr-n-${kind}` })];
+  const [from, at, to] = [mean - sd, mean, mean + sd].map((v) => x(share(v))), span = `ctr-n-span ctr-n-${kind}`;
+  return [line(from, y, to, y, span), line(from, y - 4, from, y + 4, span), line(to, y - 4, to, y + 4, span),
+    make("circle", { cx: at, cy: y, r: 4.5, class: `ctr-n-mean ctr-n-${kind}` })];
 }
 
 /** One batch on one axis: as it comes, and as either mode normalizes it; and how far apart the modes are. */
@@ -101,23 +105,28 @@ function rowsChart(wide, now, values) {
     return { all, mean, sd: Math.sqrt(variance) };
   });
   const left = 8, x = (part) => left + (wide - 2 * left) * part, tall = 46, row = 104, foot = 24, head = 20;
-  const floors = [0, 1, 2].map((i) => head + tall + i * row), running = [now.running_mean, Math.sqrt(now.running_var)];
-  const end = floors[2] + 22, gap = evaluated.mean - trained.mean, at = [trained, evaluated].map(({ mean }) => x(share(mean)));
-  const text = (px, y, what, anchor = "start", kind = "") => make("text", { x: px, y, "text-anchor": anchor, class: `ctr-label ${kind}` }, what);
-  const named = (i, name, { mean, sd }, kind, chosen) => [
-    text(left, floors[i] - tall - 6, name, "start", chosen ? "ctr-line-0" : ""),
+  const floors = [0, 1, 2].map((i) => head + tall + i * row), end = floors[2] + 22;
+  const running = [now.running_mean, Math.sqrt(now.running_var)], gap = evaluated.mean - trained.mean;
+  const at = [trained, evaluated].map(({ mean }) => x(share(mean)));
+  const text = (px, y, what, anchor = "start", kind = "") =>
+    make("text", { x: px, y, "text-anchor": anchor, class: `ctr-label ${kind}` }, what);
+  const named = (i, name, { mean, sd }, chosen) => [
+    text(left, floors[i] - tall - 6, `${name}${i && chosen ? " ✓" : ""}`, "start", chosen ? "ctr-line-0" : ""),
     text(wide - left, floors[i] - tall - 6, `μ ${fixed(mean)}  σ ${fixed(sd)}`, "end", chosen ? "ctr-line-0" : "")];
-  const mode = (i, one, kind, chosen) => make("g", { class: chosen ? null : "ctr-n-other" }, ...heap(one.all, x, floors[i], tall, kind),
-    line(x(0), floors[i], x(1), floors[i], "ctr-axis"), ...bracket(x, floors[i] + 9, one.mean, one.sd, kind));
-  const lead = (from, y, to, i, kind) => line(x(share(from)), y, x(share(to)), floors[i] + 9, `ctr-n-lead ctr-n-${kind}`);
+  const mode = (i, one, kind, chosen) => make("g", { class: chosen ? null : "ctr-n-other" },
+    ...heap(one.all, x, floors[i], tall, kind), line(x(0), floors[i], x(1), floors[i], "ctr-axis"),
+    ...bracket(x, floors[i] + 9, one.mean, one.sd, kind));
+  const lead = (from, y, to, i, kind) =>
+    line(x(share(from)), y, x(share(to)), floors[i] + 9, `ctr-n-lead ctr-n-${kind}`);
   const high = floors[1] + 28, shown = Math.abs(at[1] - at[0]), word = `gap ${fixed(Math.abs(gap))}`;
   const marks = [-8, -4, 0, 4, 8].flatMap((v) => [line(x(share(v)), head, x(share(v)), end, "ctr-rule"),
     text(x(share(v)), end + 16, short(v), v === LOW ? "start" : v === HIGH ? "end" : "middle")]);
-  const said = `One feature of ${values.length} images, on one axis. Before: mean ${fixed(before.mean)}, spread ${fixed(before.sd)}. `
-    + `Training makes of it mean ${fixed(trained.mean)}, spread ${fixed(trained.sd)}; evaluation mean ${fixed(evaluated.mean)}, `
-    + `spread ${fixed(evaluated.sd)}. The gap is ${fixed(gap)}.`;
-  const svg = make("svg", { viewBox: `0 0 ${wide} ${end + foot}`, width: wide, height: end + foot, role: "img", "aria-label": said, class: "ctr-n-rows" },
-    ...marks, lead(before.mean, floors[0] + 9, trained.mean, 1, "train"), lead(running[0], floors[0] + 22, now.beta, 2, "eval"),
+  const numbers = ({ mean, sd }) => `mean ${fixed(mean)}, spread ${fixed(sd)}`;
+  const said = `One feature of ${values.length} images, on one axis. Before: ${numbers(before)}. After, in training: `
+    + `${numbers(trained)}; in evaluation: ${numbers(evaluated)}. The gap is ${fixed(gap)}.`;
+  const svg = make("svg", { viewBox: `0 0 ${wide} ${end + foot}`, width: wide, height: end + foot, role: "img",
+    "aria-label": said, class: "ctr-n-rows" }, ...marks,
+    lead(before.mean, floors[0] + 9, trained.mean, 1, "train"), lead(running[0], floors[0] + 22, now.beta, 2, "eval"),
     ...heap(values, x, floors[0], tall, "before"), line(x(0), floors[0], x(1), floors[0], "ctr-axis"),
     ...bracket(x, floors[0] + 9, before.mean, before.sd, "train"), ...bracket(x, floors[0] + 22, ...running, "eval"),
     mode(1, trained, "train", now.training), mode(2, evaluated, "eval", !now.training),
@@ -125,31 +134,32 @@ function rowsChart(wide, now, values) {
     shown > 1 ? line(at[0], high, at[1], high, "ctr-n-gap") : null,
     shown > 70 ? text((at[0] + at[1]) / 2, high + 17, word, "middle", "ctr-n-gap-text")
       : text(Math.max(...at) + 8, high + 5, word, "start", "ctr-n-gap-text"),
-    ...named(0, "before", before, "before", true), ...named(1, `after, in training${now.training ? " ✓" : ""}`, trained, "train", now.training),
-    ...named(2, `after, in evaluation${now.training ? "" : " ✓"}`, evaluated, "eval", !now.training));
-  return { svg, said, gap };
+    ...named(0, "before", before, true), ...named(1, "after, in training", trained, now.training),
+    ...named(2, "after, in evaluation", evaluated, !now.training));
+  return { svg, said };
 }
 
 /** The trail of one statistic over the batches: what each batch had, and the running one, which follows. */
 function trailChart(wide, title, { trail, draws }, column, start, truth) {
   const own = trail.map((row) => row[column]), kept = trail.map((row) => row[column + 2]);
   if (trail.length) kept.unshift((kept[0] - MOMENTUM * own[0]) / (1 - MOMENTUM)); else kept.push(start);
-  const all = [...own, ...kept, truth, ...(column ? [0] : [])], [low, high] = [Math.min(...all), Math.max(...all)];
-  const room = { low: low - (column ? 0 : 0.08) * (high - low || 1), high: high + 0.08 * (high - low || 1) };
-  const up = (v) => (v - room.low) / (room.high - room.low), last = Math.max(trail.length, 20), first = draws - trail.length;
-  const { x, y, draw } = plot({ wide, tall: 170, left: 40, right: 12, top: 24, foot: 36, inset: 4 }), across = (n) => x(n / last);
-  const count = [0, 0.5, 1].map((part) => [part, String(Math.max(0, first) + Math.round(part * last))]);
+  const all = [...own, ...kept, truth, ...(column ? [0] : [])], low = Math.min(...all), high = Math.max(...all);
+  const edge = 0.08 * (high - low || 1), foot = column ? low : low - edge, up = (v) => (v - foot) / (high + edge - foot);
+  const last = Math.max(trail.length, 20), first = Math.max(0, draws - trail.length), across = (n) => x(n / last);
+  const { x, y, draw } = plot({ wide, tall: 170, left: 40, right: 12, top: 24, foot: 36, inset: 4 });
+  const count = [0, 0.5, 1].map((part) => [part, String(first + Math.round(part * last))]);
   const spoken = `${title}: now ${fixed(kept[kept.length - 1])}; of all images it is ${fixed(truth)}. `
     + `The last batches had ${own.slice(-5).map(fixed).join(", ") || "not been seen"}.`;
-  return draw(spoken, { title, across: count, up: ticks(room.low, room.high, 4).map((v) => [up(v), short(v)]), unit: "batches of training", floor: false },
+  return draw(spoken, { title, across: count, unit: "batches of training", floor: false,
+    up: ticks(foot, high + edge, 4).map((v) => [up(v), short(v)]) },
     line(x(0), y(up(truth)), x(1), y(up(truth)), "ctr-n-truth"),
     ...own.map((v, i) => make("circle", { cx: across(i + 1), cy: y(up(v)), r: 3.2, class: "ctr-n-dot ctr-n-train" })),
     curve("n-running", kept.map((v, i) => [across(i), y(up(v))])),
     make("circle", { cx: across(kept.length - 1), cy: y(up(kept[kept.length - 1])), r: 5, class: "ctr-n-mean ctr-n-eval" }));
 }
 
-const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var", "trail",
-  "noise", "limits"];
+const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var",
+  "trail", "noise", "limits"];
 const SIZES = ["2", "4", "8", "16", "64", "256"];
 const LABELS = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
 
@@ -189,17 +199,18 @@ export function render(context) {
   const told = make("div", { class: "ctr-spoken", role: "status" });
   const key = (kind, text) => make("span", {}, make("i", { class: `ctr-n-key ctr-n-${kind}` }), text);
   const dials = controlled(...Object.values(sliders));
-  dials.classList.add("ctr-c-dials");
-  root.append(make("div", { class: "ctr-c-bar" }, make("div", { class: "ctr-c-views", role: "group", "aria-label": "mode" }, ...modes),
+  dials.classList.add("ctr-n-dials");
+  const modesOf = make("div", { class: "ctr-c-views", role: "group", "aria-label": "mode" }, ...modes);
+  root.append(make("div", { class: "ctr-c-bar" }, modesOf,
     size.element, buttons), dials, message, rows, trails,
   make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
     key("eval", "running, by which evaluation normalizes"), key("truth", "of all images")),
-  hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In training, each batch "
-    + "moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at the ends."), told);
+  hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In training, "
+    + "each batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at the ends."), told);
 
   function draw(now) {
-    const values = batchOf(now), wide = figure.wide(), { svg, said } = rowsChart(wide, now, values), each = half(wide);
-    for (const one of modes) one.setAttribute("aria-pressed", String((one.textContent === "training") === now.training));
+    const wide = figure.wide(), { svg, said } = rowsChart(wide, now, batchOf(now)), each = half(wide);
+    modes.forEach((one, i) => one.setAttribute("aria-pressed", String(now.training === !i)));
     size.update(String(now.batch_size));
     for (const name of Object.keys(LABELS)) sliders[name].update(now[name]);
     rows.replaceChildren(svg);

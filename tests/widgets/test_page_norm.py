@@ -139,7 +139,7 @@ def test_on_a_phone(alone, width):
     page.button("next batch").tap()
     page.mine.next_batch()
     check(page)
-    sliders, rows = (page.fig.locator(one).bounding_box() for one in (".ctr-c-dials",
+    sliders, rows = (page.fig.locator(one).bounding_box() for one in (".ctr-n-dials",
                                                                       ".ctr-n-rows"))
     assert rows["y"] + rows["height"] - sliders["y"] < 844 - 150
     assert page.fig.locator(".ctr-n-rows").evaluate(
