@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from support import ROOT
 
-CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer()\nfigure",
+CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer(\"edge\")\nfigure",
          "print('read', figure.stride, tuple(figure.output.shape), figure.input[0, 0].item())",
          "figure.kernel = [[0, 2], [0, 0]]",
          "try:\n    figure.dilation = 9\nexcept ValueError as error:\n    print('refused:', error)"]

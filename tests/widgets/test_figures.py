@@ -22,10 +22,11 @@ from helpers.widgets import AllReduce, BadValue, Figure
 from helpers.widgets.figure import module
 
 BAD = {
-    ConvExplorer: [{"kernel": "soble"}, {"input": "edgy"},
-                   {"kernel": torch.ones(7, 7), "dilation": 2}],
+    ConvExplorer: [{"kernel": "soble"}, {"input": "edgy"}, {"photo": "edgy"},
+                   {"input": "edge", "kernel": torch.ones(7, 7), "dilation": 2}],
     PoolExplorer: [{"mode": "median"}, {"padding": 2}, {"kernel_size": 7}],
-    BatchNormExplorer: [{"batch_size": 1}, {"gamma": "1"}, {"scale": -1.0}, {"beta": torch.nan}],
+    BatchNormExplorer: [{"batch_size": 1}, {"gamma": "1"}, {"scale": -1.0}, {"beta": torch.nan},
+                        {"trail": [[1.0]]}],
     GradientFlow: [{"depth": 128}, {"depth": "16"}, {"seed": -1},
                    {"frames": {"default, none, 2": {}}}],
     AugmentPlayground: [
@@ -80,7 +81,7 @@ def test_questions_that_a_figure_cannot_answer_are_refused_with_a_sentence():
 def figures():
     history = History(train_loss=[2.0], train_accuracy=[0.2], seconds=[1.0], images=[10],
                       batch_loss=[2.1, 1.9])
-    return [ConvExplorer(torch.rand(4, 5), padding=2), PoolExplorer(mode="average"),
+    return [ConvExplorer(torch.rand(4, 5), padding=2), ConvExplorer(), PoolExplorer(mode="average"),
             ReceptiveField("one 7", 20, layer=0),
             AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history),
             AllReduce(5, algorithm="to one and back", step=7, megabytes=2.5, latency=3.0),

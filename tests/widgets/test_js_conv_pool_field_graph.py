@@ -1,13 +1,13 @@
-"""Convolution, pooling, receptive fields and graphs in JavaScript, against PyTorch."""
+"""Pooling, receptive fields and graphs in JavaScript, against PyTorch."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from widget_support import assert_equal, compared, draw
 
-from helpers import AutogradGraph, ConvExplorer, PoolExplorer, ReceptiveField
+from helpers import AutogradGraph, PoolExplorer, ReceptiveField
 
-CONV, POOL, FIELD = (kind().limits for kind in (ConvExplorer, PoolExplorer, ReceptiveField))
+POOL, FIELD = (kind().limits for kind in (PoolExplorer, ReceptiveField))
 
 
 def or_none(compute, *arguments, **settings):
@@ -16,15 +16,6 @@ def or_none(compute, *arguments, **settings):
         return compute(*arguments, **settings)[0, 0]
     except RuntimeError:
         return None
-
-
-@compared("conv", "figure.convProblem(now) ? null : figure.conv2d(now)", 1, refused=(0.05, 0.6))
-def test_convolution_equals_pytorchs(g):
-    image = torch.randn(draw(g, 1, 16), draw(g, 1, 16), generator=g, dtype=torch.float64)
-    kernel = torch.randn(draw(g, 1, 7), draw(g, 1, 7), generator=g, dtype=torch.float64)
-    settings = {"stride": draw(g, 1, 4), "padding": draw(g, 0, 4), "dilation": draw(g, 1, 4)}
-    now = {"input": image.tolist(), "kernel": kernel.tolist(), "limits": CONV, **settings}
-    return now, or_none(F.conv2d, image[None, None], kernel[None, None], **settings)
 
 
 @compared("pool", "figure.poolProblem(now) ? null : figure.pool2d(now)", 2, refused=(0.05, 0.7))

@@ -1,4 +1,4 @@
-"""The convolution, the pooling, the receptive field and the graph on their pages."""
+"""The pooling, the receptive field and the graph on their pages."""
 
 import re
 
@@ -7,16 +7,7 @@ import torch
 import torch.nn.functional as F
 from widget_support import PHONE, number
 
-from helpers import AutogradGraph, ConvExplorer, PoolExplorer, ReceptiveField
-
-
-def check_conv(page) -> None:
-    """Compare the output with PyTorch's for the input, kernel and sliders that can be read."""
-    page.settle()
-    settings = {name: page.value(name) for name in ("stride", "padding", "dilation")}
-    images, kernels = page.matrix("input")[None, None], page.matrix("kernel")[None, None]
-    expected = F.conv2d(images, kernels, **settings)[0, 0]
-    torch.testing.assert_close(page.matrix("output"), expected, rtol=1e-3, atol=1e-3)
+from helpers import AutogradGraph, PoolExplorer, ReceptiveField
 
 
 def check_pool(page) -> None:
@@ -30,8 +21,7 @@ def check_pool(page) -> None:
     torch.testing.assert_close(page.matrix("output"), expected, rtol=1e-3, atol=1e-3)
 
 
-FIGURES = [pytest.param("02", ConvExplorer, check_conv, id="convolution"),
-           pytest.param("04", PoolExplorer, check_pool, id="pooling")]
+FIGURES = [pytest.param("04", PoolExplorer, check_pool, id="pooling")]
 
 
 @pytest.mark.parametrize("chapter, kind, check", FIGURES)
@@ -74,28 +64,6 @@ def test_numbers_are_typed_on_a_phone(on_page, chapter, kind, check):
     assert 5 in page.matrix("input") and page.fits()
 
 
-def test_presets_refusals_and_the_sum_of_a_convolution(on_page):
-    page = on_page("02", ConvExplorer)
-    page.choose("kernel", "laplacian")
-    check_conv(page)
-    for step in (page.cells("output").nth(7).hover, page.button("next output").click,
-                 lambda: page.cells("output").nth(8).press("ArrowDown")):
-        step()
-        page.settle()
-        text = page.text(".ctr-sum")
-        at = tuple(map(int, re.match(r"output \((\d+),(\d+)\)", text).groups()))
-        terms = re.findall(r"(−?[\d.]+)·\(?(−?[\d.]+)\)?", text)
-        total = number(text.split("=")[-1].strip())
-        assert total == pytest.approx(page.matrix("output")[at].item(), abs=1e-3)
-        assert len(terms) == 9
-        assert total == pytest.approx(sum(number(a) * number(b) for a, b in terms), abs=1e-2)
-    page.plays()
-    page.slider("kernel size").fill("5")
-    page.slider("dilation").press("ArrowRight")
-    assert "fits nowhere" in page.alert() and page.value("dilation") == 1
-    assert page.matrix("output").shape == (4, 4)
-
-
 def test_modes_of_pooling_and_a_padding_that_is_refused(on_page):
     page = on_page("04", PoolExplorer)
     for _ in range(2):
@@ -105,11 +73,6 @@ def test_modes_of_pooling_and_a_padding_that_is_refused(on_page):
     for name in ("ceil mode", "count the padding"):
         page.box(name).click()
         check_pool(page)
-
-
-def test_who_asks_for_less_motion_gets_no_play_button(on_page):
-    page = on_page("02", ConvExplorer, reduced_motion="reduce")
-    assert page.button("next output").count() == 1 and page.button("play").count() == 0
 
 
 def check_field(page) -> None:
