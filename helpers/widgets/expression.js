@@ -13,7 +13,9 @@ const TOKEN = `${BLANK}(?:((?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:[eE][-+]?[0-9]+)?)|(
 /** A number as PyTorch names it where it is none: nan, inf, −inf. */
 export function numeral(value, digits = 4) {
   if (Number.isNaN(value)) return "nan";
-  return Number.isFinite(value) ? short(value, digits) : value > 0 ? "inf" : "−inf";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "−inf";
+  const text = short(value, digits);
+  return text.includes("e") ? value.toExponential(2).replace(/-/g, "−").replace("e+", "e") : text;
 }
 
 /** C's pow, which is PyTorch's: 1 to any power and anything to the power 0 is 1; a plain exponent 0.5 is a root. */
@@ -35,7 +37,7 @@ export const OPERATIONS = {
   mul: { value: (a, b) => a * b, slopes: (a, b) => [b, a], text: (a, b) => `${a} × ${b}` },
   div: { value: (a, b) => a / b, slopes: (a, b) => [1 / b, -(a / b) / b], text: (a, b) => `${a} / ${b}` },
   pow: { value: power, text: (a, b) => `${a} ^ ${b}`, slopes: (a, b, plain) => [
-    b === 0 ? null : b * power(a, b - 1, plain), a === 0 && b >= 0 ? null : power(a, b, plain) * Math.log(a)] },
+    b === 0 ? null : b * power(a, b - 1, plain), a === 0 && b >= 0 ? 0 : power(a, b, plain) * Math.log(a)] },
   neg: { value: (a) => -a, slopes: all(() => -1), text: (a) => `−${a}` },
   square: { value: (a) => a * a, slopes: all((a) => 2 * a), text: (a) => `${a}²` },
   exp: { value: Math.exp, slopes: all(Math.exp) },
@@ -54,11 +56,14 @@ export const OPERATIONS = {
   mean: { reduce: (count) => 1 / count },
 };
 
-/** How an operation is written with these words for its inputs. */
-export const phrase = (op, ...parts) => ((OPERATIONS[op] || {}).text || ((...all) => `${op}(${all.join(", ")})`))(...parts);
-
 /** A text in brackets where it begins with a minus sign. */
 export const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
+
+/** How an operation is written with these words for its inputs. */
+export function phrase(op, ...parts) {
+  const { text } = OPERATIONS[op] || {};
+  return text ? text(...parts.map(bracketed)) : `${op}(${parts.join(", ")})`;
+}
 
 class Refusal extends Error {
   constructor(sentence, place) { super(sentence); this.place = place; }
@@ -158,7 +163,7 @@ export function graphOf(text, limits) {
       if (typeof one === "string") return nodes.findIndex(({ name }) => name === one);
       const inputs = one.slice(1).map(enter), numbers = inputs.filter((input) => typeof input === "object").map(({ number }) => number);
       if (numbers.length === inputs.length) return { number: OPERATIONS[one[0]].value(...numbers) };
-      const letters = inputs.map((input) => (typeof input === "object" ? bracketed(numeral(input.number)) : nodes[input].name));
+      const letters = inputs.map((input) => (typeof input === "object" ? numeral(input.number) : nodes[input].name));
       nodes.push({ op: one[0], name: "abcdefghijklmnopqrstuvw"[(nodes.length - count) % 23], label: phrase(one[0], ...letters), inputs });
       return nodes.length - 1;
     };
@@ -231,7 +236,7 @@ export function remarks(nodes, values) {
   for (const [k, node] of nodes.entries()) {
     if (node.op === "leaf" || values[k].length > 1) continue;
     const inputs = inputValues(node, values).map(([one]) => one);
-    const name = phrase(node.op, ...inputs.map((one) => bracketed(numeral(one))));
+    const name = phrase(node.op, ...inputs.map((one) => numeral(one)));
     if (!inputs.every(finite) || OPERATIONS[node.op].reduce) continue;
     if (!finite(values[k][0])) {
       said.push(Number.isNaN(values[k][0]) ? `${name} is no real number: PyTorch raises no error and gives nan, which spreads.`

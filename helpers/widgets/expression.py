@@ -65,13 +65,12 @@ def _enter(tree: Any, nodes: list[dict[str, Any]]) -> int | dict[str, float]:
 
 
 def _written(number: float) -> str:
-    text = f"{number:.4g}".replace("-", "−")
-    return f"({text})" if number < 0 else text
+    return f"{number:.4g}".replace("-", "−")
 
 
 def _label(op: str, letters: Sequence[str]) -> str:
     if op in _SIGNS:
-        return f" {_SIGNS[op]} ".join(letters)
+        return f" {_SIGNS[op]} ".join(f"({one})" if one[0] == "−" else one for one in letters)
     return f"−{letters[0]}" if op == "neg" else f"{op}({', '.join(letters)})"
 
 

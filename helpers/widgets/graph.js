@@ -1,5 +1,5 @@
 // The graph of an expression or a function: values flow down, the slopes stand on the edges, gradients flow up.
-import { button, controlled, explanation, frame, hint, make, menu, parse, slider, stepper } from "./common.js";
+import { button, controlled, explanation, frame, make, menu, parse, slider, stepper } from "./common.js";
 import { plot, pointed, ticks } from "./chart.js";
 import { OPERATIONS, bracketed, evaluate, gradients, graphOf, handed, numeral, phrase, remarks } from "./expression.js";
 
@@ -37,8 +37,8 @@ export function graphProblem(state) {
 export const lastStep = (nodes) => 2 * nodes.filter((one) => one.op !== "leaf").length + 2;
 
 /** Numbers as a reader writes them: one alone, a row in brackets, rows divided by semicolons. */
-export function written(values, shape = []) {
-  if (values.length === 1 && !shape.length) return numeral(values[0]);
+export function written(values, shape = [], digits = 4) {
+  if (values.length === 1 && !shape.length) return numeral(values[0], digits);
   const width = shape[shape.length - 1] || values.length, rows = [];
   for (let i = 0; i < values.length; i += width) rows.push(values.slice(i, i + width).map((v) => numeral(v, 3)).join(" "));
   return `[${rows.join("; ")}]`;
@@ -183,12 +183,12 @@ export function render(context) {
   const over = menu("curve over", ["x", "y", "z"], figure.set("over"));
   const chart = { left: 46, right: 10 };
   const place = pointed(chart, (share) => move(share));
-  const beside = make("div", { class: "ag-beside" }, place, over.element);
+  const beside = make("div", { class: "ag-beside" }, place, over.element), main = make("div");
   const remark = make("div", { class: "ag-remark", role: "status" });
   const words = explanation("what happens in this step");
   words.elements[0].classList.add("ctr-steady");
-  root.append(entry, fields, message, make("div", { class: "ag-both" }, picture, beside), remark,
-    make("div", { class: "ag-steps" }, steps.element, controlled(step)), ...words.elements);
+  main.append(picture, remark, make("div", { class: "ag-steps" }, steps.element, controlled(step)), ...words.elements);
+  root.append(entry, fields, message, make("div", { class: "ag-both" }, main, beside));
   root.classList.add("ag");
   let built = "", text = null, lastDrawn = null, reach = {}, move = () => {};
 
@@ -265,8 +265,8 @@ export function render(context) {
       const value = (i) => written(values[i], shape(i));
       if (at === 0) return twice("The inputs. Step on to compute.");
       if (at <= count) {
-        const node = nodes[active], letters = node.inputs.map((one) => (typeof one === "number" ? name(one) : bracketed(numeral(one.number))));
-        const numbers = node.inputs.map((one) => bracketed(typeof one === "number" ? value(one) : numeral(one.number)));
+        const node = nodes[active], letters = node.inputs.map((one) => (typeof one === "number" ? name(one) : numeral(one.number)));
+        const numbers = node.inputs.map((one) => (typeof one === "number" ? value(one) : numeral(one.number)));
         return twice(`forward:  ${node.name} = ${phrase(node.op, ...letters)} = ${phrase(node.op, ...numbers)} = ${value(active)}`);
       }
       if (at === count + 1) return twice(`backward: ${name(last)} moves ${name(last)} one for one, so its gradient is 1.`);
@@ -321,7 +321,7 @@ export function render(context) {
         else if (!replayable && gone.has(to)) lines.push(arrow(points[0], -1, 2, "plain"));
         if (live) dots.push([d, at > count, width]);
         if (!hand) return;
-        const same = hand.slopes.every((one) => one === hand.slopes[0]), label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
+        const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])), label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
         const size = label.length * 6.4 + 10;
         const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) => taken.every(([p, q, w]) =>
           Math.abs(p - u) > (w + size) / 2 || Math.abs(q - v) > 14)) || onEdge(points, 0.5);
@@ -330,8 +330,9 @@ export function render(context) {
           make("text", { x: free[0], y: free[1] + 4, "text-anchor": "middle", class: "ag-slope",
             "data-slope": `${name(from)}-${name(to)}` }, label));
       });
+      const digits = wide < 110 ? 3 : 4;
       const boxes = nodes.map((node, i) => {
-        const gradient = reached(i) ? written(partial[i], shape(i)) : "", parts = came(i);
+        const gradient = reached(i) ? written(partial[i], shape(i), digits) : "", parts = came(i);
         const sum = parts.length > 1 ? parts.map((one, k) => (k ? "+ " : "") + bracketed(written(one.map((v) => Number(v.toPrecision(3))), shape(i)))).join(" ") : "";
         const label = node.op === "leaf" ? node.name : `${node.name} = ${node.label}`;
         const rows = [[label, "ag-name"], [known(i) ? written(values[i], shape(i)) : "", "ag-value"],
@@ -374,11 +375,11 @@ export function render(context) {
       const tangent = Number.isFinite(slope) && Number.isFinite(result) && found
         ? pieces(span.concat(value).sort((a, b) => a - b).map((v) => [v, result + slope * (v - value)]), range) : [];
       const share = (v, [low, high]) => (v - low) / (high - low);
-      const title = `${name(last)} over ${chosen}${tangent.length ? `, with the tangent: slope ${numeral(slope)}` : ""}`;
       place.replaceChildren(axes.draw(`The curve of ${name(last)} over ${chosen}. At ${chosen} = ${numeral(value)} it is ${numeral(result)}${
-        found ? `, with the slope ${numeral(slope)}` : ""}.`, { title, floor: false, unit: chosen,
+        found ? `, with the slope ${numeral(slope)}` : ""}.`, { title: `${name(last)} over ${chosen}`, floor: false, unit: chosen,
         across: ticks(...span, 6).map((v) => [share(v, span), numeral(v)]), up: ticks(...range, 5).map((v) => [share(v, range), numeral(v, 3)]),
         cursor: share(value, span) }, path(pieces(points, range), "ctr-val ag-curve"), path(tangent, "ag-tangent"),
+        tangent.length ? make("text", { x: wide - 4, y: 14, "text-anchor": "end", class: "ag-grad" }, `tangent: slope ${numeral(slope)}`) : null,
         Number.isFinite(result) ? make("circle", { class: "ag-point", cx: x(value), cy: y(result), r: 6 }) : null));
       move = (to) => {
         const v = span[0] + Math.min(1, Math.max(0, to)) * (span[1] - span[0]);

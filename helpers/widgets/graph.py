@@ -42,7 +42,7 @@ class AutogradGraph(Figure):
                        "inputs": {"x": 2.0, "y": 1.5, "z": -2.0}},
         "vanishing": {"expression": "sigmoid(sigmoid(sigmoid(sigmoid(x))))", "inputs": {"x": 2.0},
                       "step": _ALL},
-        "exploding": {"expression": "(((x^2)^2)^2)^2", "inputs": {"x": 1.8}, "step": _ALL},
+        "exploding": {"expression": "4*sin(4*sin(4*x))", "inputs": {"x": 0.05}, "step": _ALL},
         "a kink": {"expression": "relu(x) * y + abs(x - 1)", "inputs": {"x": 1.0, "y": 0.5},
                    "step": _ALL},
     }
