@@ -1,4 +1,4 @@
-"""The convolution, the pooling, the receptive field and the graph on their pages."""
+"""The convolution and the pooling on their pages."""
 
 import re
 
@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from widget_support import PHONE, number
 
-from helpers import AutogradGraph, ConvExplorer, PoolExplorer, ReceptiveField
+from helpers import ConvExplorer, PoolExplorer
 
 
 def check_conv(page) -> None:
@@ -110,75 +110,3 @@ def test_modes_of_pooling_and_a_padding_that_is_refused(on_page):
 def test_who_asks_for_less_motion_gets_no_play_button(on_page):
     page = on_page("02", ConvExplorer, reduced_motion="reduce")
     assert page.button("next output").count() == 1 and page.button("play").count() == 0
-
-
-def check_field(page) -> None:
-    """What is marked in the input is where the chosen output's gradient is not zero."""
-    page.settle()
-    fields = page.all("table input", "+e.value")
-    layers = [fields[i:i + 4] for i in range(0, len(fields), 4)][:page.value("look at layer")]
-    image = torch.ones(1, 1, page.value("input size"), dtype=torch.float64, requires_grad=True)
-    x = image
-    for kernel, *settings in layers:
-        x = F.conv1d(x, torch.ones(1, 1, kernel, dtype=torch.float64), None, *settings)
-    x[0, 0, page.value("output")].backward()
-    marked = page.all("rect.ctr-read, rect.ctr-chosen", "e.dataset.at")
-    read = image.grad[0, 0].nonzero()[:, 0].tolist()
-    assert {int(at[2:]) for at in marked if at.startswith("0,")} == set(read)
-
-
-def test_receptive_field_by_sliders_clicks_and_table(on_page):
-    page = on_page("03", ReceptiveField)
-    check_field(page)
-    for name in ("look at layer", "output", "input size"):
-        page.slider(name).press("ArrowLeft")
-    check_field(page)
-    page.fig.locator("rect[data-at='2,3']").click()
-    check_field(page)
-    assert page.value("look at layer") == 2 and page.value("output") == 3
-    page.choose("stack", "dilated 2, 2, 2")
-    field = page.fig.get_by_role("spinbutton", name="dilation of layer 2")
-    field.fill("3")
-    field.press("Tab")
-    check_field(page)
-    for bad in ("99", ""):
-        field.fill(bad)
-        field.press("Enter")
-        assert "whole number" in page.alert() and field.input_value() == "3"
-    page.button("add a layer").click()
-    page.button("remove layer 1").click()
-    check_field(page)
-    assert page.alert() == ""
-
-
-def test_receptive_field_on_a_phone(on_page):
-    page = on_page("03", ReceptiveField, **PHONE)
-    page.fig.locator("rect[data-at='2,3']").tap()
-    check_field(page)
-    assert page.value("output") == 3 and page.fits()
-
-
-def test_the_graph_is_stepped_and_its_inputs_changed(on_page):
-    page = on_page("01", AutogradGraph, 1)
-    last, told = int(page.slider("step").get_attribute("max")), [page.text(".ctr-sum")]
-    for _ in range(last):
-        page.button("next step").press("Enter")
-        page.settle()
-        told.append(page.text(".ctr-sum"))
-    assert len(set(told)) == last + 1 == 10
-    assert told[1].startswith("forward") and told[-1].startswith("backward")
-    for name, typed in (("x", "-1.5"), ("y", "0.25")):
-        page.fig.get_by_label(f"value of {name}").fill(typed)
-        page.fig.get_by_label(f"value of {name}").press("Enter")
-    page.settle()
-    graph = AutogradGraph(lambda x, y: x * y + (x * x).sin(), x=-1.5, y=0.25)
-    for name, gradient in graph.gradients.items():
-        shown = page.fig.locator(f"[data-node={name}] .ctr-line-2").text_content()
-        assert number(shown.removeprefix("grad ")) == pytest.approx(gradient.item(), rel=1e-3)
-    x = page.fig.get_by_label("value of x")
-    x.fill("much")
-    x.press("Enter")
-    assert "is not a number" in page.alert() and number(x.input_value()) == -1.5
-    page.slider("step").press("Home")
-    page.settle()
-    assert page.text(".ctr-sum") == told[0]
