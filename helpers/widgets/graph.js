@@ -322,7 +322,7 @@ export function render(context) {
         if (live) dots.push([d, at > count, width]);
         if (!hand) return;
         const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])), label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
-        const size = label.length * 6.4 + 10;
+        const size = label.length * 6.9 + 10;
         const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) => taken.every(([p, q, w]) =>
           Math.abs(p - u) > (w + size) / 2 || Math.abs(q - v) > 14)) || onEdge(points, 0.5);
         taken.push([...free, size]);
