@@ -162,7 +162,7 @@ export function graphOf(text, limits) {
       if (typeof one === "number") return { number: one };
       if (typeof one === "string") return nodes.findIndex(({ name }) => name === one);
       const inputs = one.slice(1).map(enter), numbers = inputs.filter((input) => typeof input === "object").map(({ number }) => number);
-      if (numbers.length === inputs.length) return { number: OPERATIONS[one[0]].value(...numbers) };
+      if (numbers.length === inputs.length) return { number: OPERATIONS[one[0]].value(...numbers, true) };
       const letters = inputs.map((input) => (typeof input === "object" ? numeral(input.number) : nodes[input].name));
       nodes.push({ op: one[0], name: "abcdefghijklmnopqrstuvw"[(nodes.length - count) % 23], label: phrase(one[0], ...letters), inputs });
       return nodes.length - 1;

@@ -76,7 +76,8 @@ def _label(op: str, letters: Sequence[str]) -> str:
 
 def _compute(op: str, values: Sequence[float | Tensor]) -> Tensor:
     if op in FUNCTIONS or not any(isinstance(one, Tensor) for one in values):
-        values = [torch.as_tensor(one, dtype=torch.float64) for one in values]
+        values = [one if op == "pow" and i else torch.as_tensor(one, dtype=torch.float64)
+                  for i, one in enumerate(values)]  # x ** 0.5 is another rule than x ** tensor
     return _RULES.get(op, getattr(torch, op, None))(*values)  # type: ignore[misc]
 
 

@@ -93,7 +93,7 @@ export function scaled(pixels, side, size) {
 
 /** The color of a pixel: dark where the output does not see it, and the more orange the more paths lead from it. */
 export function lit(gray, weight, most, heat) {
-  if (!weight) return [0.33, 0.35, 0.4].map((part) => Math.round(gray * part + 10));
+  if (!weight) return [0.43, 0.45, 0.52].map((part) => Math.round(gray * part + 10));
   const t = heat ? 0.08 + 0.72 * (weight / most) ** 0.6 : 0;
   return [255, 120, 0].map((end) => Math.round(Math.min(255, gray * 1.06 + 6) * (1 - t) + end * t));
 }
@@ -260,7 +260,7 @@ export function render(context) {
     rows(now, lengths);
     const [first, ...others] = sentence(now, weights);
     said.replaceChildren(make("strong", {}, first), ` ${others.join(" ")}`);
-    const all = figure.wide(), wide = all >= 720;
+    const all = figure.wide(), wide = all >= 600;
     root.classList.toggle("rf-wide", wide);
     paintPhoto(now, weights, wide ? Math.min(420, Math.floor(all * 0.46)) : Math.min(420, all));
     drawCone(now, lengths, wide ? all - Math.min(420, Math.floor(all * 0.46)) - 24 : all - 2);
@@ -272,7 +272,7 @@ export function render(context) {
     }
     const most = Math.max(...weights.flat());
     const margin = Math.round(room * 0.05), inner = room - 2 * margin, unit = inner / size;
-    photo.style.width = photo.style.height = `${room}px`;
+    photo.style.width = photo.style.height = seen.style.width = `${room}px`;
     Object.assign(canvas, { width: size, height: size });
     Object.assign(canvas.style, { left: `${margin}px`, top: `${margin}px`, width: `${inner}px`, height: `${inner}px` });
     const brush = canvas.getContext("2d"), data = brush.createImageData(size, size);

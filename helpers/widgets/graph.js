@@ -296,9 +296,10 @@ export function render(context) {
 
     function sketch() {
       const all = figure.wide(), charted = Boolean(replayable && names.length);
-      root.classList.toggle("ag-wide", charted && all >= 760);
       const plan = layout(nodes), { depth, place: share, widest } = plan;
-      const space = charted && all >= 760 ? Math.floor(all * 0.6) - 16 : all;
+      const wider = charted && all >= 640 && widest * 112 < all * 0.6;
+      root.classList.toggle("ag-wide", wider);
+      const space = wider ? Math.floor(all * 0.6) - 16 : all;
       const room = Math.max(Math.min(space - 2, widest * 200), widest * 92), wide = Math.min(168, Math.floor((room - 8) / widest) - 10);
       const rows = Array.from({ length: Math.max(...depth) + 1 }, (_, row) =>
         (nodes.some((_, i) => depth[i] === row && uses(i) > 1 && replayable) ? 74 : 58));
@@ -322,7 +323,7 @@ export function render(context) {
         if (live) dots.push([d, at > count, width]);
         if (!hand) return;
         const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])), label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
-        const size = label.length * 6.9 + 10;
+        const size = label.length * 7.2 + 11;
         const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) => taken.every(([p, q, w]) =>
           Math.abs(p - u) > (w + size) / 2 || Math.abs(q - v) > 14)) || onEdge(points, 0.5);
         taken.push([...free, size]);

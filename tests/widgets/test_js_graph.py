@@ -99,8 +99,10 @@ def random_tree(rng, depth):
 
     def compute(v):
         p, q = left(v), right(v)
+        if mine == 4 and isinstance(q, torch.Tensor) and not q.requires_grad:
+            q = q.item()  # a number in the text is a number for PyTorch
         if not isinstance(p, torch.Tensor) and not isinstance(q, torch.Tensor):
-            p, q = tensor(p), tensor(q)
+            p = tensor(p)
         return {"+": lambda: p + q, "-": lambda: p - q, "*": lambda: p * q, "/": lambda: p / q,
                 }.get(sign, lambda: p ** q)()
     return f"{a}{space}{sign}{space}{b}", mine, compute
