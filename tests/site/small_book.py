@@ -61,9 +61,6 @@ def notebook(cells):
     return nbformat.v4.new_notebook(cells=made, metadata=METADATA)
 
 
-<<<<<<< HEAD
-def write(folder, pages=PAGES, toc=TOC, execute="off"):
-=======
 def with_a_figure():
     """A chapter with a figure, as a notebook that was run has it."""
     figure = PoolExplorer(mode="average")
@@ -79,8 +76,7 @@ def with_a_figure():
     return made
 
 
-def write(folder):
->>>>>>> f1
+def write(folder, pages=PAGES, toc=TOC, execute="off"):
     """Write the book's files."""
     (folder / "book" / "figures").mkdir(parents=True)
     settings = (ROOT / "_config.yml").read_text(encoding="utf-8")
