@@ -141,7 +141,8 @@ def test_the_challenge_is_noticed_when_it_is_solved(alone):
     page = alone(ConvExplorer("square", padding=1))
     verdict = page.fig.locator(".ctr-c-verdict")
     assert verdict.inner_text() == ""
-    for cell, weight in zip(page.cells("kernel").all(), [weight for row in CORNERS for weight in row], strict=True):
+    weights = [weight for row in CORNERS for weight in row]
+    for cell, weight in zip(page.cells("kernel").all(), weights, strict=True):
         cell.click()
         page.type(str(weight))
     assert "Only corners" in verdict.inner_text()
