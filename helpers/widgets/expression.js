@@ -70,7 +70,8 @@ class Refusal extends Error {
 }
 
 function tokens(text) {
-  const found = [], clean = text.replace(/[×·]/g, "*").replace(/÷/g, "/").replace(/[−–]/g, "-"), next = new RegExp(TOKEN, "yu");
+  const found = [], clean = text.replace(/[×·]/g, "*").replace(/÷/g, "/").replace(/[−–]/g, "-"),
+    next = new RegExp(TOKEN, "yu");
   for (let match = next.exec(clean); match && match[0].trim(); match = next.exec(clean)) {
     const token = match.slice(1).find((one) => one !== undefined), place = next.lastIndex - token.length + 1;
     if (match[4]) throw new Refusal(`The sign “${token}”, at character ${place}, has no meaning here.`, place);
@@ -84,7 +85,8 @@ function tree(text) {
   const list = tokens(text);
   let at = 0, open = 0;
   const refuse = (sentence, place = list[at].place) => { throw new Refusal(sentence, place); };
-  const notComma = () => list[at].token === "," && refuse(`The comma at character ${list[at].place} stands where there is `
+  const notComma = () => list[at].token === ","
+    && refuse(`The comma at character ${list[at].place} stands where there is `
     + "nothing to separate; in numbers the decimal point is a dot.");
   const unopened = (place) => refuse(`There is a closing parenthesis without an opening one, at character ${place}.`);
 
@@ -102,7 +104,8 @@ function tree(text) {
   function operand() {
     const { token, place } = list[at], before = list[at - 1];
     if (!token) {
-      refuse(`The expression ends too early: something is missing after “${before.token}”, at character ${before.place}.`, before.place);
+      refuse(`The expression ends too early: something is missing after “${before.token}”, `
+        + `at character ${before.place}.`, before.place);
     }
     if ("*/^),".includes(token)) {
       if (token === ")" && !open) unopened(place);
@@ -129,12 +132,16 @@ function tree(text) {
     if (VARIABLES.includes(name)) return name;
     if (name === "pi") return Math.PI;
     if (!FUNCTIONS.includes(name)) {
-      refuse(`“${name}”, at character ${place}, is none of the variables x, y and z, and none of the functions ${FUNCTIONS.join(", ")}.`, place);
+      refuse(`“${name}”, at character ${place}, is none of the variables x, y and z, `
+        + `and none of the functions ${FUNCTIONS.join(", ")}.`, place);
     }
-    if (list[at].token !== "(") refuse(`After “${name}”, at character ${place}, an opening parenthesis is missing.`, place);
+    if (list[at].token !== "(") refuse(`After “${name}”, at character ${place}, an opening parenthesis is missing.`,
+      place);
     at += 1;
     const count = PAIRS.includes(name) ? 2 : 1, trees = inside(list[at - 1].place, count);
-    if (trees.length !== count) refuse(`“${name}”, at character ${place}, takes two values, with a comma between them.`, place);
+    if (trees.length !== count) {
+      refuse(`“${name}”, at character ${place}, takes two values, with a comma between them.`, place);
+    }
     return [name, ...trees];
   }
   if (!list[0].token) refuse("There is no expression: type one, such as sin(x*x) + x*y.");
@@ -152,24 +159,29 @@ export function graphOf(text, limits) {
   try {
     if (typeof text !== "string") throw new Refusal("The expression must be a text.", 1);
     if (text.length > limits.characters) {
-      throw new Refusal(`The expression has ${text.length} characters; the figure takes ${limits.characters}.`, limits.characters + 1);
+      throw new Refusal(`The expression has ${text.length} characters; the figure takes ${limits.characters}.`,
+        limits.characters + 1);
     }
     const whole = tree(text), used = new Set();
-    (function look(one) { if (Array.isArray(one)) one.slice(1).forEach(look); else if (typeof one === "string") used.add(one); })(whole);
+    (function look(one) { if (Array.isArray(one)) one.slice(1).forEach(look);
+      else if (typeof one === "string") used.add(one); })(whole);
     const nodes = VARIABLES.filter((one) => used.has(one)).map((name) => ({ op: "leaf", name, label: "", inputs: [] }));
     const count = nodes.length;
     const enter = (one) => {
       if (typeof one === "number") return { number: one };
       if (typeof one === "string") return nodes.findIndex(({ name }) => name === one);
-      const inputs = one.slice(1).map(enter), numbers = inputs.filter((input) => typeof input === "object").map(({ number }) => number);
+      const inputs = one.slice(1).map(enter),
+        numbers = inputs.filter((input) => typeof input === "object").map(({ number }) => number);
       if (numbers.length === inputs.length) return { number: OPERATIONS[one[0]].value(...numbers, true) };
       const letters = inputs.map((input) => (typeof input === "object" ? numeral(input.number) : nodes[input].name));
-      nodes.push({ op: one[0], name: "abcdefghijklmnopqrstuvw"[(nodes.length - count) % 23], label: phrase(one[0], ...letters), inputs });
+      nodes.push({ op: one[0], name: "abcdefghijklmnopqrstuvw"[(nodes.length - count) % 23],
+        label: phrase(one[0], ...letters), inputs });
       return nodes.length - 1;
     };
     if (typeof enter(whole) === "object") throw new Refusal("The expression has no variable in it: use x, y or z.", 1);
     if (nodes.length - count > limits.operations) {
-      throw new Refusal(`The expression has ${nodes.length - count} operations; the figure holds ${limits.operations}.`, 1);
+      throw new Refusal(`The expression has ${nodes.length - count} operations; `
+        + `the figure holds ${limits.operations}.`, 1);
     }
     if (nodes.length > count) nodes[nodes.length - 1].name = "out";
     return { nodes, problem: "", place: 0 };
@@ -193,13 +205,15 @@ export function evaluate(nodes, leaves) {
     else if (operation.reduce) values.push([inputs[0].reduce((a, b) => a + b, 0) * operation.reduce(inputs[0].length)]);
     else {
       const count = Math.max(...inputs.map((one) => one.length));
-      values.push(Array.from({ length: count }, (_, i) => operation.value(...inputs.map((one) => pick(one, i)), ...plain(node))));
+      values.push(Array.from({ length: count }, (_, i) =>
+        operation.value(...inputs.map((one) => pick(one, i)), ...plain(node))));
     }
   }
   return values;
 }
 
-/** What a node hands back to each of its inputs: gradient times slope, {input, slopes, amounts}. Numbers get nothing. */
+/** What a node hands back to each of its inputs: gradient times slope, {input, slopes, amounts}. Numbers get
+   nothing. */
 export function handed(node, values, gradient) {
   const inputs = inputValues(node, values), operation = OPERATIONS[node.op];
   return node.inputs.map((input, position) => {
@@ -212,7 +226,8 @@ export function handed(node, values, gradient) {
     gradient.forEach((g, i) => {
       const slope = operation.slopes(...inputs.map((one) => pick(one, i)), ...plain(node))[position];
       slopes.push(slope === null ? 0 : slope);
-      amounts[mine.length === 1 ? 0 : i] += slope === null ? 0 : g * slope;  // a number used for every entry collects from all
+      // a number used for every entry collects from all
+      amounts[mine.length === 1 ? 0 : i] += slope === null ? 0 : g * slope;
     });
     return { input, position, slopes, amounts };
   }).filter((one) => one !== null);
@@ -223,7 +238,8 @@ export function gradients(nodes, values, count = nodes.length) {
   const grads = values.map((one) => one.map(() => 0));
   grads[nodes.length - 1] = [1];
   for (const k of nodes.map((_, i) => i).filter((i) => nodes[i].op !== "leaf").reverse().slice(0, count)) {
-    for (const { input, amounts } of handed(nodes[k], values, grads[k])) amounts.forEach((a, i) => { grads[input][i] += a; });
+    for (const { input, amounts } of handed(nodes[k], values, grads[k])) amounts.forEach((a, i) =>
+      { grads[input][i] += a; });
   }
   return grads;
 }
@@ -239,14 +255,17 @@ export function remarks(nodes, values) {
     const name = phrase(node.op, ...inputs.map((one) => numeral(one)));
     if (!inputs.every(finite) || OPERATIONS[node.op].reduce) continue;
     if (!finite(values[k][0])) {
-      said.push(Number.isNaN(values[k][0]) ? `${name} is no real number: PyTorch raises no error and gives nan, which spreads.`
+      said.push(Number.isNaN(values[k][0])
+        ? `${name} is no real number: PyTorch raises no error and gives nan, which spreads.`
         : `${name} is ${numeral(values[k][0])} in PyTorch, which raises no error and goes on.`);
     } else if (KINKS[node.op] && KINKS[node.op](inputs)) {
-      said.push(node.op === "relu" || node.op === "abs" ? `${node.op} has a kink at 0, and no slope there: PyTorch takes 0.`
+      said.push(node.op === "relu" || node.op === "abs"
+        ? `${node.op} has a kink at 0, and no slope there: PyTorch takes 0.`
         : `Both values of ${node.op} are equal: PyTorch hands each of them half of the gradient.`);
     } else {
       const bad = handed(node, values, [1]).find(({ slopes }) => !finite(slopes[0]));
-      if (bad) said.push(`The slope of ${name} towards ${nodes[bad.input].name} is ${numeral(bad.slopes[0])} in PyTorch.`);
+      if (bad) said.push(`The slope of ${name} towards ${nodes[bad.input].name} `
+        + `is ${numeral(bad.slopes[0])} in PyTorch.`);
     }
   }
   return [...new Set(said)];

@@ -102,7 +102,8 @@ const PARTS = ["kernel", "stride", "padding", "dilation"];
 
 /** Why this stack cannot be drawn, or "". */
 export function fieldProblem({ layers, size, layer, index, row, limits }) {
-  if (!Number.isInteger(size) || size < 1 || size > limits.size) return `The input has from 1 to ${limits.size} pixels.`;
+  if (!Number.isInteger(size) || size < 1
+    || size > limits.size) return `The input has from 1 to ${limits.size} pixels.`;
   if (!Array.isArray(layers) || !layers.length || layers.length > limits.layers) {
     return `The figure holds from 1 to ${limits.layers} layers.`;
   }
@@ -127,7 +128,8 @@ export function fieldProblem({ layers, size, layer, index, row, limits }) {
 
 /** A row of the picture: the x of each cell's center and the cells' width, for a picture `wide` pixels wide. */
 export function places(layers, sizes, row, wide) {
-  const margin = 17, unit = (wide - 2 * margin) / sizes[0], { size, jump, start } = receptiveField(layers.slice(0, row));
+  const margin = 17, unit = (wide - 2 * margin) / sizes[0],
+    { size, jump, start } = receptiveField(layers.slice(0, row));
   return { width: Math.max(2, Math.min(unit * jump * 0.86, 2 * margin)),
     centers: Array.from({ length: sizes[row] }, (_, i) => margin + unit * (start + i * jump + size / 2)) };
 }
@@ -139,7 +141,8 @@ export const hue = (row, count) => Math.round((385 - 165 * row / count) % 360);
 const NAMES = ["layers", "size", "layer", "index", "row", "heat", "picture", "limits", "stacks"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Receptive field of a stack of layers", NAMES, fieldProblem, draw);
+  const { root, message, ...figure } = frame(context, "Receptive field of a stack of layers", NAMES, fieldProblem,
+    draw);
   const { stacks, limits } = figure.state();
   /** Keep the chosen output in the middle of a changed stack. */
   const restack = (layers, size) => {
@@ -164,15 +167,18 @@ export function render(context) {
   const said = make("div", { class: "ctr-formula", role: "status" });
   const body = make("tbody");
   const table = make("table", { "aria-label": "the layers, first one first" }, make("thead", {}, make("tr", {},
-    ...["layer", "sees", "outputs", ...PARTS, ""].map((name) => (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
+    ...["layer", "sees", "outputs", ...PARTS, ""].map((name) =>
+      (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
   const add = button("add a layer", () => restack([...figure.state().layers, [3, 1, 0, 1]], figure.state().size));
   const seen = make("div", { class: "rf-left" }, make("div", { class: "ctr-title" }, "on the photograph"), photo,
     make("div", { class: "rf-place" }, rowSlider.element, indexSlider.element, heat.element));
-  const side = make("div", { class: "rf-right" }, make("div", { class: "ctr-title" }, "from the side, along the row"), cone);
+  const side = make("div", { class: "rf-right" }, make("div", { class: "ctr-title" }, "from the side, along the row"),
+    cone);
   const fold = make("details", { class: "rf-layers" }, make("summary", {}, "the layers, to be changed"),
     make("div", { class: "ctr-scroll", tabindex: 0, role: "region", "aria-label": "table of the layers" }, table), add);
   fold.open = !window.matchMedia("(max-width: 600px)").matches;
-  root.append(controlled(choice, sizes, layerSlider), message, said, make("div", { class: "rf-both" }, seen, side), fold);
+  root.append(controlled(choice, sizes, layerSlider), message, said, make("div", { class: "rf-both" }, seen, side),
+    fold);
   root.classList.add("rf");
   let gray = null, decoded = "", rowsOfCone = [];
 
@@ -195,12 +201,15 @@ export function render(context) {
   function pick(event) {
     if (event.type === "pointerdown") cone.setPointerCapture(event.pointerId);
     else if (!event.buttons) return;
-    const drawing = cone.firstChild, box = drawing.getBoundingClientRect(), scale = drawing.viewBox.baseVal.width / box.width;
+    const drawing = cone.firstChild, box = drawing.getBoundingClientRect(),
+      scale = drawing.viewBox.baseVal.width / box.width;
     const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
     const { layers, size, layer, index, row } = figure.state();
     const away = ({ middle }) => Math.abs(middle - y);
-    const held = event.type === "pointermove" ? rowsOfCone[layer] : rowsOfCone.reduce((a, b) => (away(b) < away(a) ? b : a));
-    const next = held.centers.reduce((best, at, i) => (Math.abs(at - x) < Math.abs(held.centers[best] - x) ? i : best), 0);
+    const held = event.type === "pointermove" ? rowsOfCone[layer]
+      : rowsOfCone.reduce((a, b) => (away(b) < away(a) ? b : a));
+    const next = held.centers.reduce((best, at, i) =>
+      (Math.abs(at - x) < Math.abs(held.centers[best] - x) ? i : best), 0);
     if (held.row === layer && next === index) return;
     const { size: field, jump, start } = receptiveField(layers.slice(0, layer));
     figure.change({ layer: held.row, index: next,
@@ -213,9 +222,11 @@ export function render(context) {
   }
   function rows(now, lengths) {
     if (body.children.length !== now.layers.length) {  // else the fields stay, and with them the reader's place
-      body.replaceChildren(...now.layers.map((_, number) => make("tr", {}, make("th", { scope: "row" }, String(number + 1)),
+      body.replaceChildren(...now.layers.map((_, number) =>
+        make("tr", {}, make("th", { scope: "row" }, String(number + 1)),
         make("td", { class: "ctr-sees" }), make("td", { class: "ctr-outputs" }), ...PARTS.map((name, part) => {
-          const input = make("input", { class: "ctr-field ctr-number", type: "number", min: name === "padding" ? 0 : 1, max: limits[name],
+          const input = make("input", { class: "ctr-field ctr-number", type: "number", min: name === "padding" ? 0
+            : 1, max: limits[name],
             "aria-label": `${name} of layer ${number + 1}`, change: () => edit(number, part, input) });
           return make("td", {}, input);
         }), make("td", {}, now.layers.length < 2 ? "" : button("✕", () => {
@@ -237,14 +248,18 @@ export function render(context) {
     const field = receptiveField(layers.slice(0, layer)), minus = (text) => String(text).replace(/-/g, "−");
     if (layer === 0) return [`This is the pixel in row ${row}, column ${index} of the photograph itself.`];
     const span = (at) => [field.start + at * field.jump, field.start + at * field.jump + field.size - 1];
-    const [[top, bottom], [left, right]] = [row, index].map(span), sees = weights.flat().filter((one) => one > 0).length;
+    const [[top, bottom], [left, right]] = [row, index].map(span),
+      sees = weights.flat().filter((one) => one > 0).length;
     const inside = ([low, high]) => Math.max(0, Math.min(high, size - 1) - Math.max(low, 0) + 1);
     const room = inside([top, bottom]) * inside([left, right]), beyond = field.size ** 2 - room;
     return [`One output of layer ${layer} spans ${field.size} × ${field.size} pixels.`,
-      `The one in row ${row}, column ${index} spans rows ${minus(top)} to ${minus(bottom)}, columns ${minus(left)} to ${minus(right)}.`,
+      `The one in row ${row}, column ${index} spans rows ${minus(top)} to ${minus(bottom)}, `
+        + `columns ${minus(left)} to ${minus(right)}.`,
     beyond ? `${beyond === 1 ? "1 of them lies" : `${beyond} of them lie`} beyond the photograph, in the padding.` : "",
-    sees < room ? `It reads only ${sees} of ${beyond ? `the other ${room}` : `these ${room}`}: the rest are holes.` : "",
-    sees > 1 ? `Half of all paths to it start in ${share(halfOfPaths(weights), sees)} of the pixels that it reads.` : "",
+    sees < room ? `It reads only ${sees} of ${beyond ? `the other ${room}` : `these ${room}`}: the rest are holes.`
+      : "",
+    sees > 1 ? `Half of all paths to it start in ${share(halfOfPaths(weights), sees)} of the pixels that it reads.`
+      : "",
     `Its neighbor sees as much, ${many(field.jump, "pixel")} further on.`].filter(Boolean);
   }
   function draw(now) {
@@ -281,19 +296,25 @@ export function render(context) {
     }));
     brush.putImageData(data, 0, 0);
     const at = (pixel) => margin + pixel * unit, boxes = [];
-    const middle = (i) => { const { size: f, jump, start } = receptiveField(layers.slice(0, layer)); return start + i * jump + (f - 1) / 2; };
+    const middle = (i) => { const { size: f, jump, start } = receptiveField(layers.slice(0, layer));
+      return start + i * jump + (f - 1) / 2; };
     for (let k = layer; k > 0; k--) {  // what one output of each layer sees, the one nearest to the middle of the field
-      const field = receptiveField(layers.slice(0, k)), near = (i) => (k === layer ? i : nearest(layers, size, k, middle(i)));
+      const field = receptiveField(layers.slice(0, k)), near = (i) =>
+        (k === layer ? i : nearest(layers, size, k, middle(i)));
       const [x, y] = [near(index), near(row)].map((i) => at(field.start + i * field.jump)), side = field.size * unit;
-      const rect = (kind) => make("rect", { x, y, width: side, height: side, class: kind, "data-layer": k, style: `--hue: ${hue(k, layers.length)}` });
+      const rect = (kind) => make("rect", { x, y, width: side, height: side, class: kind, "data-layer": k,
+        style: `--hue: ${hue(k, layers.length)}` });
       if (k === layer) boxes.push(rect("rf-edge"));
       boxes.push(rect(k === layer ? "rf-field" : "rf-ring"));
     }
-    const [x, y] = [at(middle(index) + 0.5), at(middle(row) + 0.5)], [u, v] = [x, y].map((one) => Math.min(room - 6, Math.max(6, one)));
+    const [x, y] = [at(middle(index) + 0.5), at(middle(row) + 0.5)],
+      [u, v] = [x, y].map((one) => Math.min(room - 6, Math.max(6, one)));
     boxes.push(make("circle", { cx: u, cy: v, r: 6, class: "rf-dot" }));
-    over.replaceChildren(make("svg", { viewBox: `0 0 ${room} ${room}`, width: room, height: room, "aria-hidden": "true" },
+    over.replaceChildren(make("svg", { viewBox: `0 0 ${room} ${room}`, width: room, height: room,
+      "aria-hidden": "true" },
       make("rect", { x: margin, y: margin, width: inner, height: inner, class: "rf-frame" }), ...boxes));
-    photo.setAttribute("aria-label", `The photograph, ${size} × ${size} pixels. The arrow keys move the output: row ${row}, column ${index}.`);
+    photo.setAttribute("aria-label",
+      `The photograph, ${size} × ${size} pixels. The arrow keys move the output: row ${row}, column ${index}.`);
   }
   function drawCone({ layers, size, layer, index }, lengths, wide) {
     const gap = 62, high = 20, sets = reads(layers, size, layer, index), y = (r) => (layers.length - r) * gap + 20;
@@ -303,7 +324,8 @@ export function render(context) {
       const [kernel, stride, padding, dilation] = layers[r - 1];
       for (const i of sets[r]) for (let k = 0; k < kernel; k++) {
         const below = i * stride - padding + k * dilation;
-        if (sets[r - 1].has(below)) lines.push(make("line", { x1: placed[r].centers[i], y1: y(r) + high, x2: placed[r - 1].centers[below],
+        if (sets[r - 1].has(below)) lines.push(make("line",
+          { x1: placed[r].centers[i], y1: y(r) + high, x2: placed[r - 1].centers[below],
           y2: y(r - 1), class: "rf-wire", style: `--hue: ${hue(r, layers.length)}` }));
       }
     }
@@ -321,8 +343,10 @@ export function render(context) {
     });
     const tall = y(0) + high + 4;
     cone.replaceChildren(make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-      "aria-label": `The stack from the side: ${lengths.map((count, r) => `${r ? `layer ${r}` : "the input"} has ${count}${
-        r <= layer ? `, of which ${sets[r].size} ${sets[r].size === 1 ? "is" : "are"} read` : ""}`).reverse().join("; ")}.` },
+      "aria-label": `The stack from the side: ${lengths.map((count, r) =>
+        `${r ? `layer ${r}` : "the input"} has ${count}${
+        r <= layer ? `, of which ${sets[r].size} ${sets[r].size === 1 ? "is" : "are"} read`
+          : ""}`).reverse().join("; ")}.` },
     ...lines, ...cells, ...labels));
   }
   return figure.start();

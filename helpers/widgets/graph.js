@@ -40,7 +40,8 @@ export const lastStep = (nodes) => 2 * nodes.filter((one) => one.op !== "leaf").
 export function written(values, shape = [], digits = 4) {
   if (values.length === 1 && !shape.length) return numeral(values[0], digits);
   const width = shape[shape.length - 1] || values.length, rows = [];
-  for (let i = 0; i < values.length; i += width) rows.push(values.slice(i, i + width).map((v) => numeral(v, 3)).join(" "));
+  for (let i = 0; i < values.length; i += width) rows.push(values.slice(i, i + width).map((v) =>
+    numeral(v, 3)).join(" "));
   return `[${rows.join("; ")}]`;
 }
 
@@ -58,7 +59,8 @@ export function curveOver(nodes, inputs, name, [low, high], count = 301) {
   });
 }
 
-/** What of a curve is to be seen: from lowest to highest without the outermost twentieth at a pole, with `value` in it. */
+/** What of a curve is to be seen: from lowest to highest without the outermost twentieth at a pole, with `value` in
+   it. */
 export function heights(points, value) {
   const found = points.map(([, y]) => y).filter(Number.isFinite).sort((a, b) => a - b);
   const at = (share) => found[Math.round(share * (found.length - 1))];
@@ -70,7 +72,8 @@ export function heights(points, value) {
   return [low - room, high + room];
 }
 
-/** The pieces of a line through `points` that lie between two heights; none where it leaps from one side to the other. */
+/** The pieces of a line through `points` that lie between two heights; none where it leaps from one side to the
+   other. */
 export function pieces(points, [low, high]) {
   const found = [];
   let last = null;
@@ -93,7 +96,8 @@ export function pieces(points, [low, high]) {
 }
 
 /**
- * Where everything stands: rows from the top, each node below all its inputs and near their middle. A wire that passes a row
+ * Where everything stands: rows from the top, each node below all its inputs and near their middle. A wire that
+ * passes a row
  * gets a narrow place of its own in it, so that it runs beside the boxes. Places are fractions of the width.
  */
 export function layout(nodes) {
@@ -106,9 +110,11 @@ export function layout(nodes) {
     const item = enter(depth[i], { weight: 1, above: [] });
     for (const one of from(node)) {
       const path = [items[one]];
-      for (let row = depth[one] + 1; row < depth[i]; row++) path.push(enter(row, { weight: 0.3, above: [path[path.length - 1]] }));
+      for (let row = depth[one] + 1; row < depth[i];
+        row++) path.push(enter(row, { weight: 0.3, above: [path[path.length - 1]] }));
       item.above.push(path[path.length - 1]);
-      wires.push({ from: one, to: i, bends: path.slice(1), twin: wires.filter((wire) => wire.from === one && wire.to === i).length });
+      wires.push({ from: one, to: i, bends: path.slice(1),
+        twin: wires.filter((wire) => wire.from === one && wire.to === i).length });
     }
     items.push(item);
   });
@@ -127,16 +133,20 @@ export function layout(nodes) {
 
 const WIRE = { plain: "ag-wire", up: "ag-wire ag-up", down: "ag-wire ag-down", none: "ag-wire ag-none" };
 
-/** Points of the edges of a graph in pixels: {from, to, position, points}, the first point below the box it comes from. */
+/** Points of the edges of a graph in pixels: {from, to, position, points}, the first point below the box it comes
+   from. */
 function routes(nodes, { wires }, x, top, bottom, wide) {
   const edges = wires.map((wire) => ({ ...wire }));
-  const port = (list, i, center) => center + (list.indexOf(i) - (list.length - 1) / 2) * Math.min(wide * 0.5, (wide - 16) / Math.max(1, list.length - 1));
+  const port = (list, i, center) => center + (list.indexOf(i) - (list.length - 1) / 2) * Math.min(wide * 0.5,
+    (wide - 16) / Math.max(1, list.length - 1));
   const indices = edges.map((_, i) => i);
   return edges.map(({ from, to, bends }, i) => {
-    const far = (k, end) => (edges[k].bends.length ? edges[k].bends[end ? edges[k].bends.length - 1 : 0].x : x(end ? edges[k].from : edges[k].to));
+    const far = (k, end) => (edges[k].bends.length ? edges[k].bends[end ? edges[k].bends.length - 1 : 0].x
+      : x(end ? edges[k].from : edges[k].to));
     const out = indices.filter((k) => edges[k].from === from).sort((a, b) => far(a, 0) - far(b, 0) || a - b);
     const into = indices.filter((k) => edges[k].to === to).sort((a, b) => far(a, 1) - far(b, 1) || a - b);
-    return { from, to, points: [[port(out, i, x(from)), bottom(from)], ...bends.flatMap((one) => [[one.x, one.top], [one.x, one.bottom]]),
+    return { from, to, points: [[port(out, i, x(from)), bottom(from)],
+      ...bends.flatMap((one) => [[one.x, one.top], [one.x, one.bottom]]),
       [port(into, i, x(to)), top(to)]] };
   });
 }
@@ -174,7 +184,8 @@ export function render(context) {
     goto(figure.state().step > values ? values : ALL);
   });
   steps.element.append(predict);
-  const typed = make("input", { class: "ctr-field ag-expression", type: "text", "aria-label": "expression", autocomplete: "off",
+  const typed = make("input", { class: "ctr-field ag-expression", type: "text", "aria-label": "expression",
+    autocomplete: "off",
     autocapitalize: "off", spellcheck: "false", maxlength: 200, input: () => enter(false), change: () => enter(true),
     keydown: (event) => { if (event.key === "Enter") enter(true); } });
   const entry = make("label", { class: "ag-entry" }, make("span", {}, "out ="), typed);
@@ -206,18 +217,22 @@ export function render(context) {
   }
   function assign(name, value) { figure.change({ inputs: { ...figure.state().inputs, [name]: value } }); }
   function build({ nodes, inputs, replayable }) {
-    const names = nodes.filter(({ op, name }) => op === "leaf" && typeof (inputs[name] ?? 1) === "number").map(({ name }) => name);
+    const names = nodes.filter(({ op, name }) => op === "leaf"
+      && typeof (inputs[name] ?? 1) === "number").map(({ name }) => name);
     const key = `${names.join()} ${replayable}`;
     if (key === built) return names;
     built = key;
     reach = {};
     fields.replaceChildren(...names.map((name) => {
-      const range = make("input", { type: "range", "aria-label": name, "data-leaf": name, input: () => assign(name, Number(range.value)) });
-      const field = make("input", { class: "ctr-field ctr-number", type: "text", "aria-label": `value of ${name}`, "data-leaf": name,
+      const range = make("input", { type: "range", "aria-label": name, "data-leaf": name, input: () =>
+        assign(name, Number(range.value)) });
+      const field = make("input", { class: "ctr-field ctr-number", type: "text", "aria-label": `value of ${name}`,
+        "data-leaf": name,
         autocomplete: "off", change: () => {
           const value = parse(field.value);
           if (Number.isFinite(value) && Math.abs(value) <= 1e6) return assign(name, value);
-          figure.say(`“${field.value}” is not a number between −1,000,000 and 1,000,000: ${name} keeps the one it had.`);
+          figure.say(`“${field.value}” is not a number between −1,000,000 and 1,000,000: `
+            + `${name} keeps the one it had.`);
           figure.redraw();
         } });
       return make("div", { class: "ag-input" }, make("span", { "aria-hidden": "true" }, `${name} =`), field, range);
@@ -225,35 +240,43 @@ export function render(context) {
     return names;
   }
   function draw(now) {
-    const graph = shown(), { nodes, inputs, replayable } = graph, { values, grads } = computed(nodes, inputs, replayable);
-    const inner = nodes.map((one, i) => i).filter((i) => nodes[i].op !== "leaf"), count = inner.length, last = nodes.length - 1;
+    const graph = shown(), { nodes, inputs, replayable } = graph,
+      { values, grads } = computed(nodes, inputs, replayable);
+    const inner = nodes.map((one, i) => i).filter((i) => nodes[i].op !== "leaf"), count = inner.length,
+      last = nodes.length - 1;
     const final = lastStep(nodes), at = Math.min(now.step, final), names = build(graph);
     entry.hidden = !now.expression;
     if (text !== now.expression) { text = now.expression; typed.value = now.expression; }
     for (const name of names) {
       const value = inputs[name] ?? 1, fixed = !replayable && !figure.live;
       reach[name] = Math.max(reach[name] || 0, [4, 10, 100, 1e3, 1e4, 1e5, 1e6].find((one) => Math.abs(value) <= one));
-      const [field, range] = ["text", "range"].map((type) => fields.querySelector(`input[type=${type}][data-leaf="${name}"]`));
+      const [field, range] = ["text", "range"].map((type) =>
+        fields.querySelector(`input[type=${type}][data-leaf="${name}"]`));
       Object.assign(range, { min: -reach[name], max: reach[name], step: reach[name] / 400 });
       range.value = value;
       range.setAttribute("aria-valuetext", numeral(value));
-      if (document.activeElement !== field || parse(field.value) !== value) field.value = String(value).replace("-", "−");
+      if (document.activeElement !== field || parse(field.value) !== value) field.value = String(value).replace("-",
+        "−");
       field.disabled = range.disabled = fixed;
     }
     step.update(at, { max: final });
     predict.textContent = at > count ? "hide gradients" : "show all";
     const back = Math.min(count, Math.max(0, at - count - 1));  // how many nodes have handed their gradient on
     const partial = replayable ? gradients(nodes, values, back) : grads;
-    const active = at === 0 || at === final ? -1 : at <= count ? inner[at - 1] : at === count + 1 ? last : inner[count - back];
+    const active = at === 0 || at === final ? -1 : at <= count ? inner[at - 1] : at === count + 1 ? last
+      : inner[count - back];
     const known = (i) => nodes[i].op === "leaf" || at > count || inner.indexOf(i) < at;
     const gone = new Set(inner.slice(count - back));  // what has handed its gradient on
-    const reached = (i) => at > count && (i === last || nodes.some((node, k) => gone.has(k) && node.inputs.includes(i)));
-    const complete = (i) => i === last || nodes.every((node, k) => !node.inputs.includes(i) || gone.has(k)) || at === final;
+    const reached = (i) => at > count && (i === last
+      || nodes.some((node, k) => gone.has(k) && node.inputs.includes(i)));
+    const complete = (i) => i === last || nodes.every((node, k) => !node.inputs.includes(i) || gone.has(k))
+      || at === final;
     const uses = (i) => nodes.flatMap((one) => one.inputs).filter((one) => one === i).length;
     const name = (i) => nodes[i].name, shape = (i) => nodes[i].shape || [];
     /** The amounts that have reached node i so far, in the order in which they came. */
     const came = (i) => [...inner].reverse().filter((k) => gone.has(k) && replayable)
-      .flatMap((k) => handed(nodes[k], values, grads[k]).filter((one) => one.input === i).map(({ amounts }) => amounts));
+      .flatMap((k) => handed(nodes[k], values, grads[k]).filter((one) => one.input === i).map(({ amounts }) =>
+        amounts));
     words.update(...told());
     const said = replayable ? remarks(nodes, values).slice(0, 3).join(" ") : "";
     if (remark.textContent !== said) remark.textContent = said;
@@ -265,26 +288,34 @@ export function render(context) {
       const value = (i) => written(values[i], shape(i));
       if (at === 0) return twice("The inputs. Step on to compute.");
       if (at <= count) {
-        const node = nodes[active], letters = node.inputs.map((one) => (typeof one === "number" ? name(one) : numeral(one.number)));
+        const node = nodes[active], letters = node.inputs.map((one) =>
+          (typeof one === "number" ? name(one) : numeral(one.number)));
         const numbers = node.inputs.map((one) => (typeof one === "number" ? value(one) : numeral(one.number)));
-        return twice(`forward:  ${node.name} = ${phrase(node.op, ...letters)} = ${phrase(node.op, ...numbers)} = ${value(active)}`);
+        return twice(`forward:  ${node.name} = ${phrase(node.op, ...letters)} = ${phrase(node.op,
+          ...numbers)} = ${value(active)}`);
       }
-      if (at === count + 1) return twice(`backward: ${name(last)} moves ${name(last)} one for one, so its gradient is 1.`);
+      if (at === count + 1) {
+        return twice(`backward: ${name(last)} moves ${name(last)} one for one, so its gradient is 1.`);
+      }
       if (at === final) {
         const lines = nodes.map((node, i) => i).filter((i) => nodes[i].op === "leaf").map((i) => {
           const parts = came(i), sum = written(grads[i], shape(i));
-          return `gradient of ${name(i)}: ${parts.length > 1 && parts.length < 5 ? `${parts.map((one, k) => `${k ? "+ " : ""}${
+          return `gradient of ${name(i)}: ${parts.length > 1 && parts.length < 5
+            ? `${parts.map((one, k) => `${k ? "+ " : ""}${
             bracketed(written(one, shape(i)))}`).join(" ")} = ` : ""}${sum}`;
         });
         return twice(`${name(last)} = ${value(last)}\n${lines.join("\n")}`);
       }
       const node = nodes[active];
-      if (!replayable) return twice(`backward: ${node.name} hands its gradient on to ${node.inputs.filter((one) => typeof one === "number").map(name).join(" and ")}.`);
+      if (!replayable) return twice(`backward: ${node.name} hands its gradient on to ${node.inputs.filter((one) =>
+        typeof one === "number").map(name).join(" and ")}.`);
       const before = gradients(nodes, values, back - 1);  // what each had before this step
-      const left = (input, from) => nodes.slice(0, from).flatMap((one) => one.inputs).filter((one) => one === input).length;
+      const left = (input, from) => nodes.slice(0, from).flatMap((one) => one.inputs).filter((one) =>
+        one === input).length;
       const parts = handed(node, values, grads[active]);
       const lines = parts.map(({ input, slopes, amounts }, k) => {
-        const g = written(grads[active], shape(active)), slope = written(slopes, slopes.length === 1 ? [] : shape(input));
+        const g = written(grads[active], shape(active)),
+          slope = written(slopes, slopes.length === 1 ? [] : shape(input));
         before[input] = before[input].map((one, i) => one + amounts[i]);
         const more = left(input, active) + parts.slice(k + 1).filter((one) => one.input === input).length;
         return `${name(input)} gets ${bracketed(g)} × slope ${slope} = ${written(amounts, shape(input))}`
@@ -300,12 +331,15 @@ export function render(context) {
       const wider = charted && all >= 640 && widest * 112 < all * 0.6;
       root.classList.toggle("ag-wide", wider);
       const space = wider ? Math.floor(all * 0.6) - 16 : all;
-      const room = Math.max(Math.min(space - 2, widest * 200), widest * 92), wide = Math.min(168, Math.floor((room - 8) / widest) - 10);
+      const room = Math.max(Math.min(space - 2, widest * 200), widest * 92),
+        wide = Math.min(168, Math.floor((room - 8) / widest) - 10);
       const rows = Array.from({ length: Math.max(...depth) + 1 }, (_, row) =>
         (nodes.some((_, i) => depth[i] === row && uses(i) > 1 && replayable) ? 74 : 58));
       const tops = rows.map((_, row) => rows.slice(0, row).reduce((a, b) => a + b + 50, 4));
       const x = (i) => share[i] * room, top = (i) => tops[depth[i]], bottom = (i) => tops[depth[i]] + rows[depth[i]];
-      const wires = plan.wires.map((wire) => ({ ...wire, bends: wire.bends.map(({ place: p, row }) => ({ x: p * room, top: tops[row], bottom: tops[row] + rows[row] })) }));
+      const wires = plan.wires.map((wire) => ({ ...wire,
+        bends: wire.bends.map(({ place: p, row }) =>
+          ({ x: p * room, top: tops[row], bottom: tops[row] + rows[row] })) }));
       const edges = routes(nodes, { wires }, x, top, bottom, wide), lines = [], labels = [], dots = [], taken = [];
       const turn = {};  // an operation's edges come in the order of its inputs
       edges.forEach(({ from, to, points }) => {
@@ -316,34 +350,43 @@ export function render(context) {
         const nothing = flows && hand.amounts.every((one) => one === 0);
         const kind = !flows ? "plain" : nothing || Number.isNaN(sum) ? "none" : sum < 0 ? "down" : "up";
         const width = flows && !nothing ? edgeWidth(hand.amounts) : 1.5;
-        lines.push(make("path", { class: `${WIRE[kind]}${live ? " ag-live" : ""}`, d, "stroke-width": width, "data-edge": `${name(from)}-${name(to)}`,
+        lines.push(make("path", { class: `${WIRE[kind]}${live ? " ag-live" : ""}`, d, "stroke-width": width,
+          "data-edge": `${name(from)}-${name(to)}`,
           "data-width": width.toFixed(2) }));
         if (flows && !nothing) lines.push(arrow(points[0], -1, width, kind));
         else if (!replayable && gone.has(to)) lines.push(arrow(points[0], -1, 2, "plain"));
         if (live) dots.push([d, at > count, width]);
         if (!hand) return;
-        const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])), label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
+        const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])),
+          label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
         const size = label.length * 7.2 + 11;
-        const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) => taken.every(([p, q, w]) =>
+        const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) =>
+          taken.every(([p, q, w]) =>
           Math.abs(p - u) > (w + size) / 2 || Math.abs(q - v) > 14)) || onEdge(points, 0.5);
         taken.push([...free, size]);
-        labels.push(make("rect", { class: "ag-pill", x: free[0] - size / 2, y: free[1] - 9, width: size, height: 18, rx: 9 }),
+        labels.push(make("rect", { class: "ag-pill", x: free[0] - size / 2, y: free[1] - 9, width: size, height: 18,
+          rx: 9 }),
           make("text", { x: free[0], y: free[1] + 4, "text-anchor": "middle", class: "ag-slope",
             "data-slope": `${name(from)}-${name(to)}` }, label));
       });
       const digits = wide < 110 ? 3 : 4;
       const boxes = nodes.map((node, i) => {
         const gradient = reached(i) ? written(partial[i], shape(i), digits) : "", parts = came(i);
-        const sum = parts.length > 1 ? parts.map((one, k) => (k ? "+ " : "") + bracketed(written(one.map((v) => Number(v.toPrecision(3))), shape(i)))).join(" ") : "";
+        const sum = parts.length > 1 ? parts.map((one, k) =>
+          (k ? "+ " : "") + bracketed(written(one.map((v) => Number(v.toPrecision(3))), shape(i)))).join(" ") : "";
         const label = node.op === "leaf" ? node.name : `${node.name} = ${node.label}`;
         const rows = [[label, "ag-name"], [known(i) ? written(values[i], shape(i)) : "", "ag-value"],
-          [gradient ? `grad ${gradient}${complete(i) ? "" : " …"}` : "", partial[i][0] < 0 ? "ag-grad ag-minus" : "ag-grad"],
+          [gradient ? `grad ${gradient}${complete(i) ? "" : " …"}` : "", partial[i][0] < 0 ? "ag-grad ag-minus"
+            : "ag-grad"],
           [sum.length * 6 > wide ? `sum of ${parts.length}` : sum, "ag-sum"]];
         const high = bottom(i) - top(i);
-        return make("g", { "data-node": node.name }, make("rect", { x: x(i) - wide / 2, y: top(i), width: wide, height: high, rx: 7,
+        return make("g", { "data-node": node.name },
+          make("rect", { x: x(i) - wide / 2, y: top(i), width: wide, height: high, rx: 7,
           class: i === active ? "ctr-box-active" : node.op === "leaf" ? "ctr-box-leaf" : "ctr-box-node" }),
-        ...rows.map(([line, kind], k) => make("text", { x: x(i), y: top(i) + [15, 33, 50, 66][k], "text-anchor": "middle", class: kind,
-          textLength: line.length * (kind === "ag-value" ? 8 : 6.6) > wide - 6 ? wide - 6 : null, lengthAdjust: "spacingAndGlyphs" }, line)));
+        ...rows.map(([line, kind], k) => make("text",
+          { x: x(i), y: top(i) + [15, 33, 50, 66][k], "text-anchor": "middle", class: kind,
+          textLength: line.length * (kind === "ag-value" ? 8 : 6.6) > wide - 6 ? wide - 6 : null,
+            lengthAdjust: "spacingAndGlyphs" }, line)));
       });
       const tall = tops[rows.length - 1] + rows[rows.length - 1] + 4;
       const summary = nodes.map((node, i) => `${node.name}${known(i) ? ` ${written(values[i], shape(i))}` : ""}${
@@ -362,25 +405,33 @@ export function render(context) {
       if (!charted) return;
       const chosen = names.includes(now.over) ? now.over : names[0];
       over.element.hidden = names.length < 2;
-      for (const option of over.element.querySelectorAll("option")) option.hidden = option.disabled = !names.includes(option.value);
+      for (const option of over.element.querySelectorAll("option")) {
+        option.hidden = option.disabled = !names.includes(option.value);
+      }
       if (["x", "y", "z"].includes(chosen)) over.update(chosen);
       const span = [-reach[chosen], reach[chosen]], value = inputs[chosen] ?? 1, result = values[last][0];
       const leaf = nodes.findIndex((one) => one.name === chosen), slope = grads[leaf][0];
       const found = at === final || (reached(leaf) && complete(leaf));  // else a reader may still want to predict it
       const points = curveOver(nodes, inputs, chosen, span), range = heights(points, result);
       const wide = root.classList.contains("ag-wide") ? Math.floor(figure.wide() * 0.4) - 8 : figure.wide() - 2;
-      const chartPlan = { wide, tall: Math.min(340, Math.max(220, wide * 0.8)), ...chart, top: 30, foot: 36 }, axes = plot(chartPlan);
-      const x = (v) => axes.x((v - span[0]) / (span[1] - span[0])), y = (v) => axes.y((v - range[0]) / (range[1] - range[0]));
+      const chartPlan = { wide, tall: Math.min(340, Math.max(220, wide * 0.8)), ...chart, top: 30, foot: 36 },
+        axes = plot(chartPlan);
+      const x = (v) => axes.x((v - span[0]) / (span[1] - span[0])), y = (v) =>
+        axes.y((v - range[0]) / (range[1] - range[0]));
       const path = (list, kind) => make("path", { class: `ctr-curve ${kind}`, d: list.map((piece) =>
         `M${piece.map(([u, v]) => `${x(u).toFixed(1)} ${y(v).toFixed(1)}`).join("L")}`).join("") || "M0 0" });
       const tangent = Number.isFinite(slope) && Number.isFinite(result) && found
         ? pieces(span.concat(value).sort((a, b) => a - b).map((v) => [v, result + slope * (v - value)]), range) : [];
       const share = (v, [low, high]) => (v - low) / (high - low);
-      place.replaceChildren(axes.draw(`The curve of ${name(last)} over ${chosen}. At ${chosen} = ${numeral(value)} it is ${numeral(result)}${
-        found ? `, with the slope ${numeral(slope)}` : ""}.`, { title: `${name(last)} over ${chosen}`, floor: false, unit: chosen,
-        across: ticks(...span, 6).map((v) => [share(v, span), numeral(v)]), up: ticks(...range, 5).map((v) => [share(v, range), numeral(v, 3)]),
+      place.replaceChildren(axes.draw(`The curve of ${name(last)} over ${chosen}. `
+        + `At ${chosen} = ${numeral(value)} it is ${numeral(result)}${
+        found ? `, with the slope ${numeral(slope)}`
+          : ""}.`, { title: `${name(last)} over ${chosen}`, floor: false, unit: chosen,
+        across: ticks(...span, 6).map((v) => [share(v, span), numeral(v)]),
+          up: ticks(...range, 5).map((v) => [share(v, range), numeral(v, 3)]),
         cursor: share(value, span) }, path(pieces(points, range), "ctr-val ag-curve"), path(tangent, "ag-tangent"),
-        tangent.length ? make("text", { x: wide - 4, y: 14, "text-anchor": "end", class: "ag-grad" }, `tangent: slope ${numeral(slope)}`) : null,
+        tangent.length ? make("text", { x: wide - 4, y: 14, "text-anchor": "end", class: "ag-grad" },
+          `tangent: slope ${numeral(slope)}`) : null,
         Number.isFinite(result) ? make("circle", { class: "ag-point", cx: x(value), cy: y(result), r: 6 }) : null));
       move = (to) => {
         const v = span[0] + Math.min(1, Math.max(0, to)) * (span[1] - span[0]);
@@ -394,7 +445,8 @@ export function render(context) {
 /** The tip of an arrow at a point: up (-1) or down. */
 function arrow([x, y], way, width, kind) {
   const half = 3 + width * 0.6, long = way * (6 + width * 0.5);
-  return make("polygon", { class: `${WIRE[kind]} ag-tip`, points: `${x - half},${y - long} ${x + half},${y - long} ${x},${y}` });
+  return make("polygon", { class: `${WIRE[kind]} ag-tip`,
+    points: `${x - half},${y - long} ${x + half},${y - long} ${x},${y}` });
 }
 
 /** A dot runs along an edge once: a value down or a gradient up. Not for those who asked for less motion. */
@@ -403,7 +455,8 @@ function travel(drawing, d, up, width) {
   const dot = make("circle", { r: Math.max(4, width * 0.8), class: "ag-dot" });
   dot.style.offsetPath = `path("${d}")`;
   drawing.append(dot);
-  const run = dot.animate([{ offsetDistance: up ? "100%" : "0%" }, { offsetDistance: up ? "0%" : "100%" }], { duration: 500, easing: "ease-in-out" });
+  const run = dot.animate([{ offsetDistance: up ? "100%" : "0%" }, { offsetDistance: up ? "0%" : "100%" }],
+    { duration: 500, easing: "ease-in-out" });
   run.onfinish = () => dot.remove();
 }
 
