@@ -49,11 +49,11 @@ class AutogradGraph(Figure):
 
     _esm = module("graph")
     limits = constant(_LIMITS)
-    expression = t.Unicode("").tag(sync=True)
+    expression = t.Unicode("").tag(sync=True, kept=True)
     nodes = t.List(read_only=True).tag(sync=True)
     inputs = CopiedDict().tag(sync=True)
     replayable = t.Bool(True, read_only=True).tag(sync=True)
-    over = t.Unicode("").tag(sync=True)
+    over = t.Unicode("").tag(sync=True, kept=True)
     step = Count(_ALL, 0, _ALL)
 
     def __init__(self, function: str | Callable[..., Tensor] = "sin(x*x) + x*y", *,

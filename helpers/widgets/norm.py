@@ -60,7 +60,7 @@ class _Trail(Copied):
 
     def __init__(self) -> None:
         super().__init__([])
-        self.tag(sync=True, kept=False)
+        self.tag(sync=True)
 
     def validate(self, obj: Any, value: Any) -> list[list[float]]:
         """Refuse all else, in one sentence."""
@@ -104,7 +104,7 @@ class BatchNormExplorer(Figure):
     scale = Real(1.5, *_LIMITS["scale"])
     batch_size = Count(16, 2, _NOISE)
     training = t.Bool(True).tag(sync=True)
-    draws = t.Int(0).tag(sync=True)
+    draws = t.Int(0).tag(sync=True, kept=True)
     running_mean = Real(0.0, -1e3, 1e3)
     running_var = Real(1.0, 0.0, 1e3)
     trail = _Trail()
