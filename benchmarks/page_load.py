@@ -38,6 +38,8 @@ WATCH = """
         if (places.length && places.every(place => place.dataset.ready))
             window.aliveAt ??= performance.now();
     }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-ready']});
+    // those far below would wait until they come near; on paper all are shown
+    document.addEventListener('readystatechange', () => dispatchEvent(new Event('beforeprint')));
 """
 
 

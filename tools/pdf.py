@@ -39,6 +39,11 @@ _READY = """async ([page, site]) => {
       link.href = `https://pages.invalid${name}`;
     } else link.removeAttribute("href");
   }
+  dispatchEvent(new Event("beforeprint"));  // figures that are far below start
+  const waiting = "[data-course-figure]:not([data-ready])";
+  for (let tries = 0; document.querySelector(waiting) && tries < 400; tries++) {
+    await new Promise((then) => setTimeout(then, 50));
+  }
   for (const image of document.images) image.loading = "eager";
   await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
   await document.fonts.ready;
