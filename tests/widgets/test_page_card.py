@@ -110,7 +110,7 @@ def test_a_link_opens_the_figure_as_it_was_left(opened):
 
 
 @pytest.mark.parametrize("bad", [
-    "stride=9", "stride=1.5", "kernel_size=6&stride=1&input=1,2;3,4", "colour=red",
+    "stride=9", "stride=1.5", "kernel_size=6&stride=1&input=1,2;3,4", "color=red",
     "__proto__=1", "mode=<img src=x onerror=alert(1)>", "input=1,2;3", "input=[[[1]]]",
     "stride=%ZZ", "limits={}", "padding=2", "stride=1&stride=2", f"input={'1,' * 9000}1;"])
 def test_a_bad_link_changes_nothing_and_says_so(opened, bad):
@@ -271,6 +271,20 @@ def test_a_page_in_a_frame_tells_its_height_and_has_its_state(opened):
     frame.wait_for_selector("[data-ready]")
     assert frame.get_by_role("slider", name="stride").input_value() == "1"
     assert frame.locator(".from a").first.get_attribute("target") == "_blank"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ALONE.values())
+def test_own_pages_have_no_finding_of_axe(opened, name, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = OnPage(opened(f"figures/{name}.html", scheme=scheme), 0)
+    page.button("copy link").first.click()
+    quick = {"preload": False, "resultTypes": ["violations"],
+             "rules": {"label-content-name-mismatch": {"enabled": True},
+                       "page-has-heading-one": {"enabled": False}}}  # of the frame around it
+    findings = Axe().run(page.tab, options=quick).response["violations"]
+    assert not [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in findings]
 
 
 def test_forced_colors_keep_what_colors_say(opened):
