@@ -1,4 +1,4 @@
-"""The convolution explorer in the browser: photograph and numbers, by mouse, keyboard and finger."""
+"""The convolution explorer in the browser: photograph and numbers, by mouse, key and finger."""
 
 import io
 import re
@@ -141,7 +141,7 @@ def test_the_challenge_is_noticed_when_it_is_solved(alone):
     page = alone(ConvExplorer("square", padding=1))
     verdict = page.fig.locator(".ctr-c-verdict")
     assert verdict.inner_text() == ""
-    for cell, weight in zip(page.cells("kernel").all(), sum(CORNERS, []), strict=True):
+    for cell, weight in zip(page.cells("kernel").all(), [v for row in CORNERS for v in row], strict=True):
         cell.click()
         page.type(str(weight))
     assert "Only corners" in verdict.inner_text()
@@ -243,7 +243,8 @@ def test_a_photograph_of_the_readers_own_stays_in_the_page(alone):
     assert page.alert() == ""
 
 
-@pytest.mark.parametrize("figure", [ConvExplorer(), ConvExplorer("edge")], ids=["photo", "numbers"])
+@pytest.mark.parametrize("figure", [ConvExplorer(), ConvExplorer("edge")],
+                         ids=["photo", "numbers"])
 def test_the_film_runs_and_stops_and_shows_all_again(alone, figure):
     page = alone(figure)
     before = told(page)

@@ -1,7 +1,5 @@
 """The pooling, the receptive field and the graph on their pages."""
 
-import re
-
 import pytest
 import torch
 import torch.nn.functional as F
