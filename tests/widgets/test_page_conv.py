@@ -38,8 +38,9 @@ def told(page) -> tuple[int, int, float]:
     """The output that is looked at: row, column, value."""
     page.settle()
     said = page.fig.locator(".ctr-spoken").last.inner_text()
-    row, column, value = re.fullmatch(r"output row (\d+), column (\d+) is (\S+)", said).groups()
-    return int(row), int(column), number(value)
+    found = re.fullmatch(r"output row (\d+), column (\d+) is (\S+)", said)
+    assert found, said
+    return int(found[1]), int(found[2]), number(found[3])
 
 
 def check_sum(page) -> tuple[int, int]:
@@ -141,7 +142,8 @@ def test_the_challenge_is_noticed_when_it_is_solved(alone):
     page = alone(ConvExplorer("square", padding=1))
     verdict = page.fig.locator(".ctr-c-verdict")
     assert verdict.inner_text() == ""
-    for cell, weight in zip(page.cells("kernel").all(), [v for row in CORNERS for v in row], strict=True):
+    weights = [weight for row in CORNERS for weight in row]
+    for cell, weight in zip(page.cells("kernel").all(), weights, strict=True):
         cell.click()
         page.type(str(weight))
     assert "Only corners" in verdict.inner_text()
