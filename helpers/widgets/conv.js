@@ -182,7 +182,8 @@ export function render(context) {
     canvas: make("canvas", { class: "ctr-c-pixels", "aria-hidden": "true" }) });
   const source = side("source"), result = side("result");
   const scale = make("div", { class: "ctr-c-scale", "aria-hidden": "true" });
-  const surface = make("div", { class: "ctr-c-surface", tabindex: 0, role: "application", keydown: walk }, source.canvas);
+  const surface = make("div", { class: "ctr-c-surface", tabindex: 0, role: "application", keydown: walk },
+    source.canvas);
   const lines = make("svg", { class: "ctr-c-lines", "aria-hidden": "true" });
   const stage = make("div", { class: "ctr-c-stage" }, make("div", { class: "ctr-c-pair" }, source.place, result.place),
     arithmetic.element, lines);

@@ -23,6 +23,7 @@ export function player(what, root, step, run, ended) {
   seen.observe(root);
   show();
   const element = make("div", { class: "ctr-stepper", role: "group", "aria-label": `step through the ${what}` },
-    step && button("◀", go(-1), `previous ${what}`), step && button("▶", go(1), `next ${what}`), still ? null : play);
+    step && button("◀", go(-1), `previous ${what}`), step && button("▶", go(1), `next ${what}`),
+    still ? null : play);
   return { element, stop, playing: () => Boolean(timer), end: () => { stop(); seen.disconnect(); } };
 }

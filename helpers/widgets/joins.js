@@ -8,7 +8,7 @@ export function placed(stage, element) {
 }
 
 /** A frame that is seen on any ground. */
-const framed = (box) => [make("rect", { ...box, class: "ctr-c-halo" }), make("rect", { ...box, class: "ctr-c-window" })];
+const framed = (box) => ["halo", "window"].map((kind) => make("rect", { ...box, class: `ctr-c-${kind}` }));
 
 /** From the `window` in the picture to the same patch, `lens`, enlarged below it. */
 function beam(window, lens) {

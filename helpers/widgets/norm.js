@@ -31,7 +31,7 @@ export function updated({ running_mean: mean, running_var: variance }, values) {
     running_var: (1 - MOMENTUM) * variance + MOMENTUM * found.unbiased };
 }
 
-/** How many of `values` fall into each of `count` equal bins from `low` to `high`; what lies outside counts at an end. */
+/** How many of `values` fall into each of `count` equal bins from `low` to `high`; what lies outside is at an end. */
 export function histogram(values, low, high, count) {
   const bins = Array.from({ length: count }, () => 0);
   for (const v of values) bins[Math.min(count - 1, Math.max(0, Math.floor((v - low) / (high - low) * count)))] += 1;
@@ -144,7 +144,8 @@ function trailChart(wide, title, { trail, draws }, column, start, truth) {
   const own = trail.map((row) => row[column]), kept = trail.map((row) => row[column + 2]);
   if (trail.length) kept.unshift((kept[0] - MOMENTUM * own[0]) / (1 - MOMENTUM)); else kept.push(start);
   const all = [...own, ...kept, truth, ...(column ? [0] : [])], low = Math.min(...all), high = Math.max(...all);
-  const edge = 0.08 * (high - low || 1), foot = column ? low : low - edge, up = (v) => (v - foot) / (high + edge - foot);
+  const edge = 0.08 * (high - low || 1), foot = column ? low : low - edge;
+  const up = (v) => (v - foot) / (high + edge - foot), end = kept.length - 1;
   const last = Math.max(trail.length, 20), first = Math.max(0, draws - trail.length), across = (n) => x(n / last);
   const { x, y, draw } = plot({ wide, tall: 170, left: 40, right: 12, top: 24, foot: 36, inset: 4 });
   const count = [0, 0.5, 1].map((part) => [part, String(first + Math.round(part * last))]);
@@ -155,18 +156,20 @@ function trailChart(wide, title, { trail, draws }, column, start, truth) {
     line(x(0), y(up(truth)), x(1), y(up(truth)), "ctr-n-truth"),
     ...own.map((v, i) => make("circle", { cx: across(i + 1), cy: y(up(v)), r: 3.2, class: "ctr-n-dot ctr-n-train" })),
     curve("n-running", kept.map((v, i) => [across(i), y(up(v))])),
-    make("circle", { cx: across(kept.length - 1), cy: y(up(kept[kept.length - 1])), r: 5, class: "ctr-n-mean ctr-n-eval" }));
+    make("circle", { cx: across(end), cy: y(up(kept[end])), r: 5, class: "ctr-n-mean ctr-n-eval" }));
 }
 
 const NAMES = ["gamma", "beta", "shift", "scale", "batch_size", "training", "draws", "running_mean", "running_var",
   "trail", "noise", "limits"];
 const SIZES = ["2", "4", "8", "16", "64", "256"];
+const NEW = { running_mean: 0, running_var: 1, draws: 0 };
 const LABELS = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw);
   const { limits } = figure.state(), still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const modes = ["training", "evaluation"].map((name) => button(name, () => figure.change({ training: name === "training" })));
+  const modes = ["training", "evaluation"].map((name) => 
+    button(name, () => figure.change({ training: name === "training" })));
   const size = menu("batch size", SIZES, (name) => figure.change({ batch_size: Number(name) }));
   const sliders = Object.fromEntries(Object.entries(LABELS).map(([name, label]) =>
     [name, slider(label, ...limits[name], figure.set(name), 0.25)]));
@@ -193,7 +196,7 @@ export function render(context) {
   }
   const buttons = make("div", { class: "ctr-stepper ctr-n-batches", role: "group", "aria-label": "batches" },
     button("next batch", () => { film.stop(); stop(); next(); }), button("20 batches", twenty), film.element,
-    button("forget", () => { film.stop(); stop(); figure.change({ running_mean: 0, running_var: 1, draws: 0, trail: [] }); },
+    button("forget", () => { film.stop(); stop(); figure.change({ ...NEW, trail: [] }); },
       "forget: set the running statistics back"));
   const rows = make("div", { class: "ctr-n-place" }), trails = make("div", { class: "ctr-boxes" });
   const told = make("div", { class: "ctr-spoken", role: "status" });
@@ -205,8 +208,10 @@ export function render(context) {
     size.element, buttons), dials, message, rows, trails,
   make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
     key("eval", "running, by which evaluation normalizes"), key("truth", "of all images")),
-  hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In training, "
-    + "each batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at the ends."), told);
+  hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In "
+    + "training, each batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at "
+    + "the ends."),
+  told);
 
   function draw(now) {
     const wide = figure.wide(), { svg, said } = rowsChart(wide, now, batchOf(now)), each = half(wide);

@@ -38,8 +38,9 @@ def told(page) -> tuple[int, int, float]:
     """The output that is looked at: row, column, value."""
     page.settle()
     said = page.fig.locator(".ctr-spoken").last.inner_text()
-    row, column, value = re.fullmatch(r"output row (\d+), column (\d+) is (\S+)", said).groups()
-    return int(row), int(column), number(value)
+    found = re.fullmatch(r"output row (\d+), column (\d+) is (\S+)", said)
+    assert found, said
+    return int(found[1]), int(found[2]), number(found[3])
 
 
 def check_sum(page) -> tuple[int, int]:
@@ -244,7 +245,8 @@ def test_a_photograph_of_the_readers_own_stays_in_the_page(alone):
     assert page.alert() == ""
 
 
-@pytest.mark.parametrize("figure", [ConvExplorer(), ConvExplorer("edge")], ids=["photo", "numbers"])
+@pytest.mark.parametrize("figure", [ConvExplorer(), ConvExplorer("edge")],
+                         ids=["photo", "numbers"])
 def test_the_film_runs_and_stops_and_shows_all_again(alone, figure):
     page = alone(figure)
     before = told(page)

@@ -45,7 +45,9 @@ def check_trail(page) -> None:
         chart = page.fig.get_by_role("img", name=title)
         told = re.match(rf"{title}: now (\S+); of all images it is (\S+)\. ",
                         chart.get_attribute("aria-label"))
-        assert [number(one) for one in told.groups()] == pytest.approx([running, truth], abs=0.006)
+        assert told, title
+        found = [number(one) for one in told.groups()]
+        assert found == pytest.approx([running, truth], abs=0.006)
         assert chart.locator("circle.ctr-n-dot").count() == len(mine.trail)
 
 
