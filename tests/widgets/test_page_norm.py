@@ -7,6 +7,8 @@ from widget_support import PHONE, number
 
 from helpers import BatchNormExplorer
 
+MEANS = "svg[aria-label^='running mean']"
+
 
 def check(page) -> None:
     """What is written beside each row, and the gap, are the numbers of the figure in Python."""
@@ -57,9 +59,8 @@ def twenty(page) -> None:
     page.button("20 batches").press("Enter")
     for _ in range(20):
         page.mine.next_batch()
-    page.tab.wait_for_function("""count => [...document.querySelectorAll('svg')].some(s =>
-        s.querySelectorAll('.ctr-n-dot').length === count && s.ariaLabel.startsWith('running'))
-        || !count""", arg=count)
+    page.tab.wait_for_function("([of, count]) => document.querySelectorAll(of).length === count",
+                               arg=[f"{MEANS} .ctr-n-dot", count])
     page.tab.wait_for_timeout(1_600 if not page.mine.training or count == 60 else 150)
 
 
@@ -114,8 +115,7 @@ def test_the_gap_is_drawn_as_long_as_it_is(alone):
 def test_play_goes_on_by_itself_and_stops(alone):
     page = alone(BatchNormExplorer(batch_size=2))
     page.button("play").click()
-    page.tab.wait_for_function("document.querySelectorAll('.ctr-n-rows ~ *, svg')[1]"
-                               ".querySelectorAll('.ctr-n-dot').length >= 2")
+    page.fig.locator(f"{MEANS} .ctr-n-dot").nth(1).wait_for(state="attached")
     page.button("stop").click()
     page.settle()
     count = page.fig.get_by_role("img", name="running mean").locator(".ctr-n-dot").count()
