@@ -87,7 +87,6 @@ class Fork:
         assert any(fnmatch(name, pattern) for pattern in wanted), f"{ref} starts no run"
         (job,) = workflow["jobs"].values()
         self.runs += 1
-        shutil.rmtree(self.workspace, ignore_errors=True)
         self.may_push = workflow["permissions"].get("contents") == "write"
         self.name, self.path, self.after = name, [], []
         environment = {
@@ -111,6 +110,7 @@ class Fork:
                 return code, printed
         for last in reversed(self.after):
             last()
+        shutil.rmtree(self.workspace)  # the next run has another machine, and this one its disk
         return 0, printed
 
     def filled(self, value):
