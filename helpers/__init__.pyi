@@ -40,7 +40,9 @@ from .widgets import (
     AugmentPlayground,
     AutogradGraph,
     BatchNormExplorer,
+    Clinic,
     ConvExplorer,
+    GradientDescent,
     GradientFlow,
     PoolExplorer,
     ReceptiveField,
@@ -51,8 +53,8 @@ from .widgets import (
 # A type checker takes imports of a stub for private unless they are named here.
 __all__ = [
     "AUGMENT", "KERNELS", "PATIENTS", "AllReduce", "AugmentPlayground", "AutogradGraph", "BNLeNet",
-    "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "ConvExplorer", "FastResNet",
-    "FlipAverage", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
+    "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "Clinic", "ConvExplorer", "FastResNet",
+    "FlipAverage", "GradientDescent", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
     "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
     "Shard", "TrainingMonitor", "TrainingStopped", "budget", "check", "class_accuracy",
     "collectives", "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters",

@@ -27,7 +27,8 @@ _SCRIPT = (Path(__file__).parent / "figures.js").read_text(encoding="utf-8")
 # The figures that can be made without a reader's data have a page of their own, figures/NAME.html.
 ALONE = {"AutogradGraph": "graph", "ConvExplorer": "conv", "ReceptiveField": "field",
          "PoolExplorer": "pool", "BatchNormExplorer": "norm", "GradientFlow": "flow",
-         "AugmentPlayground": "augment", "ScheduleExplorer": "schedule", "AllReduce": "allreduce"}
+         "AugmentPlayground": "augment", "ScheduleExplorer": "schedule", "AllReduce": "allreduce",
+         "GradientDescent": "hill", "Clinic": "clinic"}
 
 
 def alone(kind: str) -> widgets.Figure:
