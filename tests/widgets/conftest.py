@@ -1,8 +1,14 @@
 """What page tests of figures are given."""
 
+import sys
+
 import pytest
-from support import PAGES
+from serving import opener
+from support import PAGES, ROOT
 from widget_support import OnPage, store
+
+sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+from figures import with_figures
 
 CHAPTER = {path[5:].partition("_")[0]: path for path in PAGES[1:]}  # "02", or "02a"
 
@@ -18,3 +24,21 @@ def on_page(open_page, site):
             "all => all.map(f => f.dataset.courseFigure)")
         return OnPage(tab, places.index(name), kind.from_state(figures[name]["values"]))
     return start
+
+
+@pytest.fixture
+def alone(chromium, tmp_path):
+    """A figure on a page of its own, `alone(figure, width=…)`; complaints fail the test."""
+    made = opener(chromium, tmp_path.as_uri())
+    start = next(made)
+
+    def show(figure, scheme="light", **settings) -> OnPage:
+        page = tmp_path / f"{len([*tmp_path.iterdir()])}.html"
+        place = with_figures("<p>before</p><div>PLACE</div>", {"PLACE": figure})
+        page.write_text('<!doctype html><meta charset=utf-8><meta name=viewport '
+                        f'content="width=device-width"><html lang=en data-theme={scheme}>'
+                        f'<style>body {{ margin: 16px }}</style>{place}', encoding="utf-8")
+        tab = start(page.as_uri(), scheme=scheme, **settings)
+        return OnPage(tab, 0, type(figure).from_state(figure.get_state()))
+    yield show
+    next(made, None)

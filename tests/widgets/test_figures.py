@@ -38,7 +38,7 @@ BAD = {
     + [{"contrast": torch.nan}, {"cutout": 4.0}],
     ScheduleExplorer: [{"lr": 0.0}, {"lr": torch.nan}, {"epochs": 61}, {"epochs": 10.0},
                        {"step_size": 0}, {"factor": 1.0}],
-    AllReduce: [{"processes": 1}, {"processes": 7}, {"processes": 3.0}, {"processes": True},
+    AllReduce: [{"processes": 1}, {"processes": 9}, {"processes": 3.0}, {"processes": True},
                 {"processes": 3, "values": torch.ones(4, 4)}, {"processes": 3, "step": 5},
                 {"step": -1}, {"gigabits": torch.nan}, {"latency": "1"}],
     ReceptiveField: [
@@ -103,7 +103,7 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
                                   "monitor", "norm", "pool", "schedule"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
-    assert not re.search(r"^import ", text, re.MULTILINE) and len(text) < 64_000
+    assert not re.search(r"^import ", text, re.MULTILINE) and len(text) < 70_000
     assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]
 
 
