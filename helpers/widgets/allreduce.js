@@ -1,6 +1,9 @@
 // All-reduce: how the gradients of several processes are summed, stepped forward and backward, and what it costs.
-import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint, parse,
-  rangeProblem, short, slider, stepper } from "./common.js";
+import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint,
+  parse,
+  rangeProblem, short, slider } from "./common.js";
+import { film, isStill, onceInView } from "./motion.js";
+import { mega, stage } from "./ring.js";
 
 const RING = "ring", ONE = "to one and back", ALL = "everyone to everyone";
 export const ALGORITHMS = [RING, ONE, ALL];
@@ -8,14 +11,17 @@ export const ALGORITHMS = [RING, ONE, ALL];
 const TEXTS = {
   [RING]: { phases: ["reduce-scatter: each rank sends one chunk to the next one, which adds it",
     "all-gather: each rank sends one complete chunk to the next one, which keeps it"],
-  rule: (n) => `Each of P ranks sends 2(P − 1)/P vectors, below 2 for any P: 2·${n - 1}/${n}·${n} = ${2 * n - 2} numbers.` },
+  rule: (n) => `Each of P ranks sends 2(P − 1)/P vectors, below 2 for any P: `
+    + `here 2·${n - 1}/${n} = ${short(2 * (n - 1) / n)}.` },
   [ONE]: { phases: ["to one: rank 0 gets the vector of a rank, and adds it", "back: rank 0 sends its sums to a rank"],
-    rule: (n) => `Through the link of rank 0 go 2(P − 1) vectors, 2·${n - 1}·${n} = ${2 * n * (n - 1)} numbers.` },
+    rule: (n) => `Through the link of rank 0 go 2(P − 1) vectors, here 2·${n - 1} = ${2 * (n - 1)}.` },
   [ALL]: { phases: ["everyone to everyone: each rank sends its own vector to another one, which adds it"],
-    rule: (n) => `Each rank sends its vector P − 1 times, ${n - 1}·${n} = ${n * (n - 1)} numbers.` },
+    rule: (n) => `Each rank sends its vector P − 1 times, here ${n - 1} times.` },
 };
-const LINK = { megabytes: ["megabytes", "MB"], gigabits: ["gigabits per s", "Gbit/s"], latency: ["latency, µs", "µs"] };
-const GAP = 0.15, LANE = 9;  // between what a rank sends and gets, in cells; between two lines, in pixels
+const SHAPES = { [RING]: "ring", [ONE]: "hub", [ALL]: "all" };
+const LINK = { megabytes: ["gradient, MB", "MB"], gigabits: ["gigabits per s", "Gbit/s"],
+  latency: ["latency, µs", "µs"] };
+const FAST = 3, LASTS = 5000;  // how much faster time runs for the last one; how long the first one takes, in ms
 
 const upTo = (n) => Array.from({ length: n }, (_, i) => i);
 
@@ -60,6 +66,19 @@ export function seconds({ megabytes, gigabits, latency }, algorithm, n) {
   return steps * latency * 1e-6 + vectors * megabytes * 8e-3 / gigabits;
 }
 
+/** How far an algorithm is after so many seconds: steps that are done, and the share of the next one. */
+export function progress(state, algorithm, n, time) {
+  const last = stepCount(algorithm, n), steps = last * Math.max(0, time) / seconds(state, algorithm, n);
+  const step = Math.min(last, Math.floor(steps + 1e-6)), part = steps - step;
+  return { step, part: step < last && part > 1e-6 ? part : 0 };
+}
+
+/** How many MB each rank has sent and received by then, the share of the next step included. */
+export function moved({ megabytes }, algorithm, n, { step, part }) {
+  const [now, next] = [step, Math.min(step + 1, stepCount(algorithm, n))].map((at) => traffic(algorithm, n, at));
+  return now.map((row, rank) => row.map((count, end) => (count + part * (next[rank][end] - count)) * megabytes / n));
+}
+
 /** A time with its unit, in three digits. */
 export function written(time) {
   const [unit, size] = time < 1e-3 ? ["µs", 1e6] : time < 1 ? ["ms", 1e3] : ["s", 1];
@@ -94,19 +113,9 @@ export function allreduceProblem({ values, algorithm, step, limits, ...rest }) {
     || rangeProblem(rest, { megabytes, gigabits, latency }, []);
 }
 
-/** Lines from those who send to those who receive, beside a grid of `n` rows of `side` pixels. */
-function wires(moves, n, side) {
-  return make("svg", { width: 8 + LANE * n, height: n * side }, ...moves.flatMap(([from, to, { length }]) => {
-    const [y, end] = [from + 0.5 + GAP, to + 0.5 - GAP].map((place) => place * side);
-    const lane = 14 + LANE * (length > 1 ? from : Number(from > to));  // no two lines of a step meet in one
-    return [make("path", { class: "ctr-wire ctr-hop", d: `M1 ${y}H${lane}V${end}H7` }),
-      make("polygon", { class: "ctr-tip", points: `1,${end} 8,${end - 4} 8,${end + 4}` })];
-  }));
-}
-
 /** A grid of cells, as `held` gives them, with the names of ranks and chunks around it. */
 function headed(view) {
-  const cells = view.element.querySelector("[role=grid]"), names = ["heads", "names", "beside"];
+  const cells = view.element.querySelector("[role=grid]"), names = ["heads", "names"];
   const parts = names.map((name) => make("div", { class: `ctr-${name}`, "aria-hidden": "true" }));
   const box = make("div", { class: "ctr-headed" }, ...parts, cells);
   view.element.append(box);
@@ -116,7 +125,6 @@ function headed(view) {
     view.update(found.map((row) => row.map(({ value }) => value)), { size: side, heading, marked: to, strong: looked });
     box.style.setProperty("--cell", `${side}px`);
     ["", "rank "].forEach((name, i) => parts[i].replaceChildren(...upTo(n).map((k) => make("span", {}, name + k))));
-    if (got) parts[2].replaceChildren(wires(moves, n, side));
     for (const one of cells.querySelectorAll("[role=gridcell]")) {
       const key = one.dataset.at, [rank, chunk] = key.split(","), cell = found[rank][chunk], count = cell.ranks.length;
       const { background, ink } = paint(1 - count, 1 - n, 0, true);  // the more ranks, the darker
@@ -140,72 +148,184 @@ const NAMES = ["values", "algorithm", "step", ...Object.keys(LINK), "limits"];
 export function render(context) {
   const { root, message, ...figure } = frame(context, "All-reduce, step by step", NAMES, allreduceProblem, draw);
   const { limits } = figure.state(), count = ({ algorithm, values }) => stepCount(algorithm, values.length);
+  const each = (now, way) => seconds(now, way, now.values.length) / stepCount(way, now.values.length);
+  const rival = ({ algorithm }) => (algorithm === RING ? ONE : RING);
+  let clock = 0, target = null;  // in seconds, and where a single step ends
+  let alone = false, key = null;  // whether the film began by itself, and for which setting the clock runs
+  let looked = [0, 0];  // the rank and the chunk whose terms are told
+  const at = (now) => progress(now, now.algorithm, now.values.length, clock);
+
+  // controls
   const ways = menu("algorithm", ALGORITHMS, (algorithm) => figure.change({ algorithm, step: 0 }));
   const processes = slider("processes", ...limits.processes,
     (n) => figure.change({ values: withRanks(figure.state().values, n, limits.start), step: 0 }));
-  const go = (to) => { const places = count(figure.state()) + 1; figure.change({ step: (to + places) % places }); };
-  const step = slider("step", 0, 1, go), steps = stepper((by) => go(figure.state().step + by), "step");
-  const jump = (text, to, name) => button(text, () => { steps.stop(); go(to); }, name);
-  steps.element.prepend(jump("|◀", 0, "first step"));
-  steps.element.children[2].after(jump("▶|", -1, "last step"));  // one before the first: the figure goes round
   const links = Object.fromEntries(Object.entries(LINK).map(([name, [label]]) => [name,
     slider(label, ...limits[name].map(placeOf), (place) => figure.change({ [name]: numberAt(place) }))]));
-  for (const one of [ways, steps]) one.element.classList.add("ctr-two");
-  let looked = [0, 0];  // the rank and the chunk whose terms are told
+  const step = slider("step", 0, 1, (to) => { stop(); go(to); });
+  step.element.classList.add("ctr-wide");
+  ways.element.classList.add("ctr-two");
+
+  // time
+  const commit = () => { alone = false; figure.change({ step: at(figure.state()).step }); };
+  const end = (now) => target
+    ?? Math.max(...[now.algorithm, rival(now)].map((way) => seconds(now, way, now.values.length)));
+  function advance(passed) {
+    const now = figure.state(), own = seconds(now, now.algorithm, now.values.length), before = at(now).step;
+    const beat = Math.min(900, Math.max(420, LASTS / count(now)));  // ms a step
+    clock = Math.min(end(now), clock + passed / beat * each(now, now.algorithm) * (clock >= own ? FAST : 1));
+    if (at(now).step !== before && !alone) commit(); else figure.redraw();
+    return clock < end(now);
+  }
+  const player = film(root, { advance, begun(byReader) {
+    const now = figure.state();
+    alone = !byReader;
+    if (target === null && clock >= end(now)) clock = 0;
+    if (byReader) commit();
+  }, stopped() {
+    target = null;
+    if (alone) context.model.set("step", at(figure.state()).step);  // not the reader's doing
+    else commit();
+    alone = false;
+    figure.redraw();
+  } });
+  const stop = player.stop;
+  /** Go to a step, the one before the first being the last: at once, or so that one sees how. */
+  function go(to, shown = false) {
+    const now = figure.state(), places = count(now) + 1, wanted = (to + places) % places;
+    if (shown && wanted && !isStill()) {
+      clock = (wanted - 1) * each(now, now.algorithm);
+      target = wanted * each(now, now.algorithm);
+      player.begin();
+    } else {
+      clock = wanted * each(now, now.algorithm);
+      commit();
+      figure.redraw();
+    }
+  }
+  /** Step: a step that is still shown ends at once. */
+  const by = (way) => {
+    const now = figure.state(), goal = target;
+    if (goal !== null) clock = goal;
+    stop();
+    const { step: done, part } = at(now);
+    if (way < 0) go(part ? done : done - 1); else go(done + 1, true);
+  };
+  const jump = (text, to, name) => button(text, () => { stop(); go(to); }, name);
+  const steps = make("div", { class: "ctr-stepper", role: "group", "aria-label": "step through the steps" },
+    jump("|◀", 0, "first step"), button("◀", () => by(-1), "previous step"), player.play,
+    button("▶", () => by(1), "next step"), jump("▶|", -1, "last step"));
+
+  // pictures
+  const look = (...place) => { if (looked.join() !== place.join()) { looked = place; figure.redraw(); } };
+  const stages = [stage(look), stage(null)];
   const start = headed(grid("gradients at the start", { onEdit(rank, chunk, text) {
     const values = figure.state().values.map((row) => row.slice());
     values[rank][chunk] = parse(text);
     if (Math.abs(values[rank][chunk]) <= 1e6) return figure.change({ values });
     return figure.say(`“${text}” is not a number between −1,000,000 and 1,000,000: the old one was kept.`);
   } }));
-  const result = headed(grid("numbers held", { onPick(...at) {
-    if (looked.join() !== at.join()) { looked = at; figure.redraw(); }
-  } }));
+  const result = headed(grid("numbers held", { onPick: look }));
   const news = explanation("what was sent in this step"), inside = make("div", { class: "ctr-formula" });
   const costs = make("div", { class: "ctr-boxes ctr-costs" }), times = make("div", { class: "ctr-scroll ctr-costs" });
-  root.append(controlled(ways, processes), controlled(step, steps), message,
-    make("div", { class: "ctr-boxes" }, start.element, result.element), inside, ...news.elements,
-    hint("A row is a rank, a column a chunk. → was sent in this step, + was added, = replaced what was there; ✓ is a "
-      + "complete sum; the darker a cell, the more ranks are in it. Guess the next step, then look. Point at a number "
-      + "held, or walk with the arrow keys, to see its terms; click one at the start to change it. Afterwards, "
-      + "DistributedDataParallel divides the sums by P, the number of processes."),
-    folded("what it costs", costs), folded("how long it takes", controlled(...Object.values(links)), times,
-    hint("Time = steps × latency + bytes / bandwidth, for a vector of so many megabytes in each rank. Assumed: one "
-      + "link for each rank, which sends and receives at the same time; adding takes no time.")));
+  const heading = make("div", { class: "ctr-formula ctr-now" });
+  const both = make("div", { class: "ctr-stages" }, ...stages.map(({ element }) => element));
+  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step), heading, both, inside,
+    hint("The fuller a chunk, the more ranks are in its sum. Beside the links: how many MB have gone through. "
+      + "Point at a chunk to see its terms."),
+    folded("every number, to walk through and to change",
+      make("div", { class: "ctr-boxes" }, start.element, result.element), ...news.elements,
+      hint("A row is a rank, a column a chunk. → was sent in this step, + was added, = replaced what was there; "
+        + "✓ is a complete sum. Walk with the arrow keys to see its terms; click a number at the start to change it. "
+        + "Afterwards, DistributedDataParallel divides the sums by P, the number of processes.")),
+    folded("what it costs", costs),
+    folded("how long it takes", controlled(links.gigabits, links.latency), times,
+      hint("Time = steps × latency + bytes / bandwidth, for a gradient of so many megabytes in each rank. Assumed: "
+        + "one link for each rank, which sends and receives at the same time; adding takes no time.")));
+
+  /** What a stage shows of one way at the clock's time. */
+  function view(now, way, wide, most) {
+    const { values } = now, n = values.length, last = stepCount(way, n), total = written(seconds(now, way, n));
+    const { step: done, part } = progress(now, way, n, clock), state = { values, algorithm: way };
+    const found = held(state, done), chosen = way === now.algorithm ? looked.map((i) => Math.min(i, n - 1)) : null;
+    const next = part ? sent(way, n, done + 1) : [], moves = part ? [] : sent(way, n, done);
+    const waiting = n - new Set(next.flatMap((one) => one.slice(0, 2))).size;
+    let told = done ? `${done} of ${last} steps done` : `${last} steps, ${total}`;
+    if (part) told = `step ${done + 1} of ${last}, ${waiting ? `${waiting} of ${n} ranks wait` : "all links busy"}`;
+    if (done === last) told = `✓ done after ${total}`;
+    const phase = done === last ? "✓" : done + Math.ceil(part) < n ? "reduce-scatter" : "all-gather";
+    return { key: JSON.stringify([values, way, done, next.length, chosen, wide]), shape: SHAPES[way],
+      title: way === ONE ? `${way} (a master)` : way, told, held: found, before: way === ALL ? held(state, 0) : found,
+      moves, next, part, center: way === RING && n > 2 ? phase : "", looked: chosen, wide, most,
+      carried: moved(now, way, n, { step: done, part }),
+      spoken: `${n} ranks, ${way}, after step ${done} of ${last}; the numbers are in the tables below` };
+  }
 
   function draw(now) {
-    const { values, algorithm, step: at } = now, n = values.length, last = count(now), moves = sent(algorithm, n, at);
-    const own = held(now, 0), found = held(now, at), before = algorithm === ALL ? own : held(now, at - 1);
-    const room = figure.wide() - 72 - LANE * n, both = Math.floor((room - 72) / (2 * n));
-    const side = Math.min(42, both < 32 ? Math.floor(room / n) : both);  // side by side, if there is room
+    const { values, algorithm } = now, n = values.length, last = count(now),
+      setting = JSON.stringify([values, algorithm, ...Object.keys(LINK).map((name) => now[name])]);
+    if (setting !== key || (!alone && at(now).step !== now.step)) {  // changed from elsewhere: the clock follows
+      const old = key;
+      [key, clock, alone] = [setting, now.step * each(now, algorithm), false];
+      if (old !== null && old !== setting) player.stop();
+    }
+    const { step: done } = at(now), moves = sent(algorithm, n, done);
+    const own = held(now, 0), found = held(now, done), before = algorithm === ALL ? own : held(now, done - 1);
     const [rank, chunk] = looked.map((i) => Math.min(i, n - 1)), cell = found[rank][chunk];
     ways.update(algorithm);
     processes.update(n);
-    step.update(at, { max: last, spoken: `step ${at} of ${last}` });
+    step.update(done, { max: last, spoken: `step ${done} of ${last}` });
     for (const [name, [, unit]] of Object.entries(LINK)) {
       const text = short(now[name]);
       links[name].update(placeOf(now[name]), { text, spoken: `${text} ${unit}` });
     }
+    const wide = figure.wide(), half = wide >= 600 ? Math.floor((wide - 24) / 2) : wide, other = rival(now);
+    const counts = [algorithm, other].flatMap((way) => traffic(way, n, stepCount(way, n)).flat());
+    const most = 2 * Math.max(...counts) * now.megabytes / n;
+    const fast = player.playing() && target === null && clock >= seconds(now, algorithm, n) && clock < end(now);
+    heading.textContent = `Time: ${written(clock)}${fast ? `, now ${FAST} times as fast` : ""}. `
+      + `${short(now.megabytes)} MB at ${short(now.gigabits)} Gbit/s.`;
+    [algorithm, other].forEach((way, i) => stages[i].update(view(now, way, half, most)));
+    inside.textContent = `C${told(rank, chunk, cell, values).slice(1)}.`;
+    tables(now, { done, last, moves, own, found, before, rank, chunk, cell });
+  }
+
+  let tabled = "";
+  /** What stands below the pictures, which changes from step to step only. */
+  function tables(now, { done, last, moves, own, found, before, rank, chunk, cell }) {
+    const { values, algorithm } = now, n = values.length,
+      mark = JSON.stringify([now, done, rank, chunk, figure.wide()]);
+    if (mark === tabled) return;
+    tabled = mark;
+    const room = figure.wide() - 72, pair = Math.floor((room - 96) / (2 * n)),
+      side = Math.min(42, pair < 32 ? Math.floor(room / n) : pair);
     const terms = new Set(cell.ranks.map((one) => `${one},${chunk}`)), here = new Set([`${rank},${chunk}`]);
     start.update(own, { values, side, heading: "gradients at the start", looked: terms });
-    const heading = `held after step ${at} of ${last}`;
-    result.update(found, { values, side, heading, looked: here, moves, got: at < n ? "+" : "=" });
-    inside.textContent = `C${told(rank, chunk, cell, values).slice(1)}.`;
-    const lines = [at ? `Step ${at}, ${TEXTS[algorithm].phases[Number(at >= n)]}.` : "Step 0: nothing is sent yet."];
-    if (algorithm === RING && at === n - 1) lines[0] += " Each rank has one complete chunk.";
-    if (at === last) lines[0] += " Every rank has all sums.";
+    result.update(found, { values, side, heading: `held after step ${done} of ${last}`, looked: here, moves,
+      got: done < n ? "+" : "=" });
+    const lines = [done ? `Step ${done}, ${TEXTS[algorithm].phases[Number(done >= n)]}.`
+      : "Step 0: nothing is sent yet."];
+    if (algorithm === RING && done === n - 1) lines[0] += " Each rank has one complete chunk.";
+    if (done === last) lines[0] += " Every rank has all sums.";
     lines.push(...moves.map(([from, to, chunks]) => `rank ${from} → rank ${to}: `
       + `${chunks[1] ? "" : `chunk ${chunks}, `}${chunks.map((one) => short(before[from][one].value)).join(" ")}`));
     news.update(lines.join("\n"), lines.join(" ").replaceAll("→", "to"));
-    const counts = [at, last].map((to) => traffic(algorithm, n, to));
-    const most = (f) => counts.map((all) => Math.max(...all.map(f)));
-    const sum = (all) => all.reduce((soFar, [out]) => soFar + out, 0);
-    costs.replaceChildren(table("costs, in numbers", ["", "so far", "in all"], ["steps", at, last],
-      ["most sent by one rank", ...most(([out]) => out)], ["most through one link", ...most(([out, got]) => out + got)],
+    const counts = [done, last].map((to) => moved(now, algorithm, n, { step: to, part: 0 }));
+    const largest = (f) => counts.map((all) => mega(Math.max(...all.map(f))));
+    const sum = (all) => mega(all.reduce((soFar, [out]) => soFar + out, 0));
+    costs.replaceChildren(table("costs, in MB", ["", "so far", "in all"], ["steps", done, last],
+      ["most sent by one rank", ...largest(([out]) => out)],
+      ["most through one link", ...largest(([out, got]) => out + got)],
       ["sent by all ranks", ...counts.map(sum)]), make("p", {}, TEXTS[algorithm].rule(n)));
     const lengths = [2, 4, 8, 16].map((size) => [size, ALGORITHMS.map((way) => seconds(now, way, size))]);
     times.replaceChildren(table("time of one all-reduce, * the shortest", ["processes", ...ALGORITHMS], ...lengths.map(
-      ([size, each]) => [size, ...each.map((time) => (time <= Math.min(...each) ? "* " : "") + written(time))])));
+      ([size, all]) => [size, ...all.map((time) => (time <= Math.min(...all) ? "* " : "") + written(time))])));
   }
-  return figure.start(steps.stop);
+
+  // by itself, once: on a page, where nothing was asked for yet
+  let touched = false;
+  for (const event of ["pointerdown", "keydown"]) root.addEventListener(event, () => { touched = true; });
+  const calm = figure.live || isStill() ? () => {} : onceInView(stages[0].element, () => {
+    if (!touched && figure.state().step === 0 && !player.playing()) player.begin(false);
+  });
+  return figure.start(() => { calm(); player.end(); });
 }

@@ -1,37 +1,44 @@
 """`AllReduce`: how the gradients of several processes are summed, step by step."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import traitlets as t
 from torch import Tensor
 
 from .figure import Figure, constant, html_boxes, html_table, module
+from .rounds import (
+    ALGORITHMS,
+    ALL,
+    ONE,
+    RING,
+    Transfer,
+    counted,
+    held_after,
+    steps_of,
+    transfers,
+    written,
+)
 from .traits import BadValue, Choice, Count, Matrix, Real, one_of, rows_of, whole
 
-ALGORITHMS = ("ring", "to one and back", "everyone to everyone")
-"""The ways to sum that the figure knows."""
-
-_RING, _ONE, _ALL = ALGORITHMS
-_LOW, _HIGH = 2, 6            # processes that a grid holds and a reader can follow
+_LOW, _HIGH = 2, 8            # processes that a circle holds and a reader can follow
 _SIZES = (2, 4, 8, 16)        # processes in the table of times
 _MOST = 100_000               # processes that a time is computed for
-_START = [[3, 1, 4, 2, 6, 1], [5, 2, -1, 6, 3, 4], [1, 7, 3, -2, 2, 5], [2, 4, 5, 8, 1, 0],
-          [4, 0, 2, 3, 7, 2], [1, 3, 6, 2, 0, 9]]
+_START = [[3, 1, 4, 2, 6, 1, 2, 5], [5, 2, -1, 6, 3, 4, 1, 7], [1, 7, 3, -2, 2, 5, 6, 0],
+          [2, 4, 5, 8, 1, 0, 3, -3], [4, 0, 2, 3, 7, 2, 8, 1], [1, 3, 6, 2, 0, 9, 4, 2],
+          [6, 2, 0, 5, -4, 3, 1, 8], [0, 5, 3, 1, 4, -2, 7, 2]]
 _LIMITS = {"processes": [_LOW, _HIGH], "megabytes": [0.1, 1000.0], "gigabits": [0.1, 1000.0],
            "latency": [0.1, 10_000.0], "start": _START}
 
 
-class Transfer(NamedTuple):
-    """What one rank sends to another in a step: the numbers of the chunks."""
-
-    sender: int
-    receiver: int
-    chunks: tuple[int, ...]
+def _first(count: int) -> list[list[float]]:
+    """Return the numbers that a figure of `count` ranks starts with."""
+    count = whole("processes", count, _LOW, _HIGH)
+    return [[float(one) for one in row[:count]] for row in _START[:count]]
 
 
 class AllReduce(Figure):
-    """An all-reduce of P = `processes` ranks, 2 to 6: in the end each holds `values.sum(0)`.
+    """An all-reduce of P = `processes` ranks, 2 to 8: in the end each holds `values.sum(0)`.
 
     `values`, (processes, processes): row r is the vector of rank r, in as many chunks, each of one
     number here. `step`, from 0 to `steps`: how many steps are done. `algorithm`:
@@ -50,15 +57,18 @@ class AllReduce(Figure):
     """
 
     title = "Adding up without a master"
-    challenge = "Guess which numbers change in the next step, then press ▶."
-    caption = ("Every rank sends one chunk to its neighbor and gets one from the other side. "
-               "Halfway each has one complete sum, in the end each has all, and no link has "
-               "carried more than two vectors, however many ranks there are.")
+    challenge = "Guess which numbers change in the next step. Then let the ring race the master."
+    caption = ("In the ring every rank sends one chunk to its neighbor and gets one from the other "
+               "side, so all links work all the time. Halfway each has one complete sum, in the "
+               "end each has all. With a master, everything goes through one link, one vector "
+               "after the other, while the others wait.")
     presets = {
-        "ring": {"algorithm": "ring", "step": 0},
-        "ring, halfway": {"algorithm": "ring", "step": 3},
-        "to one and back": {"algorithm": "to one and back", "step": 1},
-        "everyone to everyone": {"algorithm": "everyone to everyone", "step": 1},
+        "4 ranks": {"values": _first(4), "algorithm": RING, "step": 0},
+        "halfway": {"values": _first(4), "algorithm": RING, "step": 3},
+        "8 ranks": {"values": _first(8), "algorithm": RING, "step": 0},
+        "the master": {"values": _first(8), "algorithm": ONE, "step": 3},
+        "tiny gradient": {"values": _first(8), "algorithm": ALL, "step": 0, "megabytes": 0.1,
+                          "latency": 1000.0},
     }
     _esm = module("allreduce")
     limits = constant(_LIMITS)
@@ -84,7 +94,7 @@ class AllReduce(Figure):
         if ranks < _LOW or ranks != chunks:
             raise BadValue(f"values must have from {_LOW} to {_HIGH} rows, one for each rank, and "
                            f"as many columns, one for each chunk; this has {ranks} and {chunks}.")
-        last = _steps(algorithm, ranks)
+        last = steps_of(algorithm, ranks)
         if step > last:
             raise BadValue(f"There is no step {step}: {algorithm} takes {last} with {ranks} "
                            "processes. Set step and the others together, inside `with "
@@ -106,46 +116,26 @@ class AllReduce(Figure):
     @property
     def steps(self) -> int:
         """How many steps there are in all."""
-        return _steps(self.algorithm, self.processes)
+        return steps_of(self.algorithm, self.processes)
 
     def sent(self, step: int) -> list[Transfer]:
         """Return what is sent in step 1, 2, … `steps`, all at the same time."""
-        step, n = whole("step", step, 0, self.steps), self.processes
-        everything, forth = tuple(range(n)), step < n
-        if step == 0:
-            return []
-        if self.algorithm == _ONE:
-            return [Transfer(*((step, 0) if forth else (0, step - n + 1)), everything)]
-        if self.algorithm == _ALL:
-            return [Transfer(rank, (rank + step) % n, everything) for rank in range(n)]
-        shift = 1 - step if forth else 1 + n - step
-        return [Transfer(rank, (rank + 1) % n, ((rank + shift) % n,)) for rank in range(n)]
+        return transfers(self.algorithm, self.processes, self._step(step))
 
     def state(self, step: int | None = None) -> Tensor:
         """Return what the ranks hold after `step` steps, or the figure's: (P, P), float32."""
-        held = own = self.values
-        for number in self._until(step):
-            before, held = own if self.algorithm == _ALL else held, held.clone()
-            for sender, receiver, chunks in self.sent(number):
-                columns = list(chunks)
-                if number < self.processes:
-                    held[receiver, columns] += before[sender, columns]
-                else:
-                    held[receiver, columns] = before[sender, columns]
-        return held
-
-    def _until(self, step: int | None) -> range:
-        """The numbers of the steps up to `step`, or to the figure's own."""
-        return range(1, whole("step", self.step if step is None else step, 0, self.steps) + 1)
+        return held_after(self.values, self.algorithm, self._step(step))
 
     def traffic(self, step: int | None = None) -> Tensor:
-        """Return how many numbers each rank has sent and received by then: (P, 2), int64."""
-        counts = torch.zeros(self.processes, 2, dtype=torch.int64)
-        for number in self._until(step):
-            for sender, receiver, chunks in self.sent(number):
-                counts[sender, 0] += len(chunks)
-                counts[receiver, 1] += len(chunks)
-        return counts
+        """Return how many chunks each rank has sent and received by then: (P, 2), int64."""
+        return counted(self.algorithm, self.processes, self._step(step))
+
+    def megabytes_moved(self, step: int | None = None) -> Tensor:
+        """Return how many MB each rank has sent and received by then: (P, 2), float64."""
+        return self.traffic(step).double() * self.megabytes / self.processes
+
+    def _step(self, step: int | None) -> int:
+        return whole("step", self.step if step is None else step, 0, self.steps)
 
     def seconds(self, algorithm: str | None = None, processes: int | None = None) -> float:
         """Return how long an all-reduce of `megabytes` takes: steps × latency + bytes / bandwidth.
@@ -156,9 +146,9 @@ class AllReduce(Figure):
         """
         algorithm = one_of("algorithm", algorithm or self.algorithm, ALGORITHMS)
         n = whole("processes", self.processes if processes is None else processes, _LOW, _MOST)
-        steps = _steps(algorithm, n)
+        steps = steps_of(algorithm, n)
         # that go through the busiest link, one after the other
-        vectors = steps / n if algorithm == _RING else steps
+        vectors = steps / n if algorithm == RING else steps
         return steps * self.latency * 1e-6 + vectors * self.megabytes * 8e-3 / self.gigabits
 
     def to_html(self) -> str:
@@ -178,20 +168,3 @@ class AllReduce(Figure):
             f"No rank sends more than {most[0]} numbers or receives more than {most[1]}. The times "
             f"are for a vector of {self.megabytes:g} MB, links of {self.gigabits:g} Gbit/s and a "
             f"latency of {self.latency:g} µs a step."))
-
-
-def _first(count: int) -> list[list[float]]:
-    """Return the numbers that a figure of `count` ranks starts with."""
-    count = whole("processes", count, _LOW, _HIGH)
-    return [[float(one) for one in row[:count]] for row in _START[:count]]
-
-
-def _steps(algorithm: str, processes: int) -> int:
-    """Return how many steps an algorithm takes."""
-    return (1 if algorithm == _ALL else 2) * (processes - 1)
-
-
-def written(seconds: float) -> str:
-    """Return a time with its unit, in three digits."""
-    unit, size = ("µs", 1e6) if seconds < 1e-3 else ("ms", 1e3) if seconds < 1 else ("s", 1)
-    return f"{float(f'{seconds * size:.3g}'):g} {unit}"

@@ -19,7 +19,7 @@ def whole_chunks(figure: AllReduce, step: int) -> torch.Tensor:
     return counted.state(step) == 2 ** figure.processes - 1
 
 
-@pytest.mark.parametrize("processes", range(2, 7))
+@pytest.mark.parametrize("processes", range(2, 9))
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_after_the_last_step_every_rank_holds_the_sum(algorithm, processes):
     for whole in (True, False):
@@ -41,7 +41,7 @@ def test_after_the_last_step_every_rank_holds_the_sum(algorithm, processes):
     assert figure.values.equal(values)
 
 
-@pytest.mark.parametrize("processes", range(2, 7))
+@pytest.mark.parametrize("processes", range(2, 9))
 def test_the_ring_is_the_one_of_the_chapter(processes):
     """Chunk by chunk, as the chapter's own ring sends them."""
     n, figure = processes, AllReduce(values=chosen_values(processes, True))
@@ -64,7 +64,7 @@ def test_the_ring_is_the_one_of_the_chapter(processes):
 
 def test_traffic_and_times_of_an_all_reduce_are_by_formula():
     figure = AllReduce(megabytes=100.0, gigabits=10.0, latency=20.0)
-    for n in range(2, 7):
+    for n in range(2, 9):
         figure.processes = n
         for name, steps, most in (("ring", 2, 2), ("to one and back", 2, n),
                                   ("everyone to everyone", 1, n)):  # times n - 1
@@ -81,10 +81,25 @@ def test_traffic_and_times_of_an_all_reduce_are_by_formula():
                           ("to one and back", 6 * 20e-6 + 6 * 0.08),
                           ("everyone to everyone", 3 * 20e-6 + 3 * 0.08)):
         assert figure.seconds(name, 4) == pytest.approx(seconds, rel=1e-12)
-        assert figure.seconds(name) == figure.seconds(name, 6)
-    assert figure.seconds() == figure.seconds("everyone to everyone", 6)
+        assert figure.seconds(name) == figure.seconds(name, 8)
+    assert figure.seconds() == figure.seconds("everyone to everyone", 8)
     assert figure.seconds("ring", 1000) < 2 * 0.08 + 0.04, (
         "never twice the vector, but for the latency")
+
+
+@pytest.mark.parametrize("processes", range(2, 9))
+def test_each_rank_of_a_ring_sends_2_n_minus_1_over_n_of_its_vector(processes):
+    """In MB; and with a master, rank 0 gets and sends a vector for each of the others."""
+    n, figure = processes, AllReduce(processes, megabytes=70.0)
+    for step in range(figure.steps + 1):
+        assert figure.megabytes_moved(step).sub(70.0 * step / n).abs().max() < 1e-12
+    moved = figure.megabytes_moved(figure.steps)
+    assert moved.shape == (n, 2) and moved.dtype == torch.float64
+    assert moved.sub(70.0 * 2 * (n - 1) / n).abs().max() < 1e-12 and moved.max() < 140.0
+    figure.algorithm = "to one and back"
+    moved = figure.megabytes_moved(figure.steps)
+    assert moved[0].tolist() == [70.0 * (n - 1)] * 2 and (moved[1:] == 70.0).all()
+    assert figure.megabytes_moved().equal(torch.zeros(n, 2, dtype=torch.float64))
 
 
 def test_processes_and_steps_of_an_all_reduce_fit_together():
@@ -104,7 +119,7 @@ def test_processes_and_steps_of_an_all_reduce_fit_together():
     with figure.hold_trait_notifications():
         figure.algorithm, figure.step = "everyone to everyone", 4
     assert figure.state().equal(figure.values.sum(0).expand(5, -1))
-    with pytest.raises(BadValue, match="from 2 to 6"):
+    with pytest.raises(BadValue, match="from 2 to 8"):
         figure.processes = 1
     text = AllReduce(3).to_html()
     assert "after step 4 of 4" in text and "<td>rank 2</td><td>9</td><td>10</td><td>6</td>" in text

@@ -39,7 +39,7 @@ BAD = {
     + [{"contrast": torch.nan}, {"cutout": 4.0}],
     ScheduleExplorer: [{"lr": 0.0}, {"lr": torch.nan}, {"epochs": 61}, {"epochs": 10.0},
                        {"step_size": 0}, {"factor": 1.0}],
-    AllReduce: [{"processes": 1}, {"processes": 7}, {"processes": 3.0}, {"processes": True},
+    AllReduce: [{"processes": 1}, {"processes": 9}, {"processes": 3.0}, {"processes": True},
                 {"processes": 3, "values": torch.ones(4, 4)}, {"processes": 3, "step": 5},
                 {"step": -1}, {"gigabits": torch.nan}, {"latency": "1"}],
     ReceptiveField: [

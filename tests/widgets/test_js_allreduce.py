@@ -10,7 +10,7 @@ from helpers.widgets.allreduce import written
 
 def random_allreduce(g) -> AllReduce:
     """Any ranks, algorithm and step; whole numbers and others, some of them large."""
-    n, whole = draw(g, 2, 6), draw(g, 0, 1)
+    n, whole = draw(g, 2, 8), draw(g, 0, 1)
     values = torch.randn(n, n, generator=g) * 10.0 ** draw(g, 0, 4)
     figure = AllReduce(values=values.round() if whole else values,
                        algorithm=ALGORITHMS[draw(g, 0, 2)], megabytes=10 ** real(g, -1, 3),
@@ -45,6 +45,45 @@ def test_steps_of_an_all_reduce_equal_pythons(g):
     sent = [[one.sender, one.receiver, [*one.chunks]] for one in figure.sent(figure.step)]
     return {**figure.page_state(), "size": size}, [
         figure.state(), figure.values, sent, figure.traffic().tolist(), figure.steps, times]
+
+
+def check_clock(answers, expected):
+    (done, moved), (step, part, megabytes) = answers, expected
+    assert done["step"] == step and done["part"] == pytest.approx(part, abs=1e-5)
+    torch.testing.assert_close(torch.tensor(moved, dtype=torch.float64), megabytes, rtol=1e-5,
+                               atol=1e-5 * megabytes.max().item() + 1e-9)
+
+
+@compared("allreduce", """(() => {
+    const { algorithm, values, time } = now, n = values.length;
+    const done = figure.progress(now, algorithm, n, time);
+    return [done, figure.moved(now, algorithm, n, done)]; })()""", 14, check_clock)
+def test_at_any_time_as_much_has_gone_as_python_says(g):
+    """Steps are equally long; in the middle of one, a share of what it moves has gone."""
+    figure, share = random_allreduce(g), (draw(g, 0, 4) % 4) / 4
+    last, step = figure.steps, figure.step
+    part = share if step < last else 0.0
+    time = (step + share) * figure.seconds() / last  # after the end, too
+    now, then = (figure.megabytes_moved(at) for at in (step, min(step + 1, last)))
+    return {**figure.page_state(), "time": time}, [step, part, now + part * (then - now)]
+
+
+def test_chunks_travel_from_device_to_device_and_no_device_covers_another():
+    """On any screen: all within it, and a chunk's way begins and ends where it belongs."""
+    cases = [[shape, n, wide] for shape in ("ring", "hub", "all") for n in range(2, 9)
+             for wide in (276, 346, 400)]
+    plans = run_js("allreduce", """(() => { const plan = figure.ringLayout(...now), n = now[1];
+        return { ...plan, ends: plan.places.map((_, i) => [0, 1].map((share) =>
+            plan.way(i, (i + 1) % n, share))) }; })()""", cases)
+    for (shape, n, wide), plan in zip(cases, plans, strict=True):
+        places, (w, h) = plan["places"], plan["box"]
+        for i, (x, y) in enumerate(places):
+            assert w / 2 <= x <= wide - w / 2 and h / 2 + 15 <= y <= plan["tall"] - h / 2
+            start, end = plan["ends"][i]
+            assert start == pytest.approx([x, y], abs=1e-6)
+            assert end == pytest.approx(places[(i + 1) % n], abs=1e-6)
+            for a, b in places[:i]:
+                assert abs(a - x) >= w or abs(b - y) >= h + 2, (shape, n, wide, "they overlap")
 
 
 def test_words_and_sliders_of_the_all_reduce():

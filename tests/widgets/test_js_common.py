@@ -44,7 +44,7 @@ BAD = {
         ({"schedule": "CosineAnnealingLR", "eta_min": 0.1, "lr": 0.05}, "eta_min")]),
     "allreduce": (AllReduce, [
         ({"values": [[1]]}, "rows"), ({"values": [[1, 2], [3, 4], [5, 6]]}, "columns"),
-        ({"values": [[1, 2], [3]]}, "rectangle"), ({"values": [[0] * 7] * 7}, "at most"),
+        ({"values": [[1, 2], [3]]}, "rectangle"), ({"values": [[0] * 9] * 9}, "at most"),
         ({"values": [[None, 1], [1, 1]]}, "finite"), ({"algorithm": "tree"}, "algorithm"),
         ({"step": 7}, "0 to 6"), ({"step": 0.5}, "whole"),
         ({"step": 4, "algorithm": "everyone to everyone"}, "0 to 3"),
