@@ -8,6 +8,7 @@ from .figure import Figure
 from .flow import DEPTHS, GradientFlow
 from .graph import AutogradGraph
 from .monitor import TrainingMonitor
+from .network import NetworkExplorer
 from .norm import BatchNormExplorer
 from .pool import PoolExplorer
 from .schedule import SCHEDULES, ScheduleExplorer
@@ -15,5 +16,5 @@ from .traits import BadValue
 
 __all__ = ["ALGORITHMS", "DEPTHS", "PATTERNS", "SCHEDULES", "STACKS", "AllReduce",
            "AugmentPlayground", "AutogradGraph", "BadValue", "BatchNormExplorer", "ConvExplorer",
-           "Figure", "GradientFlow", "PoolExplorer", "ReceptiveField", "ScheduleExplorer",
-           "TrainingMonitor"]
+           "Figure", "GradientFlow", "NetworkExplorer", "PoolExplorer", "ReceptiveField",
+           "ScheduleExplorer", "TrainingMonitor"]

@@ -1,7 +1,9 @@
 """A network as a list of layers and one row of weights: what a page can compute with."""
 
+import base64
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -150,3 +152,22 @@ def _pooled(node: dict, x: Tensor) -> Tensor:
         if [*pooled.shape[2:]] == out:
             break
     return pooled
+
+
+def in_base64(values: Tensor) -> str:
+    """Return the bytes of some numbers as text."""
+    return base64.b64encode(values.contiguous().flatten().numpy().tobytes()).decode()
+
+
+def packed(weights: Tensor) -> dict[str, Any]:
+    """Return weights as text: in half precision where that loses nothing."""
+    half = weights.half()
+    exact = bool(half.float().equal(weights))
+    return {"type": "float16" if exact else "float32", "count": weights.numel(),
+            "numbers": in_base64(half if exact else weights)}
+
+
+def unpacked(given: dict[str, Any]) -> Tensor:
+    """Undo `packed`."""
+    kind = torch.float16 if given["type"] == "float16" else torch.float32
+    return torch.frombuffer(bytearray(base64.b64decode(given["numbers"])), dtype=kind).float()

@@ -1,6 +1,7 @@
 """The pictures of `NetworkExplorer`: of a data set, of tensors, or those that come with it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from ..data.images import ImageSet
 from ..data.photos import load_photo
+from ..measured import read_json
 from .picture import to_picture
 from .traits import BadValue
 
@@ -75,6 +77,78 @@ def _automobile() -> Tensor:
         ("ellipse", black, [(.14, .62), (.34, .86)]), ("ellipse", black, [(.66, .62), (.86, .86)])])
 
 
-def taken(images: Any, height_name: str = "images") -> list[Tensor]:
-    """Placeholder."""
-    raise NotImplementedError
+@dataclass
+class Given:
+    """What a figure is told of its pictures: bytes (3, H, W), and how a network gets them."""
+
+    pictures: list[Tensor]
+    labels: list[int]
+    classes: list[str]
+    mean: list[float]
+    std: list[float]
+    names: list[str]
+
+
+def taken(images: Any, labels: Any, classes: Sequence[str] | None, mean: Any, std: Any) -> Given:
+    """Return the pictures of a data set, of tensors or, for None, of the course, with their words.
+
+    Tensors are (N, 3, H, W): bytes, floats from 0 to 1, or normalized with `mean` and `std`.
+    """
+    kept = read_json("lenet_weights.json")
+    names = None
+    if isinstance(images, ImageSet):
+        labels = images.labels if labels is None else labels
+        classes, mean, std = (own if one is None else one for own, one in (
+            (images.classes, classes), (images.mean, mean), (images.std, std)))
+        images = images.images
+    if images is None:
+        course = with_the_course()
+        names, images = [*course], torch.stack([*course.values()])
+    mean, std = (_channels(name, kept[name] if value is None else value)
+                 for name, value in (("mean", mean), ("std", std)))
+    images = _batch(images)
+    if images.is_floating_point() and images.numel():
+        images = _unnormalized(images, mean, std)
+    pictures = [to_picture(one, "images") for one in images]
+    found = [-1] * len(pictures) if labels is None else torch.as_tensor(labels).tolist()
+    if not isinstance(found, list) or len(found) < len(pictures):
+        raise BadValue(f"There are {len(pictures)} images, so labels must be as many numbers.")
+    return Given(pictures, [int(one) for one in found[:len(pictures)]], [*(classes or ())],
+                 mean.tolist(), std.tolist(),
+                 names or [f"picture {number}" for number in range(1, len(pictures) + 1)])
+
+
+def _channels(name: str, value: Any) -> Tensor:
+    numbers = torch.as_tensor(value, dtype=torch.float32).detach().cpu().flatten()
+    if len(numbers) == 1:
+        numbers = numbers.expand(3)
+    if len(numbers) != 3 or not numbers.isfinite().all() or (name == "std" and numbers.min() <= 0):
+        raise BadValue(f"{name} must be three numbers, for red, green and blue"
+                       f"{', above 0' if name == 'std' else ''}.")
+    return numbers
+
+
+def _batch(images: Any) -> Tensor:
+    if hasattr(images, "__array__") and not isinstance(images, Tensor):
+        images = torch.as_tensor(images.__array__())
+    if isinstance(images, Tensor) and images.ndim == 3:
+        images = images[None]
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] != 3:
+        what = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise BadValue("images must be an ImageSet, such as data.test.take(8), or a tensor "
+                       f"(N, 3, height, width), not {what}.")
+    if not 1 <= len(images) <= MOST:
+        raise BadValue(f"images must be from 1 to {MOST} pictures, not {len(images)}: take some, "
+                       f"such as images[:{MOST}].")
+    return images.detach().cpu()
+
+
+def _unnormalized(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Return floats from 0 to 1: as they are, or undone what `normalize` did."""
+    if images.min() < 0 or images.max() > 1:
+        images = images * std.view(3, 1, 1) + mean.view(3, 1, 1)
+    if not images.isfinite().all() or images.min() < -0.02 or images.max() > 1.02:
+        raise BadValue("images must be bytes, floats from 0 to 1, or normalized with mean and std: "
+                       "undone with these, they are no picture. Name the mean and std that you "
+                       "normalized with.")
+    return images.clamp(0, 1)
