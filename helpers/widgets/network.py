@@ -77,14 +77,13 @@ class NetworkExplorer(Figure):
                     "std": given.std, "network": network}, settings)
 
     def _open(self, fixed: dict[str, Any], settings: dict[str, Any]) -> None:
+        for name, value in fixed.items():  # before anything is sent, so that all goes at once
+            self.set_trait(name, value)
+        for name, value in settings.items():
+            setattr(self, name, value)
+        if not self.path:
+            self.path = [self._strongest()]
         super().__init__()
-        with self.hold_sync():
-            for name, value in fixed.items():
-                self.set_trait(name, value)
-            for name, value in settings.items():
-                setattr(self, name, value)
-            if not self.path:
-                self.path = [self._strongest()]
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:

@@ -20,7 +20,7 @@ export function explained(graph, weights, results, number, place) {
   const node = graph[number], value = results[number][place], [channel, row, column] = spot(node, place);
   const from = node.inputs.map((one) => source(graph, one)), x = from.map((one) => results[one]);
   const below = node.inputs.map((one) => graph[one].shape)[0];
-  const common = { kind: node.op, value, from, spot: [channel, row, column] };
+  const common = { kind: node.op, value, from, place };
   if (node.op === "conv") {
     const [channels, height, width] = below, [down, across] = node.kernel, per = channels / node.groups;
     const first = Math.floor(channel / (node.shape[0] / node.groups)) * per;
