@@ -44,7 +44,13 @@ export function render(context) {
     return { mode, input, row: make("label", { class: "net-mode" }, input, make("span", {}, mode === "forward" ? "forward: what each layer sees" : "back: what moves the answer")) };
   });
   const looks = {
-    at(layer, place) { over = null; const now = chosen(); if (now[0] !== layer || now[1] !== place) figure.change({ path: [[layer, place]] }); },
+    at(layer, place) {
+      over = null;
+      const now = chosen();
+      if (now[0] === layer && now[1] === place) return;
+      figure.change({ path: [[layer, place]] });
+      drawNow();
+    },
     over(layer, place) { if (!over || over[0] !== layer || over[1] !== place) { over = [layer, place]; figure.redraw(); } },
     away() { if (over) { over = null; figure.redraw(); } },
     enter() { drill.enter(); }, again() { figure.redraw(); }, leave() { columns.focus(); },
@@ -58,10 +64,11 @@ export function render(context) {
   const picked = sources(given, names, shape, { say: figure.say,
     given(i) { own = null; message.textContent = ""; figure.change({ picture: i }); drawNow(); },
     own(bytes, name) { message.textContent = ""; wake(); [own, ownName] = [bytes, name]; cached = {}; figure.redraw(); } });
-  const keys = make("div", { class: "ctr-hint net-keys" }, "Point at a number, or go with the arrow keys: Page Up and Down to another map, Shift and an arrow to another layer, Enter into its sum, Escape back.");
+  const coarse = () => matchMedia("(pointer: coarse)").matches;
+  const keys = make("div", { class: "ctr-hint net-keys" }, coarse() ? "Tap a number of any map, and see what made it." : "Point at a number, or go with the arrow keys: Page Up and Down to another map, Shift and an arrow to another layer, Enter into its sum, Escape back.");
   const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, make("span", {}, "below 0"), make("i", {}), make("span", {}, "above 0"), make("small", {}, "each layer by its largest number"));
   root.append(picked.element, message, make("div", { class: "net-modes", role: "radiogroup", "aria-label": "what the maps show" }, ...modes.map((one) => one.row), scale),
-    columns.element, status, keys, drill.element);
+    status, keys, columns.element);
 
   const path = () => { const now = model.get("path"); return now.length ? now : [strongest(graph, computed().results)]; };
   const chosen = () => { const now = path(); return now[now.length - 1]; };
@@ -124,7 +131,7 @@ export function render(context) {
   function draw(now) {
     if (before >= 0 && before !== now.picture) own = null;
     before = now.picture;
-    const dark = getComputedStyle(root).colorScheme.includes("dark"), bytes = own || given[now.picture], found = computed();
+    const dark = getComputedStyle(root).colorScheme === "dark", bytes = own || given[now.picture], found = computed();
     picked.update(own ? -1 : now.picture);
     for (const one of modes) one.input.checked = one.mode === now.mode;
     const megabytes = Math.round((fixed.weights.count * (fixed.weights.type === "float16" ? 2 : 4)) / 1000);
@@ -139,7 +146,7 @@ export function render(context) {
     drawPhoto(bytes, boxes[0], dark);
     const label = own ? -1 : labels[now.picture], name = own ? ownName : names[now.picture];
     photo.setAttribute("aria-label", `${name}; what ${placed(graph[layer], place)} of ${graph[layer].name} sees is framed`);
-    verdict.replaceChildren(make("span", {}, `${network} says `), make("b", {}, classes[best]), make("span", {}, `, ${percent(chances[best])}`),
+    verdict.replaceChildren(label >= 0 ? "" : make("span", { class: "net-label" }, `${name}:`), make("span", {}, `${network} says `), make("b", {}, classes[best]), make("span", {}, `, ${percent(chances[best])}`),
       label >= 0 ? make("span", { class: "net-label" }, `label: ${classes[label]} ${label === best ? "✓" : "✗"}`) : "");
     bars.forEach(({ input, fill, value, row }, i) => {
       fill.style.width = `${100 * chances[i]}%`;
@@ -151,10 +158,10 @@ export function render(context) {
     });
     const room = figure.wide();
     root.classList.toggle("net-narrow", room < 560);
-    columns.update({ values: back ? grads : results, boxes, chosen: [layer, place], back, dark }, room);
+    columns.update({ values: back ? grads : results, boxes, chosen: [layer, place], back, dark, steady: Boolean(over) }, room, drill.element);
     const weightsHere = weights || sparseHolds(layer, place);
     const made = weightsHere ? explained(graph, used, results, layer, place) : null;
-    drill.update(trail, made, { room, coarse: matchMedia("(pointer: coarse)").matches, isDark: dark, pixel: layer ? null : pixelOf(bytes, place),
+    drill.update(trail, made, { room, coarse: coarse(), steady: Boolean(over), isDark: dark, pixel: layer ? null : pixelOf(bytes, place),
       extra: back ? `gradient of the logit of ${classes[target]}: ${short(grads[layer][place], 3)}` : "", waiting: "What made this number is shown as soon as the weights are here." });
   }
   /** Whether a still of the network has what made this number. */

@@ -50,9 +50,9 @@ export function netDrill(graph, looks) {
   const one = make("div", { class: "net-product" });
   const body = make("div", { class: "net-body" });
   const said = make("div", { class: "ctr-spoken", role: "status" });
-  const element = make("div", { class: "net-drill", role: "group", "aria-label": "what made this number" }, trail, heading, sum, body, one, said);
+  const element = make("div", { class: "net-drill", role: "group", "aria-label": "what made this number" }, trail, heading, sum, one, body, said);
   const walk = walkable(body, "[data-to]", { enter: (cell) => go(cell), leave: () => looks.leave() });
-  let all = false, last = "", tallest = 0, dark = false;
+  let all = false, last = "", held = 0, dark = false;
 
   function go(cell) {
     const [layer, place] = cell.dataset.to.split(",").map(Number);
@@ -149,7 +149,7 @@ export function netDrill(graph, looks) {
   }
 
   /** Show `made`, what `explained` gives, of the last of `path`; `extra` says more of the number. */
-  function update(path, made, { extra = "", room, coarse, isDark, waiting = "", pixel = null }) {
+  function update(path, made, { extra = "", room, coarse, isDark, steady = false, waiting = "", pixel = null }) {
     dark = isDark;
     const [number, place] = path[path.length - 1], node = graph[number], key = `${number},${place}`;
     if (key !== last) all = false;
@@ -171,10 +171,12 @@ export function netDrill(graph, looks) {
     body.replaceChildren(...draw().filter(Boolean));
     walk.settle();
     if (hadFocus && !walk.first()) looks.leave();
-    if (key !== last) said.textContent = `${called(node)}, ${placed(node, place)}: ${short(made.value, 4)}. ${sum.textContent}. ${extra}`;
+    if (key !== last && !steady) said.textContent = `${called(node)}, ${placed(node, place)}: ${short(made.value, 4)}. ${sum.textContent}. ${extra}`;
     last = key;
-    tallest = Math.max(tallest, body.offsetHeight);
-    if (room >= 560) body.style.minHeight = `${Math.min(tallest, 520)}px`;
+    if (!steady) body.style.minHeight = "";
+    const tall = body.offsetHeight;
+    held = steady ? Math.max(held, tall) : tall;  // what stands below does not jump while one points around
+    if (steady) body.style.minHeight = `${held}px`;
   }
   return { element, update, enter: () => walk.first() };
 }

@@ -43,7 +43,7 @@ export function arranged(node, { tall, wide, flow }) {
   if (node.op === "input") return plan(Math.floor((INPUT - 2 * GAP) / 3), 3);
   for (let columns = 1; ; columns++) {
     const side = Math.floor((tall + gap) / Math.ceil(many / columns)) - gap;
-    if (side >= tall / 9 || columns >= many) return plan(Math.max(12, Math.min(side, Math.floor(tall / 6))), columns);
+    if (side >= tall / 10 || columns >= many) return plan(Math.max(12, Math.min(side, Math.floor(tall / 6))), columns);
   }
 }
 
@@ -71,7 +71,7 @@ export function netLayers(graph, looks, { photo, end }) {
     const [channels, height, width] = node.shape, rest = height * width > 1 && channels > SHOWN ? channels - SHOWN : 0;
     const size = height * width > 1 ? `${channels} · ${height}×${width}` : String(channels);
     const element = make("div", { class: "net-layer", "data-layer": node.name },
-      make("div", { class: "net-name", title: titled(node), "aria-hidden": "true" }, make("b", {}, called(node)), make("span", {}, ` ${size}`)), grid,
+      make("div", { class: "net-name", title: titled(node), "aria-hidden": "true" }, make("b", {}, called(node).split(".").slice(-2).join(".")), make("span", {}, ` ${size}`)), grid,
       rest ? make("div", { class: "net-rest" }, `and ${rest} more`) : null);
     return { element, node, number, canvas, cell, row, grid, plan: null, maps: [] };
   }
@@ -174,18 +174,29 @@ export function netLayers(graph, looks, { photo, end }) {
     one.row.setAttribute("aria-rowindex", channel * height + row + 1);
   }
 
+  /** On a phone, what is taken apart stands below its layer; what the reader looks at stays where it is on the screen. */
+  function put(drill, flow) {
+    const place = flow ? column(now.chosen[0]).element : element, held = drill.contains(document.activeElement) ? drill : place;
+    if (flow ? drill.previousSibling === place : drill.parentNode === element && !drill.nextSibling) return;
+    const before = drill.isConnected ? held.getBoundingClientRect().top : null;
+    if (flow) place.after(drill); else place.append(drill);
+    if (flow && before !== null) window.scrollBy(0, held.getBoundingClientRect().top - before);
+  }
+
   /** `room`: pixels across; `next`: values of each layer, boxes that are read, [layer, place], whether gradients, dark. */
-  function update(next, room) {
+  function update(next, room, drill) {
     now = next;
     if (!shown.includes(now.chosen[0])) return;
     focus = now.chosen[0];
     const flow = room < 560, deep = dense > 9;
     element.classList.toggle("net-flow", flow);
+    element.classList.toggle("net-deep", deep);
     let tall = deep ? 200 : 400;
     const plans = () => columns.map(({ node }) => arranged(node, { tall, wide: room, flow }));
     const total = () => plans().slice(0, dense).reduce((sum, plan) => sum + Math.max(38, extent(plan).wide) + 10, -10);
     if (!flow && !deep) while (tall > 220 && total() > room) tall -= 6;
     plans().forEach((plan, i) => { columns[i].plan = plan; paintLayer(columns[i]); });
+    if (!next.steady) put(drill, flow);
   }
   return { element, update, focus: () => column(focus).cell.focus({ preventScroll: true }) };
 }

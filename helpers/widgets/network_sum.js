@@ -130,10 +130,9 @@ export function told(graph, made) {
   const value = short(made.value);
   if (made.kind === "input") return `${value} is a pixel's color: (byte ÷ 255 − mean) ÷ standard deviation.`;
   if (made.kind === "conv" || made.kind === "linear") {
-    const sums = made.kind === "conv" ? made.parts.map((part) => part.sum) : made.parts.map((part) => part.product);
-    const shown = sums.length <= 6 ? sums.map((one) => short(one)).join(" + ").replace(/\+ −/g, "− ")
-      : `${short(sums.reduce((a, b) => a + b, 0))}, the sum of ${sums.length} products`.replace("of 0", "of");
-    const what = made.kind === "conv" && sums.length > 6 ? shown.replace("products", "channels") : shown;
+    const sums = made.parts.map((part) => (made.kind === "conv" ? part.sum : part.product)), total = short(sums.reduce((a, b) => a + b, 0));
+    const what = sums.length <= 6 ? sums.map((one) => short(one)).join(" + ").replace(/\+ −/g, "− ")
+      : `${total} (sum of ${sums.length} ${made.kind === "conv" ? "maps" : "products"})`;
     return `${what}${made.hasBias ? `${made.bias < 0 ? " − " : " + "}${short(Math.abs(made.bias))} (bias)` : ""} = ${value}`;
   }
   if (made.kind === "pool") {

@@ -122,12 +122,9 @@ class Tracer(TorchDispatchMode):
                   bias=self._weight(bias))
 
     def rule_max_pool2d_with_indices(self, result: Any, given: dict) -> None:
-        out = result[0] if isinstance(result, tuple) else result
-        self._append("pool", out, [self.node_of(given[0])], mode="max", kernel=pair(given[1]),
+        self._append("pool", result[0], [self.node_of(given[0])], mode="max", kernel=pair(given[1]),
                   stride=pair(given.get(2) or given[1]), pad=pair(given.get(3, 0)),
                   dilation=pair(given.get(4, 1)))
-
-    rule_max_pool2d = rule_max_pool2d_with_indices
 
     def rule_avg_pool2d(self, result: Tensor, given: dict) -> None:
         self._append("pool", result, [self.node_of(given[0])], mode="average", kernel=pair(given[1]),
@@ -163,10 +160,12 @@ class Tracer(TorchDispatchMode):
     def rule_sigmoid(self, result: Tensor, given: dict) -> None:
         self._append("sigmoid", result, [self.node_of(given[0])])
 
-    def rule_clamp_min(self, result: Tensor, given: dict) -> None:
-        if given[1] != 0:
+    def rule_clamp(self, result: Tensor, given: dict) -> None:
+        if given.get(1, given.get("min")) != 0 or given.get(2, given.get("max")) is not None:
             self._refuse("clamp")
         self.rule_relu(result, given)
+
+    rule_clamp_min = rule_clamp
 
     def rule_native_batch_norm_legit_no_training(self, result: Any, given: dict) -> None:
         x, weight, bias, mean, var = (given[n] for n in range(5))
