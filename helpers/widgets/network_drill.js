@@ -52,7 +52,7 @@ export function netDrill(graph, looks) {
   const said = make("div", { class: "ctr-spoken", role: "status" });
   const element = make("div", { class: "net-drill", role: "group", "aria-label": "what made this number" }, trail, heading, sum, one, body, said);
   const walk = walkable(body, "[data-to]", { enter: (cell) => go(cell), leave: () => looks.leave() });
-  let all = false, last = "", held = 0, dark = false;
+  let all = false, last = "", spoken = "", held = 0, dark = false;
 
   function go(cell) {
     const [layer, place] = cell.dataset.to.split(",").map(Number);
@@ -171,8 +171,9 @@ export function netDrill(graph, looks) {
     body.replaceChildren(...draw().filter(Boolean));
     walk.settle();
     if (hadFocus && !walk.first()) looks.leave();
-    if (key !== last && !steady) said.textContent = `${called(node)}, ${placed(node, place)}: ${short(made.value, 4)}. ${sum.textContent}. ${extra}`;
+    if (key !== spoken && !steady) said.textContent = `${called(node)}, ${placed(node, place)}: ${short(made.value, 4)}. ${sum.textContent}. ${extra}`;
     last = key;
+    if (!steady) spoken = key;
     if (!steady) body.style.minHeight = "";
     const tall = body.offsetHeight;
     held = steady ? Math.max(held, tall) : tall;  // what stands below does not jump while one points around

@@ -205,9 +205,10 @@ export function backward(graph, weights, results, target) {
 /** Weights that a page keeps apart, in a file of its own: a script, since a page opened as a file may fetch nothing. */
 export function arrived({ script, key, ...packed }) {
   const store = window.courseWeights = window.courseWeights || {};
-  if (store[key]) return Promise.resolve(unpacked({ ...packed, numbers: store[key] }));
+  const found = () => unpacked({ ...packed, numbers: store[key] });
+  if (store[key]) return Promise.resolve(found());
   return new Promise((done, failed) => {
     document.head.append(make("script", { src: script, error: () => failed(new Error(script)),
-      load: () => done(unpacked({ ...packed, numbers: store[key] })) }));
+      load: () => (store[key] ? done(found()) : failed(new Error(script))) }));
   });
 }
