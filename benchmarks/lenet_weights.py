@@ -19,10 +19,18 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import numpy as np
-import torch
 from machine import measured_on
 
-from helpers import LeNet, class_accuracy, evaluate, fit, lenet_recipe, predict, random_flip, set_seed
+from helpers import (
+    LeNet,
+    class_accuracy,
+    evaluate,
+    fit,
+    lenet_recipe,
+    predict,
+    random_flip,
+    set_seed,
+)
 from helpers.data import STAND_IN, load_cifar10
 
 RESULT = Path(__file__).parent.parent / "helpers" / "measured" / "lenet_weights.json"
@@ -60,7 +68,8 @@ def main() -> None:
     by_class = class_accuracy(preds, data.test.labels, 10).tolist()
     result = {**measured_on(), "source": data.source, "command": " ".join(
                   ["python", "benchmarks/lenet_weights.py", *sys.argv[1:]]),
-              "seed": asked.seed, "epochs": asked.epochs, "max_lr": MAX_LR, "seconds": round(seconds),
+              "seed": asked.seed, "epochs": asked.epochs, "max_lr": MAX_LR,
+              "seconds": round(seconds),
               "accuracy": round(accuracy, 4), "before rounding": round(exact, 4),
               "per_class": [round(one, 3) for one in by_class], "classes": data.classes,
               "mean": data.mean.tolist(), "std": data.std.tolist(),

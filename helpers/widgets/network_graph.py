@@ -39,7 +39,7 @@ def opened(model: nn.Module, height: int, width: int) -> tuple[list[dict], Tenso
         first = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise BadValue(f"The network does not take pictures of 3 × {height} × {width}: "
                        f"{first[:160]}") from None
-    last = tracer.node_of(logits) if isinstance(logits, Tensor) else None
+    last = tracer.of(logits) if isinstance(logits, Tensor) else None
     if last is None or not tracer.nodes[last]["flat"]:
         raise BadValue("The network must return logits (N, classes), computed from the pictures.")
     weights = torch.cat([torch.zeros(0), *tracer.weights])
@@ -79,7 +79,8 @@ def _needed(nodes: list[dict], last: int) -> list[dict]:
 def _check_sizes(nodes: list[dict], weights: Tensor) -> None:
     classes = nodes[-1]["shape"][0]
     for name, count, most in (
-            ("weights", weights.numel(), LIMITS["weights"]), ("layers", len(nodes), LIMITS["layers"]),
+            ("weights", weights.numel(), LIMITS["weights"]),
+            ("layers", len(nodes), LIMITS["layers"]),
             ("classes", classes, LIMITS["classes"]),
             ("numbers in its maps", sum(size(node) for node in nodes), LIMITS["numbers"])):
         if count > most:
@@ -107,11 +108,11 @@ def run(nodes: Sequence[dict], weights: Tensor, images: Tensor) -> list[Tensor]:
 
 
 def _layer(node: dict, weights: Tensor, x: Tensor, other: Tensor | None = None) -> Tensor:
-    def cut(name: str, *shape: int) -> Tensor | None:
-        count = torch.Size(shape).numel()
-        return None if node[name] < 0 else weights[node[name]:node[name] + count].reshape(shape)
+    def cut(name: str, *shape: int) -> Tensor:
+        return weights[node[name]:node[name] + torch.Size(shape).numel()].reshape(shape)
 
     op, out = node["op"], node["shape"]
+    bias = cut("bias", out[0]) if node.get("bias", -1) >= 0 else None
     if op == "conv":
         kernel = cut("weight", out[0], x.shape[1] // node["groups"], *node["kernel"])
         top, left = node["pad"]
@@ -119,16 +120,16 @@ def _layer(node: dict, weights: Tensor, x: Tensor, other: Tensor | None = None) 
         below = [(n - 1) * s + span - pad - length for n, s, span, pad, length in
                  zip(out[1:], node["stride"], spans, node["pad"], x.shape[2:], strict=True)]
         padded = F.pad(x, (left, below[1], top, below[0]))
-        return F.conv2d(padded, kernel, cut("bias", out[0]), node["stride"], 0, node["dilation"],
+        return F.conv2d(padded, kernel, bias, node["stride"], 0, node["dilation"],
                         node["groups"])
     if op == "linear":
-        return F.linear(x, cut("weight", out[0], x.shape[1]), cut("bias", out[0]))
+        return F.linear(x, cut("weight", out[0], x.shape[1]), bias)
     if op == "norm":
-        mean, var, weight, bias = (cut(name, out[0]) for name in ("mean", "var", "weight", "bias"))
+        mean, var, weight = (cut(name, out[0]) for name in ("mean", "var", "weight"))
         return F.batch_norm(x, mean, var, weight, bias, eps=node["eps"])
     if op == "pool":
         return _pooled(node, x).reshape(len(x), *(out[:1] if node["flat"] else out))
-    if op == "add":
+    if other is not None:
         return x + other
     if op == "reshape":
         return x.reshape(len(x), *(out[:1] if node["flat"] else out))
@@ -142,16 +143,16 @@ def _pooled(node: dict, x: Tensor) -> Tensor:
         if node.get("shares"):
             return x.amax((2, 3))
         return (F.adaptive_max_pool2d if is_max else F.adaptive_avg_pool2d)(x, out)
-    given = [node[name] for name in ("kernel", "stride", "pad")]
-    pooled = None
-    for ceil in (False, True):
+    kernel, stride, pad = (node[name] for name in ("kernel", "stride", "pad"))
+
+    def pooled(ceil: bool) -> Tensor:
         if is_max:
-            pooled = F.max_pool2d(x, *given, node["dilation"], ceil)
-        else:
-            pooled = F.avg_pool2d(x, *given, ceil, node["counts_padding"], node["divisor"] or None)
-        if [*pooled.shape[2:]] == out:
-            break
-    return pooled
+            return F.max_pool2d(x, kernel, stride, pad, node["dilation"], ceil)
+        return F.avg_pool2d(x, kernel, stride, pad, ceil, node["counts_padding"],
+                            node["divisor"] or None)
+
+    floor = pooled(False)
+    return floor if [*floor.shape[2:]] == out else pooled(True)
 
 
 def in_base64(values: Tensor) -> str:

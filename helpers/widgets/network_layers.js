@@ -1,5 +1,5 @@
-// A network's layers, computed: forward, and the gradient of one logit backward. A layer is {op, inputs, shape, …}, its
-// weights lie in one row for all layers, and its numbers in one row, channel by channel, row by row.
+// A network, computed: forward, and the gradient of one logit backward. A layer is {op, inputs, shape, …}; the
+// weights of all lie in one row, and so do a layer's numbers, channel by channel, row by row.
 import { make } from "./common.js";
 
 /** Bytes written as base64. */
@@ -33,17 +33,19 @@ export function normalized(bytes, mean, std) {
 
 /** Of logits, the probability of each class. */
 export function softmax(logits) {
-  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity), powers = Array.from(logits, (z) => Math.exp(z - most));
+  const most = logits.reduce((a, b) => Math.max(a, b), -Infinity),
+    powers = Array.from(logits, (z) => Math.exp(z - most));
   const total = powers.reduce((a, b) => a + b, 0);
   return powers.map((one) => one / total);
 }
 
 export const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 
-/** The first and the last output, along one axis, whose kernel finds a pixel at its place `k`; the pixel of the first. */
+/** The first and last output, along one axis, whose kernel finds a pixel at its place `k`; the pixel of the first. */
 function reach(k, axis, { stride, pad, dilation }, length, count) {
   const shift = k * dilation[axis] - pad[axis], step = stride[axis];
-  const first = Math.max(0, Math.ceil(-shift / step)), last = Math.min(count - 1, Math.floor((length - 1 - shift) / step));
+  const first = Math.max(0, Math.ceil(-shift / step)),
+    last = Math.min(count - 1, Math.floor((length - 1 - shift) / step));
   return [first, last, first * step + shift];
 }
 
@@ -60,7 +62,8 @@ function eachLine(node, [channels, height, width], line) {
         const [left, right, x] = reach(j, 1, node, width, columns);
         const weight = node.weight + ((out * per + c) * down + i) * across + j;
         for (let row = top; row <= bottom; row++) {
-          line(weight, (out * rows + row) * columns + left, into + (y + (row - top) * node.stride[0]) * width + x, right - left + 1, step);
+          line(weight, (out * rows + row) * columns + left, into + (y + (row - top) * node.stride[0]) * width + x,
+            right - left + 1, step);
         }
       }
     }
@@ -85,11 +88,14 @@ export function eachWindow(node, [channels, height, width], use, only = null) {
   const [, rows, columns] = node.shape;
   const one = (c, row, column) => {
     const y = windowOf(node, 0, row, height), x = windowOf(node, 1, column, width), places = [];
-    for (let i = y.from; i < y.to; i += y.step) for (let j = x.from; j < x.to; j += x.step) places.push((c * height + i) * width + j);
-    use((c * rows + row) * columns + column, places, node.divisor || (node.counts_padding ? y.size * x.size : places.length), y, x);
+    for (let i = y.from; i < y.to; i += y.step) for (let j = x.from; j < x.to;
+      j += x.step) places.push((c * height + i) * width + j);
+    use((c * rows + row) * columns + column, places, node.divisor
+      || (node.counts_padding ? y.size * x.size : places.length), y, x);
   };
   if (only !== null) return one(Math.floor(only / (rows * columns)), Math.floor(only / columns) % rows, only % columns);
-  for (let c = 0; c < channels; c++) for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) one(c, row, column);
+  for (let c = 0; c < channels; c++) for (let row = 0; row < rows; row++) for (let column = 0; column < columns;
+    column++) one(c, row, column);
   return null;
 }
 
@@ -103,7 +109,8 @@ const SLOPES = { relu: (x) => (x > 0 ? 1 : 0), tanh: (x, y) => 1 - y * y, sigmoi
 export const normScale = (node, weights, c) => weights[node.weight + c] / Math.sqrt(weights[node.var + c] + node.eps);
 
 /** The place of the largest of some numbers; of several, the first. */
-const winner = (values, places) => places.reduce((best, place) => (values[place] > values[best] ? place : best), places[0]);
+const winner = (values, places) => places.reduce((best, place) => (values[place] > values[best] ? place : best),
+  places[0]);
 
 const FORWARD = {
   conv(node, weights, below, [x]) {
@@ -132,7 +139,8 @@ const FORWARD = {
   pool(node, weights, below, [x]) {
     const result = new Float64Array(sizeOf(node));
     eachWindow(node, below[0], (out, places, divisor) => {
-      result[out] = node.mode === "max" ? x[winner(x, places)] : places.reduce((sum, place) => sum + x[place], 0) / divisor;
+      result[out] = node.mode === "max" ? x[winner(x, places)]
+        : places.reduce((sum, place) => sum + x[place], 0) / divisor;
     });
     return result;
   },
@@ -189,7 +197,8 @@ export function backward(graph, weights, results, target) {
   const grads = results.map((one) => new Float64Array(one.length)), last = graph.length - 1;
   grads[last][target] = 1;
   for (let number = last; number > 0; number--) {
-    const node = graph[number], given = node.inputs.map((one) => results[one]), into = node.inputs.map((one) => grads[one]);
+    const node = graph[number], given = node.inputs.map((one) => results[one]),
+      into = node.inputs.map((one) => grads[one]);
     const below = node.inputs.map((one) => graph[one].shape), rule = BACKWARD[node.op];
     if (rule) rule(node, weights, below, given, results[number], grads[number], into);
     else {

@@ -36,11 +36,14 @@ export function show(canvas, bytes, [height, width]) {
 
 /** A pad to draw on with mouse, finger, pen or keys; `changed(bytes)` is told of each stroke. */
 function drawing([height, width], changed) {
-  const canvas = make("canvas", { class: "net-pad", tabindex: 0, role: "application", "aria-label": "drawing pad: arrow keys move the brush, the space bar paints",
+  const canvas = make("canvas",
+    { class: "net-pad", tabindex: 0, role: "application",
+    "aria-label": "drawing pad: arrow keys move the brush, the space bar paints",
     pointerdown: (event) => { canvas.setPointerCapture(event.pointerId); last = null; stroke(event); },
     pointermove: (event) => { if (event.buttons) stroke(event); }, pointerup: () => { last = null; }, keydown: onKey });
   const color = make("input", { type: "color", class: "net-color", value: "#c8321e", "aria-label": "color" });
-  const brush = make("select", { class: "ctr-field", "aria-label": "brush" }, ...[[1, "thin"], [3, "middle"], [6, "thick"]].map(([value, name]) => make("option", { value }, name)));
+  const brush = make("select", { class: "ctr-field", "aria-label": "brush" },
+    ...[[1, "thin"], [3, "middle"], [6, "thick"]].map(([value, name]) => make("option", { value }, name)));
   brush.value = 3;
   Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d", { willReadFrequently: true });
@@ -60,7 +63,8 @@ function drawing([height, width], changed) {
     tell();
   }
   function stroke(event) {
-    const box = canvas.getBoundingClientRect(), next = [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
+    const box = canvas.getBoundingClientRect(),
+      next = [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
     line(last || next, next);
     last = at = next;
     event.preventDefault();
@@ -87,16 +91,22 @@ export function sources(pictures, names, shape, { given, own, say }) {
   const radios = pictures.map((bytes, i) => {
     const canvas = make("canvas", { class: "net-thumb", "aria-hidden": "true" });
     show(canvas, bytes, shape);
-    const input = make("input", { type: "radio", name: group, "aria-label": names[i], change: () => { close(); given(i); } });
+    const input = make("input",
+      { type: "radio", name: group, "aria-label": names[i], change: () => { close(); given(i); } });
     return { input, element: make("label", { class: "net-choice", title: names[i] }, input, canvas) };
   });
-  const file = make("input", { type: "file", accept: "image/*", class: "ctr-spoken", tabindex: -1, "aria-hidden": "true", change: () => upload(file.files[0]) });
+  const file = make("input",
+    { type: "file", accept: "image/*", class: "ctr-spoken", tabindex: -1, "aria-hidden": "true",
+    change: () => upload(file.files[0]) });
   const video = make("video", { class: "net-video", playsinline: "", muted: "", "aria-label": "what the camera sees" });
-  const shutter = make("div", { class: "net-drawing", hidden: "" }, video, make("div", { class: "net-tools" }, button("take the picture", shot), button("close", () => close())));
+  const shutter = make("div", { class: "net-drawing", hidden: "" }, video,
+    make("div", { class: "net-tools" }, button("take the picture", shot), button("close", () => close())));
   const pad = drawing(shape, (bytes) => own(bytes, "your drawing"));
   pad.element.hidden = true;
   const ready = Boolean(navigator.mediaDevices && navigator.mediaDevices.getUserMedia);
-  const draw = button("draw", () => { const was = pad.element.hidden; close(); if (was) { pad.element.hidden = false; draw.setAttribute("aria-expanded", "true"); pad.start(); } });
+  const draw = button("draw",
+    () => { const was = pad.element.hidden; close();
+    if (was) { pad.element.hidden = false; draw.setAttribute("aria-expanded", "true"); pad.start(); } });
   const camera = button("camera", film);
   draw.setAttribute("aria-expanded", "false");
   camera.hidden = !ready;
@@ -128,7 +138,8 @@ export function sources(pictures, names, shape, { given, own, say }) {
   async function film() {
     close();
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: 640, height: 480 } });
+      stream = await navigator.mediaDevices.getUserMedia({
+        video: { facingMode: "environment", width: 640, height: 480 } });
       if (!element.isConnected) return stop();
       video.srcObject = stream;
       video.muted = true;
@@ -136,7 +147,8 @@ export function sources(pictures, names, shape, { given, own, say }) {
       await video.play();
     } catch (problem) {
       close();
-      say(problem && problem.name === "NotAllowedError" ? "The camera was not allowed; pictures from a file and drawings work without it."
+      say(problem && problem.name === "NotAllowedError"
+        ? "The camera was not allowed; pictures from a file and drawings work without it."
         : "No camera answers; pictures from a file and drawings work without one.");
     }
     return null;
@@ -148,8 +160,11 @@ export function sources(pictures, names, shape, { given, own, say }) {
     camera.focus();
     return own(bytes, "your photograph");
   }
-  const element = make("div", { class: "net-sources" }, make("div", { class: "net-choices", role: "radiogroup", "aria-label": "picture" }, ...radios.map((one) => one.element)),
-    make("div", { class: "net-own" }, button("your picture", () => file.click(), "a picture of your own, from a file"), camera, draw, file,
+  const element = make("div", { class: "net-sources" },
+    make("div", { class: "net-choices", role: "radiogroup", "aria-label": "picture" },
+    ...radios.map((one) => one.element)),
+    make("div", { class: "net-own" }, button("your picture", () => file.click(), "a picture of your own, from a file"),
+      camera, draw, file,
       make("span", { class: "net-private" }, "Nothing leaves this browser.")), shutter, pad.element);
   return { element, stop, take: upload, update(at) { radios.forEach((one, i) => { one.input.checked = i === at; }); } };
 }

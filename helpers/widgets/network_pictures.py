@@ -53,7 +53,8 @@ def _ship() -> Tensor:
     return _drawn((150, 186, 214), (200, 214, 224), [
         ("rectangle", sea, [(0, .62), (1, 1)]),
         ("polygon", hull, [(.06, .52), (.94, .50), (.84, .72), (.16, .72)]),
-        ("rectangle", white, [(.26, .38), (.70, .52)]), ("rectangle", white, [(.34, .28), (.58, .40)]),
+        ("rectangle", white, [(.26, .38), (.70, .52)]),
+        ("rectangle", white, [(.34, .28), (.58, .40)]),
         ("rectangle", dark, [(.42, .14), (.52, .30)])])
 
 
@@ -97,8 +98,9 @@ def taken(images: Any, labels: Any, classes: Sequence[str] | None, mean: Any, st
     names = None
     if isinstance(images, ImageSet):
         labels = images.labels if labels is None else labels
-        classes, mean, std = (own if one is None else one for own, one in (
-            (images.classes, classes), (images.mean, mean), (images.std, std)))
+        classes = images.classes if classes is None else classes
+        mean = images.mean if mean is None else mean
+        std = images.std if std is None else std
         images = images.images
     if images is None:
         course = with_the_course()

@@ -7,7 +7,8 @@ export function spot({ shape: [, height, width] }, place) {
   return [Math.floor(place / (height * width)), Math.floor(place / width) % height, place % width];
 }
 
-export const placeOf = ({ shape: [, height, width] }, [channel, row, column]) => (channel * height + row) * width + column;
+export const placeOf = ({ shape: [, height, width] }, [channel, row, column]) => (channel * height + row) * width
+  + column;
 
 /** The layer whose maps a layer reads, past those that only put the same numbers in another form. */
 export function source(graph, number) {
@@ -44,7 +45,8 @@ export function explained(graph, weights, results, number, place) {
   }
   if (node.op === "linear") {
     const at = node.weight + channel * x[0].length, bias = node.bias < 0 ? 0 : weights[node.bias + channel];
-    const parts = Array.from(x[0], (one, i) => ({ place: i, value: one, weight: weights[at + i], product: one * weights[at + i] }));
+    const parts = Array.from(x[0],
+      (one, i) => ({ place: i, value: one, weight: weights[at + i], product: one * weights[at + i] }));
     parts.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
     return { ...common, parts, bias, hasBias: node.bias >= 0 };
   }
@@ -58,8 +60,10 @@ export function explained(graph, weights, results, number, place) {
     return { ...common, ...found, mode: node.mode, winner };
   }
   if (node.op === "norm") {
-    const [mean, variance, weight, bias] = ["mean", "var", "weight", "bias"].map((name) => weights[node[name] + channel]);
-    return { ...common, x: x[0][place], mean, variance, weight, bias, eps: node.eps, scale: normScale(node, weights, channel) };
+    const [mean, variance, weight, bias] = ["mean", "var", "weight",
+      "bias"].map((name) => weights[node[name] + channel]);
+    return { ...common, x: x[0][place], mean, variance, weight, bias, eps: node.eps,
+      scale: normScale(node, weights, channel) };
   }
   return { ...common, x: x.map((one) => one[place]), slope: node.slope };
 }
@@ -67,7 +71,8 @@ export function explained(graph, weights, results, number, place) {
 /** The box that pooling or a kernel reads below a box of results, along one axis. */
 function span(node, axis, low, high, length) {
   let from = low * (node.stride || [])[axis] - (node.pad || [])[axis];
-  let to = high * (node.stride || [])[axis] - (node.pad || [])[axis] + (node.dilation || [])[axis] * ((node.kernel || [])[axis] - 1);
+  let to = high * (node.stride || [])[axis] - (node.pad || [])[axis]
+    + (node.dilation || [])[axis] * ((node.kernel || [])[axis] - 1);
   if (node.op === "pool") {
     [from, to] = [windowOf(node, axis, low, length).from, windowOf(node, axis, high, length).to - 1];
   }
@@ -95,8 +100,10 @@ export function fields(graph, number, place) {
           : [Math.floor(box[0] / group) * per, Math.floor(box[1] / group) * per + per - 1];
         read = [...held, ...span(node, 0, box[2], box[3], height), ...span(node, 1, box[4], box[5], width)];
       } else if (node.op === "reshape") {
-        const [low, high] = [[box[0], box[2], box[4]], [box[1], box[3], box[5]]].map((corner) => spot(below, placeOf(node, corner)));
-        read = low.every((v, i) => v === high[i]) ? low.flatMap((v) => [v, v]) : [low[0], high[0], 0, height - 1, 0, width - 1];
+        const [low, high] = [[box[0], box[2], box[4]],
+          [box[1], box[3], box[5]]].map((corner) => spot(below, placeOf(node, corner)));
+        read = low.every((v, i) => v === high[i]) ? low.flatMap((v) => [v, v])
+          : [low[0], high[0], 0, height - 1, 0, width - 1];
       }
       if (read[2] <= read[3] && read[4] <= read[5]) boxes[one] = joined(boxes[one], read);  // else padding alone
     }
@@ -113,7 +120,8 @@ export const called = ({ name, op }) => (/^[\d.]+$/.test(name) ? `${KINDS[op].sp
 /** A layer's name and what it has: "conv1: 6 maps, 28 × 28". */
 export function titled(node) {
   const [channels, height, width] = node.shape;
-  return `${called(node)}: ${channels} ${height * width > 1 ? `map${channels > 1 ? "s" : ""}, ${height} × ${width}` : "numbers"}`;
+  return `${called(node)}: ${channels} ${height * width > 1 ? `map${channels > 1 ? "s" : ""}, ${height} × ${width}`
+    : "numbers"}`;
 }
 
 const COLORS = ["red", "green", "blue"];
@@ -130,21 +138,25 @@ export function told(graph, made) {
   const value = short(made.value);
   if (made.kind === "input") return `${value} is a pixel's color: (byte ÷ 255 − mean) ÷ standard deviation.`;
   if (made.kind === "conv" || made.kind === "linear") {
-    const sums = made.parts.map((part) => (made.kind === "conv" ? part.sum : part.product)), total = short(sums.reduce((a, b) => a + b, 0));
+    const sums = made.parts.map((part) => (made.kind === "conv" ? part.sum : part.product)),
+      total = short(sums.reduce((a, b) => a + b, 0));
     const what = sums.length <= 6 ? sums.map((one) => short(one)).join(" + ").replace(/\+ −/g, "− ")
       : `${total} (sum of ${sums.length} ${made.kind === "conv" ? "maps" : "products"})`;
-    return `${what}${made.hasBias ? `${made.bias < 0 ? " − " : " + "}${short(Math.abs(made.bias))} (bias)` : ""} = ${value}`;
+    return `${what}${made.hasBias ? `${made.bias < 0 ? " − " : " + "}${short(Math.abs(made.bias))} (bias)`
+      : ""} = ${value}`;
   }
   if (made.kind === "pool") {
     return made.mode === "max" ? `the largest of ${made.values.length} numbers = ${value}`
       : `${short(made.values.reduce((a, b) => a + b, 0))} ÷ ${made.divisor} = ${value}`;
   }
   if (made.kind === "norm") {
-    return `(${short(made.x)} − ${short(made.mean)}) ÷ √(${short(made.variance)} + ${short(made.eps)}) · ${short(made.weight)} + ${
+    return `(${short(made.x)} − ${short(made.mean)}) ÷ √(${short(made.variance)} + ${short(made.eps)}) · ${
+      short(made.weight)} + ${
       short(made.bias)} = ${value}`.replace(/− −/g, "+ ").replace(/\+ −/g, "− ");
   }
   if (made.kind === "add") return `${short(made.x[0])} + ${short(made.x[1])} = ${value}`.replace("+ −", "− ");
-  const formula = { relu: "max(0, x)", tanh: "tanh x", sigmoid: "1 ÷ (1 + e⁻ˣ)", leaky: `x, or ${short(made.slope || 0)}·x below 0` }[made.kind];
+  const formula = { relu: "max(0, x)", tanh: "tanh x", sigmoid: "1 ÷ (1 + e⁻ˣ)",
+    leaky: `x, or ${short(made.slope || 0)}·x below 0` }[made.kind];
   return `${formula} for x = ${short(made.x[0])} is ${value}`;
 }
 

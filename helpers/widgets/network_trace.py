@@ -34,7 +34,7 @@ class Tracer(TorchDispatchMode):
         self._known: dict[int, int] = {}
         self._padded: dict[int, tuple[int, list[int]]] = {}
         self._kept: list[Any] = []  # so that no id is given twice
-        self._append("input", start, [])
+        self._add("input", start, [])
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and record it where it works on what came from the input."""
@@ -48,24 +48,24 @@ class Tracer(TorchDispatchMode):
                          result, args, kwargs)
         return result
 
-    def node_of(self, value: Any) -> int | None:
+    def of(self, value: Any) -> int | None:
         """Return the number of the layer that gave this tensor, or None."""
         return self._known.get(id(value))
 
     def _record(self, name: str, result: Any, args: tuple, kwargs: dict) -> None:
         given = dict(enumerate(args)) | kwargs
-        rule: Callable | None = getattr(self, f"rule_{name.strip('_')}", None)
+        rule: Callable | None = getattr(self, f"_rule_{name.strip('_')}", None)
         first = next(one for one in args if isinstance(one, Tensor))
         if name in _SAME and isinstance(result, Tensor) and id(first) in self._known:
             self._known[id(result)] = self._known[id(first)]
         elif name in _RESHAPES and result.shape[:1] == first.shape[:1] == (1,):
-            self._append("reshape", result, [self._known.get(id(first))])
+            self._add("reshape", result, [self._known.get(id(first))])
         elif rule is None:
             self._refuse(name)
         else:
             rule(result, given)
 
-    def _append(self, op: str, result: Tensor, inputs: list[int | None], **settings: Any) -> None:
+    def _add(self, op: str, result: Tensor, inputs: list[int | None], **settings: Any) -> None:
         if None in inputs:
             self._refuse(op)
         if result.ndim not in (2, 4) or len(result) != 1:
@@ -105,96 +105,96 @@ class Tracer(TorchDispatchMode):
 
     # One rule for each operation; its arguments are those of PyTorch's, by place.
 
-    def rule_constant_pad_nd(self, result: Tensor, given: dict) -> None:
+    def _rule_constant_pad_nd(self, result: Tensor, given: dict) -> None:
         pad = [*given[1], 0, 0, 0, 0][:4]  # left, right, top, bottom
         if id(given[0]) not in self._known or given.get(2, 0) != 0 or min(pad) < 0:
             self._refuse("this padding")
         self._padded[id(result)] = self._known[id(given[0])], pad
 
-    def rule_convolution(self, result: Tensor, given: dict) -> None:
+    def _rule_convolution(self, result: Tensor, given: dict) -> None:
         x, weight, bias, stride, padding, dilation, transposed = (given[n] for n in range(7))
         if transposed or weight.ndim != 4:
             self._refuse("a transposed or other than 2-D convolution")
         source, extra = self._padded.get(id(x), (self._known.get(id(x)), [0] * 4))
-        self._append("conv", result, [source], kernel=[*weight.shape[2:]], stride=pair(stride),
+        self._add("conv", result, [source], kernel=[*weight.shape[2:]], stride=pair(stride),
                   pad=[pair(padding)[0] + extra[2], pair(padding)[1] + extra[0]],
                   dilation=pair(dilation), groups=given[8], weight=self._weight(weight),
                   bias=self._weight(bias))
 
-    def rule_max_pool2d_with_indices(self, result: Any, given: dict) -> None:
-        self._append("pool", result[0], [self.node_of(given[0])], mode="max", kernel=pair(given[1]),
+    def _rule_max_pool2d_with_indices(self, result: Any, given: dict) -> None:
+        self._add("pool", result[0], [self.of(given[0])], mode="max", kernel=pair(given[1]),
                   stride=pair(given.get(2) or given[1]), pad=pair(given.get(3, 0)),
                   dilation=pair(given.get(4, 1)))
 
-    def rule_avg_pool2d(self, result: Tensor, given: dict) -> None:
-        self._append("pool", result, [self.node_of(given[0])], mode="average", kernel=pair(given[1]),
+    def _rule_avg_pool2d(self, result: Tensor, given: dict) -> None:
+        self._add("pool", result, [self.of(given[0])], mode="average", kernel=pair(given[1]),
                   stride=pair(given.get(2) or given[1]), pad=pair(given.get(3, 0)),
                   dilation=[1, 1], counts_padding=bool(given.get(5, True)),
                   divisor=given.get(6) or 0)
 
-    def rule_adaptive_avg_pool2d(self, result: Any, given: dict) -> None:
-        self._append("pool", result, [self.node_of(given[0])], mode="average", adaptive=True)
+    def _rule_adaptive_avg_pool2d(self, result: Any, given: dict) -> None:
+        self._add("pool", result, [self.of(given[0])], mode="average", adaptive=True)
 
-    def rule_adaptive_max_pool2d(self, result: Any, given: dict) -> None:
-        self._append("pool", result[0], [self.node_of(given[0])], mode="max", adaptive=True)
+    def _rule_adaptive_max_pool2d(self, result: Any, given: dict) -> None:
+        self._add("pool", result[0], [self.of(given[0])], mode="max", adaptive=True)
 
-    def rule_mean(self, result: Tensor, given: dict, mode: str = "average") -> None:
+    def _rule_mean(self, result: Tensor, given: dict, mode: str = "average") -> None:
         x, axes = given[0], {axis % 4 for axis in given.get(1) or ()}
         if x.ndim != 4 or axes != {2, 3}:
             self._refuse(f"{'mean' if mode == 'average' else 'amax'} over other axes than 2 and 3")
-        self._append("pool", result, [self.node_of(x)], mode=mode, adaptive=True,
+        self._add("pool", result, [self.of(x)], mode=mode, adaptive=True,
                   shares=mode == "max")  # how amax passes a gradient back to several winners
 
-    def rule_amax(self, result: Tensor, given: dict) -> None:
-        self.rule_mean(result, given, "max")
+    def _rule_amax(self, result: Tensor, given: dict) -> None:
+        self._rule_mean(result, given, "max")
 
-    def rule_relu(self, result: Tensor, given: dict) -> None:
-        self._append("relu", result, [self.node_of(given[0])])
+    def _rule_relu(self, result: Tensor, given: dict) -> None:
+        self._add("relu", result, [self.of(given[0])])
 
-    def rule_leaky_relu(self, result: Tensor, given: dict) -> None:
-        self._append("leaky", result, [self.node_of(given[0])], slope=given.get(1, 0.01))
+    def _rule_leaky_relu(self, result: Tensor, given: dict) -> None:
+        self._add("leaky", result, [self.of(given[0])], slope=given.get(1, 0.01))
 
-    def rule_tanh(self, result: Tensor, given: dict) -> None:
-        self._append("tanh", result, [self.node_of(given[0])])
+    def _rule_tanh(self, result: Tensor, given: dict) -> None:
+        self._add("tanh", result, [self.of(given[0])])
 
-    def rule_sigmoid(self, result: Tensor, given: dict) -> None:
-        self._append("sigmoid", result, [self.node_of(given[0])])
+    def _rule_sigmoid(self, result: Tensor, given: dict) -> None:
+        self._add("sigmoid", result, [self.of(given[0])])
 
-    def rule_clamp(self, result: Tensor, given: dict) -> None:
+    def _rule_clamp(self, result: Tensor, given: dict) -> None:
         if given.get(1, given.get("min")) != 0 or given.get(2, given.get("max")) is not None:
             self._refuse("clamp")
-        self.rule_relu(result, given)
+        self._rule_relu(result, given)
 
-    rule_clamp_min = rule_clamp
+    _rule_clamp_min = _rule_clamp
 
-    def rule_native_batch_norm_legit_no_training(self, result: Any, given: dict) -> None:
+    def _rule_native_batch_norm_legit_no_training(self, result: Any, given: dict) -> None:
         x, weight, bias, mean, var = (given[n] for n in range(5))
         ones = torch.ones_like(mean)
         parts = (mean, var, ones if weight is None else weight,
                  torch.zeros_like(mean) if bias is None else bias)
         mean, var, weight, bias = map(self._weight, parts)
-        self._append("norm", result[0], [self.node_of(x)], mean=mean, var=var, weight=weight,
+        self._add("norm", result[0], [self.of(x)], mean=mean, var=var, weight=weight,
                   bias=bias, eps=given[max(key for key in given if isinstance(key, int))])
 
-    def rule_native_batch_norm(self, result: Any, given: dict) -> None:
+    def _rule_native_batch_norm(self, result: Any, given: dict) -> None:
         if given[5]:
             self._refuse("a batch norm without running mean and variance")
-        self.rule_native_batch_norm_legit_no_training(result, given)
+        self._rule_native_batch_norm_legit_no_training(result, given)
 
-    def rule_addmm(self, result: Tensor, given: dict) -> None:
-        if self.node_of(given[1]) is None or (given.get("beta", 1), given.get("alpha", 1)) != (1, 1):
+    def _rule_addmm(self, result: Tensor, given: dict) -> None:
+        if self.of(given[1]) is None or given.get("beta", 1) != 1 or given.get("alpha", 1) != 1:
             self._refuse("this product of matrices")
-        self._append("linear", result, [self.node_of(given[1])],
+        self._add("linear", result, [self.of(given[1])],
                   weight=self._weight(given[2].t()), bias=self._weight(given[0]))
 
-    def rule_mm(self, result: Tensor, given: dict) -> None:
-        self.rule_addmm(result, {0: None, 1: given[0], 2: given[1]})
+    def _rule_mm(self, result: Tensor, given: dict) -> None:
+        self._rule_addmm(result, {0: None, 1: given[0], 2: given[1]})
 
-    def rule_linear(self, result: Tensor, given: dict) -> None:
-        self.rule_addmm(result, {0: given.get(2), 1: given[0], 2: given[1].t()})
+    def _rule_linear(self, result: Tensor, given: dict) -> None:
+        self._rule_addmm(result, {0: given.get(2), 1: given[0], 2: given[1].t()})
 
-    def rule_add(self, result: Tensor, given: dict) -> None:
-        two = [self.node_of(given[0]), self.node_of(given[1])]
+    def _rule_add(self, result: Tensor, given: dict) -> None:
+        two = [self.of(given[0]), self.of(given[1])]
         if given.get("alpha", 1) != 1 or None in two or given[0].shape != given[1].shape:
             self._refuse("a sum of other things than two layers' maps")
-        self._append("add", result, two)
+        self._add("add", result, two)

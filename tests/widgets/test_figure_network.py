@@ -1,4 +1,4 @@
-"""`NetworkExplorer` in Python: what it opens, what it refuses, and that it leaves the network alone."""
+"""`NetworkExplorer` in Python: what it opens and refuses, and that it leaves the network alone."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ from helpers.widgets import BadValue
 from helpers.widgets import network_graph as layers
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
-from weights import apart  # noqa: E402
+from weights import apart
 
 
 def head(*parts: nn.Module) -> nn.Module:

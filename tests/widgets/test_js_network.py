@@ -1,10 +1,11 @@
 """The network in JavaScript, against PyTorch: maps, gradients, sums and what a number reads."""
 
-import os
+from pathlib import Path
 
 import pytest
 import torch
 from network_cases import random_network, with_gradients
+from support import REAL_DATA
 from widget_support import compared, draw, run_js
 
 from helpers import NetworkExplorer, load_cifar10
@@ -68,13 +69,17 @@ def test_the_random_networks_have_every_kind_of_layer():
     return now.places.map(([number, place]) => {{
         const made = figure.explained(now.graph, weights, results, number, place);
         const sum = (of) => of.reduce((a, b) => a + b, 0), told = figure.told(now.graph, made);
-        const total = {{ conv: () => sum(made.parts.flatMap((p) => p.patch.map((v, i) => v * p.kernel[i]))) + made.bias,
+        const products = (part) => part.patch.map((v, i) => v * part.kernel[i]);
+        const total = {{ conv: () => sum(made.parts.flatMap(products)) + made.bias,
             linear: () => sum(made.parts.map((p) => p.product)) + made.bias,
-            pool: () => made.mode === "max" ? made.values[made.winner] : sum(made.values) / made.divisor,
-            norm: () => (made.x - made.mean) / Math.sqrt(made.variance + made.eps) * made.weight + made.bias,
-            add: () => sum(made.x), relu: () => Math.max(0, made.x[0]), tanh: () => Math.tanh(made.x[0]),
-            sigmoid: () => 1 / (1 + Math.exp(-made.x[0])), input: () => now.image[place],
-            leaky: () => made.x[0] > 0 ? made.x[0] : made.slope * made.x[0], reshape: () => made.x[0] }};
+            pool: () => made.mode === "max" ? made.values[made.winner]
+                : sum(made.values) / made.divisor,
+            norm: () => (made.x - made.mean) / Math.sqrt(made.variance + made.eps) * made.weight
+                + made.bias,
+            add: () => sum(made.x), relu: () => Math.max(0, made.x[0]),
+            tanh: () => Math.tanh(made.x[0]), sigmoid: () => 1 / (1 + Math.exp(-made.x[0])),
+            leaky: () => made.x[0] > 0 ? made.x[0] : made.slope * made.x[0],
+            input: () => now.image[place], reshape: () => made.x[0] }};
         return [total[made.kind](), made.value, told.length > 4 ? 1 : 0];
     }}).flat(); }})()""", 12, lambda mine, theirs: assert_close([mine], [theirs]),
           [pytest.param(40, id="sample"), pytest.param(400, id="full", marks=pytest.mark.long)])
@@ -152,16 +157,20 @@ def test_the_courses_own_networks_equal_pytorchs(make):
     assert_close(mine, with_gradients(network, image, 3))
 
 
-def test_the_trained_lenet_says_the_same_of_200_pictures_and_fast(standin):
-    """On the real test images where COURSE_DATA has them."""
-    data = load_cifar10(verbose=False) if os.environ.get("COURSE_DATA") != "stand-in" else standin
+def test_the_trained_lenet_says_the_same_of_200_pictures(standin, monkeypatch):
+    """Of the real test images where COURSE_DATA has them."""
+    data = standin
+    if REAL_DATA and Path(REAL_DATA).is_dir():
+        monkeypatch.setenv("COURSE_DATA", REAL_DATA)
+        data = load_cifar10(verbose=False)
     images, network = data.test.normalize(data.test.images[:200]), trained_lenet()
     with torch.no_grad():
         logits = network(images)
     now = case_of(network, images[:1])
     answers, milliseconds = run_js("network", """(() => {
         const weights = figure.unpacked(now.weights), last = now.graph.length - 1;
-        const one = (image) => [...figure.forward(now.graph, weights, Float32Array.from(image))[last]];
+        const through = (image) => figure.forward(now.graph, weights, Float32Array.from(image));
+        const one = (image) => [...through(image)[last]];
         const answers = now.images.map(one), started = performance.now();
         now.images.slice(0, 20).forEach(one);
         return [answers, (performance.now() - started) / 20]; })()""",
@@ -174,7 +183,8 @@ def test_the_trained_lenet_says_the_same_of_200_pictures_and_fast(standin):
 
 def test_bytes_are_normalized_and_logits_become_probabilities_as_in_python():
     figure = NetworkExplorer(picture=1)
-    state = {name: getattr(figure, name) for name in ("graph", "weights", "pictures", "mean", "std")}
+    state = {name: getattr(figure, name)
+             for name in ("graph", "weights", "pictures", "mean", "std")}
     (mine,) = run_js("network", """(() => {
         const image = figure.normalized(figure.bytesOf(now.pictures[1].data), now.mean, now.std);
         const results = figure.forward(now.graph, figure.unpacked(now.weights), image);

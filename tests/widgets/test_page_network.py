@@ -16,8 +16,8 @@ from helpers.models import ResNet
 from helpers.widgets.picture import _decoded
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
-from figures import with_figures  # noqa: E402
-from weights import apart  # noqa: E402
+from figures import with_figures
+from weights import apart
 
 PLACE = "<!-- figure -->"
 HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A figure</title>
@@ -43,6 +43,10 @@ class Opened(OnPage):
         self.fig.locator(".net-verdict").dispatch_event("pointerdown")
         self.tab.wait_for_function("() => !document.querySelector('.net-status').textContent")
         return self
+
+    def drawn(self, layer: str) -> bool:
+        """Whether the maps of a layer have colors."""
+        return not self.fig.locator(f"[data-layer='{layer}'] .net-canvas").evaluate(BLANK)
 
     def says(self) -> str:
         self.settle()
@@ -92,8 +96,7 @@ def test_a_still_is_there_at_once_and_the_weights_come_with_the_first_touch(open
     page = opened()
     assert not page.tab.evaluate("'courseWeights' in window")
     assert "62,006 weights" in page.text(".net-status") and page.says() == "cat"
-    assert not any(one.evaluate(BLANK) for one in
-                   page.fig.locator("[data-layer^=conv] .net-canvas, [data-layer=fc1] .net-canvas").all())
+    assert page.drawn("conv1") and page.drawn("conv2") and page.drawn("fc1")
     still = page.heading()
     assert still.startswith("conv2, map") and page.fig.locator(".net-part").count() >= 4
     page.fig.hover(position={"x": 5, "y": 5})
@@ -251,7 +254,8 @@ def test_a_drawing_by_mouse_and_by_keys(opened):
     assert not pad.is_visible()
 
 
-NO_CAMERA = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', '%s'); };"
+NO_CAMERA = """navigator.mediaDevices.getUserMedia = async () => {
+    throw new DOMException("", "%s"); };"""
 CAMERA = """navigator.mediaDevices.getUserMedia = async () => {
     const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
     Object.assign(canvas, { width: 320, height: 240 });
@@ -291,7 +295,7 @@ def test_without_a_camera_there_is_no_button(opened):
 def test_on_a_phone_what_is_taken_apart_stands_below_its_layer(opened, width):
     page = opened(**{**PHONE, "width": width}).awake()
     assert page.fits()
-    page.click("conv1", 2, 14, 14, columns=6 if width == 390 else 6, tap=True)
+    page.click("conv1", 2, 14, 14, columns=6, tap=True)
     assert page.heading().startswith("conv1, map 2")
     assert page.tab.evaluate("document.querySelector('.net-drill').previousSibling.dataset.layer "
                              "=== 'conv1'")
@@ -319,7 +323,7 @@ def test_no_finding_of_axe_and_colors_that_stay(opened, settings):
         findings = Axe().run(page.tab, options={"resultTypes": ["violations"]}).response
         assert not [(one["id"], [node["target"] for node in one["nodes"]][:3])
                     for one in findings["violations"]]
-    assert not any(one.evaluate(BLANK) for one in page.fig.locator("[data-layer^=conv] .net-canvas").all())
+    assert page.drawn("conv1") and page.drawn("conv2")
     assert "rgb(194, 65, 12)" in page.fig.locator(".net-chosen").evaluate(
         "e => getComputedStyle(e).boxShadow")
 
@@ -342,11 +346,13 @@ def test_a_picture_goes_through_in_less_than_a_blink(opened):
     spent = page.tab.evaluate("""async () => {
         const text = JSON.parse(document.getElementById("course-figures").textContent);
         const code = (text.shared || "") + text.modules.NetworkExplorer;
-        const figure = await import(URL.createObjectURL(new Blob([code], {type: "text/javascript"})));
+        const blob = new Blob([code], { type: "text/javascript" });
+        const figure = await import(URL.createObjectURL(blob));
         const { values } = Object.values(text.figures)[0];
         const weights = figure.unpacked({ ...values.weights,
             numbers: window.courseWeights[values.weights.key] });
-        const input = figure.normalized(figure.bytesOf(values.pictures[0].data), values.mean, values.std);
+        const bytes = figure.bytesOf(values.pictures[0].data);
+        const input = figure.normalized(bytes, values.mean, values.std);
         const time = (work) => { for (let i = 0; i < 5; i++) work();
             const at = performance.now(); for (let i = 0; i < 20; i++) work();
             return (performance.now() - at) / 20; };
