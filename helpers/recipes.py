@@ -1,5 +1,6 @@
 """How the course's networks are trained: settings that chapters, benchmarks and tests share."""
 
+import base64
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,8 @@ from torch import nn
 from .augment import random_crop, random_flip
 from .data import ImageData, ImageSet
 from .device import half_precision
+from .measured import read_json
+from .models import LeNet
 
 FINAL_EPOCHS = 14  # of the course's last and best run
 AUGMENT = (partial(random_crop, padding=2, mode="reflect"), random_flip)
@@ -28,6 +31,22 @@ def lenet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.05) -> dict:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr, total_steps=steps, cycle_momentum=False, pct_start=max(0.2, 2 / steps))
     return {"optimizer": optimizer, "batch_scheduler": schedule}
+
+
+def trained_lenet() -> LeNet:
+    """Return LeNet as `benchmarks/lenet_weights.py` has trained it on CIFAR-10.
+
+    Its weights are kept in half precision; `lenet_weights.json` in `helpers/measured` says how they
+    came about, and with which `mean` and `std` images are normalized for it.
+    """
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and these are not needed
+        model = LeNet().eval()
+    data = bytearray(base64.b64decode(read_json("lenet_weights.json")["weights"]))
+    numbers, state = torch.frombuffer(data, dtype=torch.float16), model.state_dict()
+    parts = numbers.float().split([value.numel() for value in state.values()])
+    model.load_state_dict({name: part.reshape(value.shape) for (name, value), part
+                           in zip(state.items(), parts, strict=True)})
+    return model
 
 
 def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,

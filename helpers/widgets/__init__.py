@@ -10,6 +10,7 @@ from .flow import DEPTHS, GradientFlow
 from .graph import AutogradGraph
 from .hill import GradientDescent
 from .monitor import TrainingMonitor
+from .network import NetworkExplorer
 from .norm import BatchNormExplorer
 from .pool import PoolExplorer
 from .schedule import SCHEDULES, ScheduleExplorer
@@ -18,5 +19,5 @@ from .traits import BadValue
 
 __all__ = ["ALGORITHMS", "DEPTHS", "PATTERNS", "SCHEDULES", "STACKS", "SURFACES", "AllReduce",
            "AugmentPlayground", "AutogradGraph", "BadValue", "BatchNormExplorer", "Clinic",
-           "ConvExplorer", "Figure", "GradientDescent", "GradientFlow", "PoolExplorer",
-           "ReceptiveField", "ScheduleExplorer", "TrainingMonitor"]
+           "ConvExplorer", "Figure", "GradientDescent", "GradientFlow", "NetworkExplorer",
+           "PoolExplorer", "ReceptiveField", "ScheduleExplorer", "TrainingMonitor"]

@@ -72,6 +72,7 @@ def facts() -> dict[str, str]:
     return {"accuracy": f"{100 * final['accuracy_mean']:.1f} ± "
                         f"{100 * final['accuracy_stdev']:.1f} %",
             "minutes": f"{final['seconds_mean'] / 60:.1f}",
+            "lenet": f"{100 * read_json('lenet_weights.json')['accuracy']:.0f} %",
             "hardware": read_json("ladder.json")["hardware"]}
 
 
