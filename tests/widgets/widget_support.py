@@ -1,9 +1,10 @@
 """What tests of figures share: running a figure's JavaScript in Node, moving a figure on a page."""
 
-import base64
 import json
 import re
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,13 +18,15 @@ PHONE = {"width": 390, "has_touch": True, "is_mobile": True}
 
 def run_js(name: str, answer: str, cases: list) -> list:
     """What the JavaScript `answer` gives for each case, `now`; `figure` is the module `name`."""
-    url = f"data:text/javascript;base64,{base64.b64encode(module(name).encode()).decode()}"
-    script = f"""import * as figure from "{url}";
+    script = f"""import * as figure from "./figure.mjs";
         import {{ readFileSync }} from "node:fs";
         const answers = JSON.parse(readFileSync(0)).map((now) => {answer});
         process.stdout.write(JSON.stringify(answers));"""
-    done = node(["--input-type=module", "--eval", script], return_completed_process=True,
-                input=json.dumps(cases), capture_output=True, encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:  # a command line holds no more than 128 kB
+        Path(folder, "figure.mjs").write_text(module(name), encoding="utf-8")
+        Path(folder, "asks.mjs").write_text(script, encoding="utf-8")
+        done = node([str(Path(folder, "asks.mjs"))], return_completed_process=True,
+                    input=json.dumps(cases), capture_output=True, encoding="utf-8")
     assert isinstance(done, subprocess.CompletedProcess) and done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
