@@ -26,7 +26,7 @@ class GradientDescent(Figure):
 
     title = "A ball on the loss"
     challenge = "Bring the ball to rest within 20 steps; then find the rate at which it flies out."
-    caption = ("Darker is higher. The rate must suit the direction in which the loss is most "
+    caption = ("More color is a higher loss. The rate must suit the direction in which it is most "
                "curved, or each step ends higher on the other side; along the flat direction the "
                "ball then creeps, unless momentum carries it.")
     presets = {
