@@ -55,11 +55,12 @@ CASES = {
         LOW: "The loss alone looks like it. But the training accuracy is 61 %, as high as that of "
              "a network which has come far.",
         SOFTMAX: "Loss and accuracy do not belong together: 61 % of the training images are right "
-                 "at a loss of 1.87; the healthy network has 1.14 where it has 60 %. For logits, "
-                 "cross-entropy got numbers from 0 to 1, and with these it cannot come below 1.461.",
+                 "at a loss of 1.87; the healthy network has 1.14 where it has 60 %. Instead of "
+                 "logits, cross-entropy got numbers from 0 to 1, with which it cannot come below "
+                 "1.461.",
         OVER: "There is a gap between training and validation, but it is no larger than that of "
               "the healthy network. What is strange is the loss on the training images.",
-        LABELS: "Then the validation could not come to 49 %."},
+        LABELS: "Then the validation would be at a guess. Here it comes to 49 %."},
         "The treatment: no softmax in the network, since F.cross_entropy has its own.",
         ("loss", 0.5, 1.0)),
     "4": Case("bytes", "healthy", "LeNet, 6,000 images, 8 epochs", BYTES, {
@@ -111,7 +112,7 @@ CASES = {
                 "rises, while the training gets better, slowly: what the labels say can only be "
                 "learned by heart, one image after the other.",
         MODE: "Then the training would be that of a healthy network, 71 % after eight epochs: "
-              "patient 5 has it. Here it comes to 25 %."},
+              "patient 5 has it. Here it comes to 24 %."},
         "The treatment: each image with its own label.", ("accuracy", 0.3, 1.0)),
 }
 

@@ -26,9 +26,9 @@ class GradientDescent(Figure):
 
     title = "A ball on the loss"
     challenge = "Bring the ball to rest within 20 steps; then find the rate at which it flies out."
-    caption = ("Across the valley the loss is ten times as curved as along it. The rate must suit "
-               "the steepest direction, or the ball jumps higher with each step; and then it creeps "
-               "along the flat one, unless momentum carries it.")
+    caption = ("More color is a higher loss. The rate must suit the direction in which it is most "
+               "curved, or each step ends higher on the other side; along the flat direction the "
+               "ball then creeps, unless momentum carries it.")
     presets = {
         "diverges": {"surface": "bowl", "x": -1.8, "y": 0.4, "lr": 0.21, "momentum": 0.0,
                      "steps": 25},

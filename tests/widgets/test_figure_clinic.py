@@ -1,5 +1,6 @@
 """The clinic in Python: its patients are those that were measured, its words fit their curves."""
 
+import itertools
 import json
 import math
 import re
@@ -76,10 +77,10 @@ def test_what_the_reasons_say_of_the_curves():
     for losses in (run["6"].train_loss, run["6"].val_loss):
         assert losses == sorted(losses, reverse=True) and losses[-2] - losses[-1] > 0.02
     teeth = run["7"].batch_loss[:40]  # an epoch: four points for each class
-    assert sum(b > a + 0.3 for a, b in zip(teeth, teeth[1:], strict=False)) >= 8
+    assert sum(b > a + 0.3 for a, b in itertools.pairwise(teeth)) >= 8
     assert max(run["7"].val_accuracy) < 0.12 and min(run["7"].batch_loss) < 0.5
     eight = run["8"]
-    near(100 * eight.train_accuracy[-1], "25 %", "8")
+    near(100 * eight.train_accuracy[-1], "24 %", "8")
     assert max(eight.val_accuracy) < 0.12 and eight.val_loss[-1] > eight.val_loss[0] + 0.05
     for name in WARDS["validation at a guess"]:
         assert run[name].val_accuracy[-1] < 0.12

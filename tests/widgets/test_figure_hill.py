@@ -43,7 +43,7 @@ def test_what_the_presets_promise():
 
 
 def test_what_chapters_say_of_the_other_surfaces():
-    plain, rolling = GradientDescent("two minima", steps=60), GradientDescent("two minima", steps=60)
+    plain, rolling = (GradientDescent("two minima", steps=60) for _ in range(2))
     rolling.momentum = 0.9
     assert plain.path()[-1, 0] > 0.9 and rolling.path()[-1, 0] < -0.9, "over the ridge"
     assert rolling.losses()[-1] < 0.1 * plain.losses()[-1]

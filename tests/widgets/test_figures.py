@@ -10,7 +10,9 @@ from helpers import (
     AugmentPlayground,
     AutogradGraph,
     BatchNormExplorer,
+    Clinic,
     ConvExplorer,
+    GradientDescent,
     GradientFlow,
     History,
     NetworkExplorer,
@@ -40,6 +42,10 @@ BAD = {
     + [{"contrast": torch.nan}, {"cutout": 4.0}],
     ScheduleExplorer: [{"lr": 0.0}, {"lr": torch.nan}, {"epochs": 61}, {"epochs": 10.0},
                        {"step_size": 0}, {"factor": 1.0}],
+    GradientDescent: [{"lr": 0.0}, {"momentum": 1.0}, {"steps": 4}, {"x": 2.1}, {"y": torch.nan},
+                      {"surface": "canyon"}, {"nesterov": True}, {"noise": "much"}],
+    Clinic: [{"patient": 1}, {"patient": "9"}, {"ward": "A"}, {"answers": {"1": ["flu"]}},
+             {"answers": {"1": "overfitting"}}, {"answers": []}],
     AllReduce: [{"processes": 1}, {"processes": 9}, {"processes": 3.0}, {"processes": True},
                 {"processes": 3, "values": torch.ones(4, 4)}, {"processes": 3, "step": 5},
                 {"step": -1}, {"gigabits": torch.nan}, {"latency": "1"}],
@@ -100,6 +106,8 @@ def figures():
             GradientFlow(8, norm="batch norm", kind="plain", seed=11),
             AugmentPlayground(torch.rand(3, 16, 20), hue=0.2, cutout=6, share=0.5, draws=2),
             NetworkExplorer(look=("fc1", 7), mode="back", target=3, picture=2),
+            GradientDescent("valley", lr=0.01, momentum=0.9, nesterov=True, race=True, noise=0.1),
+            Clinic(ward="slow or stuck", patient="3", answers={"3": ["overfitting"]}),
             ScheduleExplorer("warm-up + cosine", lr=0.3, epochs=12, warmup=2, eta_min=0.001,
                              log_scale=True)]
 
@@ -112,8 +120,9 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
     assert figure.to_html().count("<table>") >= 1
 
 
-@pytest.mark.parametrize("name", ["allreduce", "augment", "conv", "field", "flow", "graph",
-                                  "monitor", "network", "norm", "pool", "schedule"])
+@pytest.mark.parametrize("name", ["allreduce", "augment", "clinic", "conv", "field", "flow",
+                                  "graph", "hill", "monitor", "network", "norm", "pool",
+                                  "schedule"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
     most = 140_000 if name == "network" else 85_000

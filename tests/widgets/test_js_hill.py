@@ -104,7 +104,8 @@ def test_paths_equal_those_of_sgd(count):
 
 
 @compared("hill", "[figure.rateLimit(now.curved, now.momentum, now.nesterov)]", 33,
-          counts=[pytest.param(15, id="sample"), pytest.param(300, id="full", marks=pytest.mark.long)])
+          counts=[pytest.param(15, id="sample"),
+                  pytest.param(300, id="full", marks=pytest.mark.long)])
 def test_above_the_limit_a_ball_cannot_settle(g):
     """A parabola of this curvature, a little above the limit and a little below it."""
     curved, momentum = 10 ** real(g, -1, 2), real(g, 0.05, 0.9)
