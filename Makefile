@@ -6,15 +6,16 @@ RUN    := $(VENV)/bin/python
 # matplotlib that shows nothing.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS MPLBACKEND
 
-.PHONY: help setup book lab check test test-long test-colab refresh bench assignment grade publish clean
+.PHONY: help setup book pdf lab check test test-long test-colab refresh bench assignment grade publish clean
 
 help:
 	@echo "make book      build the course and say where to open it"
+	@echo "make pdf       the built course as one PDF, by Chromium"
 	@echo "make test      prove it: lint, tests, every chapter run and compared, the site in a browser"
 	@echo "make check     the quick part of it: lint, types, stored form, unit tests"
 	@echo "make lab       open the chapters in JupyterLab, as copies in work/"
 	@echo "make test-long the same as test, with the full counts of the long checks"
-	@echo "make test-colab run the chapters with the versions of packages that Colab has (PYTHON=python3.13)"
+	@echo "make test-colab run each page as Colab does: its packages, one notebook, nothing else (PYTHON=python3.13)"
 	@echo "make refresh   run the chapters and store what can be reproduced (NOTEBOOK=book/NN_….ipynb for one)"
 	@echo "make bench     measure the numbers that the chapters cite"
 	@echo "make assignment NAME=ps1 EXERCISES=\"convolve=6 …\"   for instructors: a notebook to hand out"
@@ -33,6 +34,9 @@ setup:
 book: setup
 	@$(RUN) tools/book.py
 
+pdf: book
+	@$(RUN) tools/pdf.py
+
 lab:
 	$(SET_UP) learner
 	@$(RUN) tools/lab.py
@@ -48,7 +52,7 @@ test-long: setup
 
 test-colab:
 	@$(PYTHON) tools/setup.py colab
-	@$(VENV)-colab/bin/python tools/test.py --chapters
+	@$(VENV)-colab/bin/python -m pytest tests/colab -q -p no:cacheprovider
 
 refresh: setup
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)

@@ -38,6 +38,8 @@ WATCH = """
         if (places.length && places.every(place => place.dataset.ready))
             window.aliveAt ??= performance.now();
     }).observe(document, {subtree: true, attributes: true, attributeFilter: ['data-ready']});
+    // those far below would wait until they come near; on paper all are shown
+    document.addEventListener('readystatechange', () => dispatchEvent(new Event('beforeprint')));
 """
 
 
@@ -65,6 +67,14 @@ class Site(http.server.SimpleHTTPRequestHandler):
 
     def log_message(self, *_):
         """Stay quiet."""
+
+
+def serve(site: Path) -> str:
+    """Serve a built site gzipped as long as the program runs; return its address."""
+    http.server.ThreadingHTTPServer.request_queue_size = 64  # a browser opens many at once
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def visit(browser, address: str, tries: int = 3) -> dict:
@@ -116,11 +126,7 @@ def main() -> None:
              if b'id="course-figures"' in p.read_bytes()]
     if browser.path() is None or not pages:
         sys.exit("This benchmark needs Chromium, and the site: run make book first.")
-    http.server.ThreadingHTTPServer.request_queue_size = 64  # a browser opens many at once
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                             partial(Site, directory=str(options.site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    result, site = {}, f"http://127.0.0.1:{server.server_port}"
+    result, site = {}, serve(options.site)
     with browser.chromium() as chromium:
         visit(chromium, f"{site}/{pages[0]}")  # the browser's own start
         for page in pages:

@@ -30,7 +30,14 @@ from .plots.charts import (
 from .plots.graph import draw_modules
 from .plots.images import show_images, show_maps, show_predictions, show_screenshot
 from .profiles import budget, profile
-from .recipes import AUGMENT, lenet_recipe, merged, resnet_recipe, textbook_resnet18
+from .recipes import (
+    AUGMENT,
+    lenet_recipe,
+    merged,
+    resnet_recipe,
+    textbook_resnet18,
+    trained_lenet,
+)
 from .timing import seconds_per_call
 from .training.checkpoint import BadCheckpoint, Checkpoint
 from .training.fit import evaluate, fit, predict
@@ -40,8 +47,11 @@ from .widgets import (
     AugmentPlayground,
     AutogradGraph,
     BatchNormExplorer,
+    Clinic,
     ConvExplorer,
+    GradientDescent,
     GradientFlow,
+    NetworkExplorer,
     PoolExplorer,
     ReceptiveField,
     ScheduleExplorer,
@@ -51,17 +61,18 @@ from .widgets import (
 # A type checker takes imports of a stub for private unless they are named here.
 __all__ = [
     "AUGMENT", "KERNELS", "PATIENTS", "AllReduce", "AugmentPlayground", "AutogradGraph", "BNLeNet",
-    "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "ConvExplorer", "FastResNet",
-    "FlipAverage", "GradientFlow", "History", "ImageData", "ImageSet", "LaunchError", "LeNet",
-    "Mixup", "PoolExplorer", "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer",
-    "Shard", "TrainingMonitor", "TrainingStopped", "budget", "check", "class_accuracy",
-    "collectives", "color_jitter", "confusion_matrix", "conv_out_size", "count_parameters",
-    "cutout", "diagnose", "draw_modules", "evaluate", "expect_band", "fit", "get_device",
-    "half_precision", "hint", "keep_warm", "launch", "lenet_recipe", "load_cifar10", "load_folder",
-    "load_photo", "merged", "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines",
+    "BadCheckpoint", "BadData", "BatchNormExplorer", "Checkpoint", "Clinic", "ConvExplorer",
+    "FastResNet", "FlipAverage", "GradientDescent", "GradientFlow", "History", "ImageData",
+    "ImageSet", "LaunchError", "LeNet", "Mixup", "NetworkExplorer", "PoolExplorer",
+    "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer", "Shard", "TrainingMonitor",
+    "TrainingStopped", "budget", "check", "class_accuracy", "collectives", "color_jitter",
+    "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diagnose", "draw_modules",
+    "evaluate", "expect_band", "fit", "get_device", "half_precision", "hint", "keep_warm", "launch",
+    "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged", "plot_class_accuracy",
+    "plot_confusion", "plot_history", "plot_lines",
     "plot_patients", "pool_out_size", "predict", "process_group", "profile", "progress",
     "random_crop", "random_flip", "random_resized_crop", "read_json", "receptive_field",
     "resnet_recipe", "scaling", "seconds_per_call", "set_seed", "show_images", "show_ladder",
     "show_maps", "show_predictions", "show_screenshot", "solution", "task", "textbook_resnet18",
-    "train_patient", "workers",
+    "train_patient", "trained_lenet", "workers",
 ]

@@ -60,14 +60,18 @@ def _describe(device: torch.device) -> str:
 
 
 def half_precision(device: torch.device | str = "cpu") -> torch.dtype | None:
-    """Return torch.bfloat16 where `device` multiplies such numbers faster than float32, else None.
+    """Return the 16-bit type that `device` multiplies faster than float32, or None.
 
-    On the CPU that takes the instructions AVX512-BF16 or AMX (server processors since about 2020,
-    AMD's Zen 4), on CUDA a GPU of 2020 or later (Ampere).
+    On the CPU that is torch.bfloat16, and takes the instructions AVX512-BF16 or AMX (server
+    processors since about 2020, AMD's Zen 4). On CUDA it is torch.bfloat16 from the GPUs of 2020
+    on (Ampere), and torch.float16, for which `fit` scales the loss, on those from 2017 on whose
+    tensor cores know no other (Volta and Turing, such as the T4).
     """
     kind = torch.device(device).type
     if kind == "cuda":
-        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else None
+        generation = torch.cuda.get_device_capability(device)[0]
+        older = torch.float16 if generation == 7 else None
+        return torch.bfloat16 if generation >= 8 else older
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not in every version
     able = kind == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in names)
     return torch.bfloat16 if able else None

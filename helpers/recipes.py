@@ -1,5 +1,6 @@
 """How the course's networks are trained: settings that chapters, benchmarks and tests share."""
 
+import base64
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,8 @@ from torch import nn
 from .augment import random_crop, random_flip
 from .data import ImageData, ImageSet
 from .device import half_precision
+from .measured import read_json
+from .models import LeNet
 
 FINAL_EPOCHS = 14  # of the course's last and best run
 AUGMENT = (partial(random_crop, padding=2, mode="reflect"), random_flip)
@@ -30,6 +33,22 @@ def lenet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.05) -> dict:
     return {"optimizer": optimizer, "batch_scheduler": schedule}
 
 
+def trained_lenet() -> LeNet:
+    """Return LeNet as `benchmarks/lenet_weights.py` has trained it on CIFAR-10.
+
+    Its weights are kept in half precision; `lenet_weights.json` in `helpers/measured` says how they
+    came about, and with which `mean` and `std` images are normalized for it.
+    """
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, and these are not needed
+        model = LeNet().eval()
+    data = bytearray(base64.b64decode(read_json("lenet_weights.json")["weights"]))
+    numbers, state = torch.frombuffer(data, dtype=torch.float16), model.state_dict()
+    parts = numbers.float().split([value.numel() for value in state.values()])
+    model.load_state_dict({name: part.reshape(value.shape) for (name, value), part
+                           in zip(state.items(), parts, strict=True)})
+    return model
+
+
 def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,
                   weight_decay: float = 5e-4, label_smoothing: float = 0.1) -> dict:
     """Return how a residual network is trained: `fit(…, **resnet_recipe(model, steps))`.
@@ -37,8 +56,8 @@ def resnet_recipe(model: nn.Module, steps: int, *, max_lr: float = 0.25,
     `steps` is the number of batches in the whole run, `epochs * len(train)`; batches of 250,
     changed by `AUGMENT`, suit it. SGD with Nesterov momentum, the learning rate up to `max_lr`
     for a fifth of the run and down to 0 in straight lines; weight decay on the weights of
-    convolutions and dense layers, not on biases, γ and β; the loss with label smoothing; bfloat16
-    where the model's device is faster with it.
+    convolutions and dense layers, not on biases, γ and β; the loss with label smoothing; 16 bits
+    where the model's device is faster with them.
     """
     weights = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim <= 1]

@@ -9,9 +9,18 @@ from support import noise
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from helpers import TrainingStopped, evaluate, fit, half_precision, predict, set_seed
+from helpers import (
+    TrainingStopped,
+    evaluate,
+    fit,
+    half_precision,
+    load_cifar10,
+    predict,
+    read_json,
+    set_seed,
+)
 from helpers.models import BNLeNet, FastResNet, FlipAverage, LeNet, ResidualBlock, ResNet
-from helpers.recipes import lenet_recipe, merged, resnet_recipe, textbook_resnet18
+from helpers.recipes import lenet_recipe, merged, resnet_recipe, textbook_resnet18, trained_lenet
 
 
 @pytest.mark.parametrize("channels, stride, size", [(6, 1, 9), (12, 1, 8), (12, 2, 9), (6, 2, 8)])
@@ -174,3 +183,19 @@ def test_merged_is_training_then_validation(standin):
     assert both.images[:len(standin.train)].equal(standin.train.images)
     assert both.labels[len(standin.train):].equal(standin.val.labels)
     assert both.mean.equal(standin.mean)
+
+
+def test_the_trained_lenet_is_as_good_as_its_file_says(real_folder, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", real_folder)
+    data, kept = load_cifar10(verbose=False), read_json("lenet_weights.json")
+    assert abs(evaluate(trained_lenet(), data.test)[1] - kept["accuracy"]) < 0.002
+    torch.testing.assert_close(data.mean, torch.tensor(kept["mean"]))
+    assert [*data.classes] == kept["classes"]
+
+
+def test_the_trained_lenet_leaves_the_random_numbers_alone_and_is_new_each_time():
+    before = torch.get_rng_state()
+    first, second = trained_lenet(), trained_lenet()
+    assert torch.get_rng_state().equal(before) and not first.training
+    assert first.fc3.weight.equal(second.fc3.weight) and first.fc3.weight is not second.fc3.weight
+    assert first.fc3.weight.half().float().equal(first.fc3.weight)

@@ -1,6 +1,7 @@
 """The branch `learn`: the learner edition of every page, as Colab and Kaggle open it.
 
     python tools/learn.py FOLDER [--site SITE]    write it to FOLDER, with what SITE's build showed
+    python tools/learn.py FOLDER --bare           the same without outputs: no build is needed
 
 The first code cell of each notebook installs `helpers`, where it is missing, from the commit that
 the notebook was made from. Outputs of the build are kept, so that a notebook can be read before it
@@ -12,40 +13,22 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from pathlib import Path
 
 import nbformat
-from jupyter_cache import get_cache
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.editions import learner
 from tools.exercises import CHECK, is_exercise
 from tools.minutes import PREDICT
-from tools.notebooks import BOOK, METADATA, written
+from tools.notebooks import BOOK, metadata_of, written
 from tools.repository import Repository, repository
 
-INSTALL = '''\
-#@title Run this first: it gets the course's package where it is missing
-import importlib.metadata, importlib.util, json, subprocess, sys
-
-made_from = "{archive}"
-if importlib.util.find_spec("helpers") is None:  # --no-deps: nothing that is here is changed
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-    got = subprocess.run([*pip, "lazy-loader", made_from], capture_output=True, text=True)
-    if got.returncode:
-        raise SystemExit("The course's package could not be fetched. Is there a network? Run this "
-                         "cell again. pip said: " + got.stderr.strip()[-300:])
-    importlib.invalidate_caches()
-else:
-    package = importlib.metadata.distribution("from-tensors-to-resnets")
-    origin = json.loads(package.read_text("direct_url.json") or "{{}}")
-    if origin.get("url", made_from) != made_from and "dir_info" not in origin:
-        print("The course's package here is another version than this notebook's: some cells may "
-              "differ. To change it, run  %pip uninstall -y from-tensors-to-resnets  and restart.")
-'''
+FIRST = Path(__file__).with_name("first_cell.py")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def first_cell(source: Repository):
     """Return the cell that installs the course's package from `source`'s commit."""
-    return nbformat.v4.new_code_cell(INSTALL.format(archive=source.archive), id="install",
+    code = FIRST.read_text(encoding="utf-8").strip().replace("ARCHIVE", source.archive)
+    return nbformat.v4.new_code_cell(code, id="install",
                                      metadata={"cellView": "form", "tags": ["install"]})
 
 
@@ -67,21 +50,19 @@ def _without_widgets(outputs: list) -> list:
 def for_learners(author, executed, source: Repository | None):
     """Return a page's learner edition with the outputs of `executed`, the author's one run."""
     edition = learner(author)
-    predicted = False
-    for cell, ran in zip(edition.cells, executed.cells if executed else [], strict=False):
+    predicted, ran = False, [c for c in (executed.cells if executed else ())
+                             if c.cell_type == "code"]  # all that the build's cache keeps
+    for cell, own in zip(edition.cells, author.cells, strict=True):
         if cell.cell_type == "markdown":
             predicted = bool(PREDICT.search(cell.source)) or (
                 predicted and "<details" not in cell.source and "\n## " not in cell.source)
-        elif not is_exercise(ran.source) and not CHECK.search(ran.source):
-            cell.outputs = _without_widgets(ran.outputs)
+        elif ran and (given := ran.pop(0)) and not (
+                is_exercise(own.source) or CHECK.search(own.source)):
+            cell.outputs = _without_widgets(given.outputs)
             if cell.outputs and predicted:  # JupyterLab's word for it, and the notebook's own
                 cell.metadata.update(jupyter={"outputs_hidden": True}, collapsed=True)
                 predicted = False
-    code = "\n".join(c.source for c in edition.cells if c.cell_type == "code")
-    metadata: dict = {**METADATA, "colab": {"provenance": []}}
-    if "get_device(" not in code:  # a GPU would stand idle
-        del metadata["accelerator"]
-    edition.metadata = nbformat.from_dict(metadata)
+    edition.metadata = nbformat.from_dict(metadata_of(edition))
     if source is not None:
         edition.cells.insert(1, first_cell(source))
     return edition
@@ -89,6 +70,8 @@ def for_learners(author, executed, source: Repository | None):
 
 def executed(site: Path) -> dict[str, nbformat.NotebookNode]:
     """Return the notebooks that a build has run, by the name of their file."""
+    from jupyter_cache import get_cache  # here: with Colab's packages there is none
+
     from tools.sphinx.course_site import cache_folder
     cache = get_cache(cache_folder(BOOK.parent, site / "_build" / "html"))
     records: list = cache.list_cache_records()
@@ -101,15 +84,16 @@ def main() -> int | str:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--site", type=Path, default=BOOK.parent,
                         help="where the site was built; its outputs are kept")
+    parser.add_argument("--bare", action="store_true", help="without outputs")
     asked = parser.parse_args()
-    ran, source = executed(asked.site), repository()
+    ran, source = {} if asked.bare else executed(asked.site), repository()
     (asked.folder / "book").mkdir(parents=True, exist_ok=True)
     for path in sorted(BOOK.glob("*.ipynb")):
         author = nbformat.read(path, 4)
         edition = for_learners(author, ran.get(path.name), source)
         (asked.folder / "book" / path.name).write_text(written(edition), encoding="utf-8")
     missing = sorted({p.name for p in BOOK.glob("*.ipynb")} - {*ran})
-    if missing:
+    if missing and not asked.bare:
         print(f"Without outputs, since the build has not run them: {', '.join(missing)}")
     if source is None:
         return ("No repository is known: the notebooks cannot say where the course's package is. "

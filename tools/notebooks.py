@@ -31,7 +31,7 @@ VOLATILE_SOURCE = re.compile(
     r"clear_output|display_id|tqdm|%%?time|__version__|print\((str\()?error\b|"
     r"perf_counter|seconds_per_call\(|\.seconds\b|per_second")  # times agree by chance only
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}, "accelerator": "GPU", "colab": {"provenance": []}}
+            "language_info": {"name": "python"}, "colab": {"provenance": []}}
 CELL_METADATA = {"tags", "mystnb"}
 STABLE = {"text/plain", "text/markdown"}
 RUNS = ({"COURSE_PROFILE": "smoke", "COURSE_DATA": "stand-in", "PYTHONHASHSEED": "1",
@@ -75,10 +75,16 @@ def text_outputs(cell) -> list | None:
     return kept if kept and len(text) <= LIMIT and stable else None
 
 
+def metadata_of(notebook) -> dict:
+    """Return the metadata of a page; Colab gives it a GPU where one is asked for in its cells."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return METADATA | ({"accelerator": "GPU"} if "get_device(" in code else {})
+
+
 def stored_form(notebook, other=None):
     """Return `notebook` in stored form: of stable outputs those that also stand in `other`."""
     stored = deepcopy(notebook)
-    stored.metadata = nbformat.from_dict(METADATA)
+    stored.metadata = nbformat.from_dict(metadata_of(stored))
     stored.nbformat, stored.nbformat_minor = 4, 5
     stated(stored)
     count = 0

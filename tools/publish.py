@@ -7,7 +7,8 @@ Pushes to `origin`, wherever that is, two branches that hold nothing but what wa
 learn      the learner edition of every page; a tag `term-2027a` writes `learn-term-2027a`
 gh-pages   the site; a tag writes it into a folder of its own, which stays as it is
 
-The stand-in is never published: where the real images cannot be had, this fails.
+Where the real images cannot be had, this fails: nothing is built for it on the stand-in. What
+`--built` finds is pushed as it is.
 """
 
 import json
@@ -87,11 +88,19 @@ def site_tree(html: Path, term: str, before: str | None) -> str:
 
 def build() -> None:
     """Build the site on the real data, or fail."""
+    from helpers.data import find_files
+    from tools import browser
     from tools.book import surroundings
     python, environment = sys.executable, surroundings()
-    for words in (["-m", "helpers.data", "fetch"], ["-m", "helpers.data", "verify"],
-                  ["tools/book.py"]):
-        if subprocess.run([python, *words], cwd=ROOT, env=environment, check=False).returncode:
+    steps = [["-m", "helpers.data", "fetch"], ["-m", "helpers.data", "verify"], ["tools/book.py"]]
+    if browser.path():
+        environment["COURSE_PDF"] = "yes"  # the start page leads to it
+        steps.append(["tools/pdf.py"])
+    else:
+        print("There is no Chromium or Chrome here: the site will have no PDF.")
+    for words in steps:
+        failed = subprocess.run([python, *words], cwd=ROOT, env=environment, check=False).returncode
+        if failed or find_files() is None:  # COURSE_DATA=stand-in, for one
             raise SystemExit("Nothing is published: the site would not be that of the real data.")
 
 

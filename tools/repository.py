@@ -48,11 +48,11 @@ class Repository:
 
     @property
     def site(self) -> str:
-        """Return the address of the published site."""
-        if given := os.environ.get("COURSE_SITE_URL"):
-            return given.rstrip("/")
+        """Return the address of the published site: that of a term is a folder in it."""
         own = self.name.lower() == f"{self.owner.lower()}.github.io"
-        return f"https://{self.owner.lower()}.github.io" + ("" if own else f"/{self.name}")
+        top = os.environ.get("COURSE_SITE_URL") or (
+            f"https://{self.owner.lower()}.github.io" + ("" if own else f"/{self.name}"))
+        return top.rstrip("/") + (f"/{self.tag}" if self.tag else "")
 
 
 def _git(*words: str) -> str:

@@ -25,8 +25,8 @@ KINDS = {
     "dev": (".venv", ["-r requirements-dev.txt"],
             ["requirements-dev.txt", "requirements.txt", "pyproject.toml"]),
     # Another environment, so that none of these versions gets into the one all else is tested in.
-    "colab": (".venv-colab", ["-r requirements-colab.txt", "--no-deps -e ."],
-              ["requirements-colab.txt", "pyproject.toml"]),
+    # It is Colab's: without `helpers`, which the first cell of a page gets.
+    "colab": (".venv-colab", ["-r requirements-colab.txt"], ["requirements-colab.txt"]),
 }
 # Settings of somebody's own that would lead Python, or what pip installs, to another place
 ELSEWHERE = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",
@@ -91,7 +91,8 @@ def set_up(kind):
                          "command again: what is installed stays.")
         for done in ("learner", "dev") if kind == "dev" else (kind,):
             (venv / (done + ".stamp")).touch()
-    call([python, "-c", POINT_HERE], quiet=True)  # a folder that is not writable was set up before
+    if kind != "colab":
+        call([python, "-c", POINT_HERE], quiet=True)  # what is not writable was set up before
 
 
 def main():

@@ -185,7 +185,7 @@ class Checkpoint:
             if content["batch"]:
                 self._memory.set_states(random)  # begin_epoch brings them back
             # the model last: it takes every state that has its names and shapes
-            for name in reversed(self.parts):
+            for name in reversed([name for name in self.parts if name in content]):
                 self.parts[name].load_state_dict(state_for(name, content[name], self.parts[name]))
         except Exception as problem:
             self._memory.set_states(random)

@@ -12,7 +12,7 @@ from torch import Tensor
 from .history import History
 from .settings import chosen_by
 
-PARTS = ("model", "optimizer", "scheduler", "batch_scheduler")
+PARTS = ("model", "optimizer", "scheduler", "batch_scheduler", "scaler")
 _NUMBERS = (bool, int, float)
 _MOST = 1 << 53  # above it, whole numbers are no longer exact as floats
 _OWN_SHAPES = {"LBFGS", "Adafactor"}  # optimizers of PyTorch that keep more than a copy a parameter
@@ -33,7 +33,8 @@ def is_damaged(content: dict, mine: dict) -> bool:
 
 def misfit(content: dict, mine: dict, parts: Mapping[str, Any]) -> str:
     """Say why a whole checkpoint is not one of the run of these parts; "" where it is."""
-    found, wanted = content.keys() & {*PARTS}, mine.keys() & {*PARTS}
+    # a device with another half precision needs no scaler, or begins with a new one
+    found, wanted = (one.keys() & {*PARTS} - {"scaler"} for one in (content, mine))
     if found != wanted:
         return f"was saved with {_listed(found)}, but this run has {_listed(wanted)}"
     best = content["history"]["best_weights"]
@@ -56,6 +57,8 @@ def misfit(content: dict, mine: dict, parts: Mapping[str, Any]) -> str:
         fits = _is_optimizer if name == "optimizer" else _is_schedule
         if not fits(content[name], mine[name], parts[name]):
             return f"does not fit: its {name} is another one than yours"
+    if {*content} & {*mine} >= {"scaler"} and not alike(content["scaler"], mine["scaler"]):
+        return "does not fit: its scaler is another one than yours"
     return ""
 
 

@@ -17,6 +17,7 @@ from .guard import guarded
 from .history import History, TrainingStopped
 from .losses import NOTHING_COUNTS, CheckedLoss
 from .parts import counted, misplaced, no_batches
+from .scaling import scaler_for
 
 _EVAL_BATCH = 1000
 _EMPTY = ("The data gave none: a generator can be used up once only, drop_last=True leaves out a "
@@ -44,7 +45,8 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
         weights of classes, or ignores labels, the history is that of all images at once, as far
         as it is PyTorch's own: a module, or a partial. A function is taken for a mean by images.
     autocast: the type in which the model may compute what bears it, such as
-        `half_precision(device)`; weights and loss stay in theirs.
+        `half_precision(device)`; weights and loss stay in theirs. In torch.float16 the loss is
+        multiplied for the backward pass, or small gradients would be 0 (`scaling.py`).
     verbose: whether to show a progress bar, and a line for each epoch.
     monitor: a `TrainingMonitor`, which draws live curves instead.
     checkpoint: a `Checkpoint`; training goes on from its file if there is one.
@@ -62,11 +64,12 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
                or (val is not None and no_batches(val, "val", epochs))):
         raise TrainingStopped(f"Training has not begun: {why}", history)
     device = device_of(model)
-    compute_loss = CheckedLoss(loss_fn, train)
+    compute_loss, scaler = CheckedLoss(loss_fn, train), scaler_for(device, autocast)
     if checkpoint is not None:
         checkpoint.attach(history, train=train, loss_fn=loss_fn, val=val, autocast=autocast,
                           model=model, optimizer=optimizer, scheduler=scheduler,
-                          batch_scheduler=batch_scheduler)
+                          batch_scheduler=batch_scheduler,
+                          scaler=scaler if scaler.is_enabled() else None)
     with guarded(history, optimizer, verbose, monitor, checkpoint) as guard:
         guard.look_at(model, (scheduler, batch_scheduler), epochs, train)
         for meter in guard.epochs(epochs):
@@ -76,8 +79,9 @@ def fit(model: nn.Module, train: Iterable, val: ImageSet | Iterable | None = Non
                 logits = logits_of(model, images, autocast)
                 loss = compute_loss(logits, labels)
                 optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                scaler.scale(loss).backward()
+                scaler.step(optimizer)
+                scaler.update()
                 if batch_scheduler is not None:
                     batch_scheduler.step()
                 loss, weight = compute_loss.mean(loss, logits, labels)

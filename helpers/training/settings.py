@@ -19,7 +19,7 @@ _CHANGED = {"lr", "momentum", "betas"}
 
 
 def settings(train: Any, autocast: Any = None, *, model: nn.Module, optimizer: Any = None,
-             scheduler: Any = None, batch_scheduler: Any = None) -> dict[str, Any]:
+             scheduler: Any = None, batch_scheduler: Any = None, **_: Any) -> dict[str, Any]:
     """Return by name what the learner has chosen for a run, as numbers, texts and lists.
 
     What changes while training goes on is not in it, so that the same objects give the same

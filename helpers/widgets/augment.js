@@ -153,7 +153,8 @@ export function augmentProblem(state) {
 /** The same steps with torchvision: what a training loop would call. */
 export function composed(state) {
   const { height, width } = state.image, size = `(${height}, ${width})`, jitter = [...FACTORS, "hue"].filter((name) => state[name]);
-  const share = +(state.cutout ** 2 / (height * width)).toPrecision(2), steps = [
+  const side = Math.min(state.cutout, height - 1, width - 1);  // RandomErasing leaves the whole side alone
+  const share = +(side ** 2 / (height * width)).toPrecision(3), steps = [
     state.window < 1 && `v2.RandomResizedCrop(${size}, scale=(${state.window}, 1.0))`,
     state.padding && `v2.RandomCrop(${size}, padding=${state.padding}${state.padding_mode === "zeros" ? "" : ', padding_mode="reflect"'})`,
     state.flip && "v2.RandomHorizontalFlip()", state.vertical_flip && "v2.RandomVerticalFlip()",

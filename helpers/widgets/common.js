@@ -357,7 +357,8 @@ export function stepper(onStep, what) {
  */
 export function frame({ model, el }, label, names, check, draw, { complete = (changes) => changes } = {}) {
   const message = make("div", { class: "ctr-message", role: "alert" });
-  const root = make("div", { class: "ctr", role: "group", "aria-label": label, "ctr-empty": () => { message.textContent = ""; } });
+  const root = make("div", { class: "ctr", role: "group", "aria-label": label,
+    "ctr-empty": () => { message.textContent = ""; } });
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
   const whole = (changes) => ({ ...state(), ...complete(changes, state()) });
   const problem = (changes) => { try { return check(whole(changes)); } catch { return "It does not fit."; } };
@@ -394,7 +395,8 @@ export function frame({ model, el }, label, names, check, draw, { complete = (ch
     return true;
   };
   const say = (text) => { message.textContent = text; };
-  const card = cardAround(root, label, model, names, { state, problem, take, say, change: (changes) => change(complete(changes, state())) });
+  const card = cardAround(root, label, model, names,
+    { state, problem, take, say, change: (changes) => change(complete(changes, state())) });
   el.replaceChildren(card.element);  // what stood here for readers without JavaScript
   for (const name of names) model.on(`change:${name}`, changed);
   let width = 0;

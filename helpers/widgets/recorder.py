@@ -1,16 +1,20 @@
 """What an expression does to tensors, operation by operation, for the graph of `AutogradGraph`."""
 
+import inspect
+import math
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .traits import BadValue
 
 _BINARY = {"add": "+", "sub": "−", "mul": "×", "div": "/", "pow": "^"}
-_UNARY = ("neg", "square", "exp", "log", "sqrt", "sin", "cos", "tanh", "sigmoid", "relu", "abs")
+_UNARY = ("neg", "square", "exp", "log", "sqrt", "sin", "cos", "tan", "tanh", "sigmoid", "relu",
+          "abs")
 _SAME = {"true_divide": "div", "divide": "div", "truediv": "div", "multiply": "mul",
          "subtract": "sub", "negative": "neg"}
 
@@ -73,3 +77,36 @@ def _number(value: Any) -> dict[str, float] | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return {"number": float(value)}
+
+
+def check_names(function: Callable, inputs: dict) -> None:
+    """Refuse, in one sentence, inputs that are not the function's."""
+    try:
+        taken = inspect.signature(function)
+    except ValueError:  # functions of PyTorch do not say what they take
+        return
+    try:
+        taken.bind(**inputs)
+    except TypeError as problem:
+        raise BadValue(f"The inputs must be the arguments of the function, {taken}: {problem}. The "
+                       "settings besides them are over and step.") from None
+
+
+def check_finite(nodes: list[dict]) -> None:
+    """Refuse, in one sentence, values and gradients that are no finite numbers."""
+    for part, what in (("value", "{name} = {label}"), ("grad", "The gradient of {name}")):
+        for node in nodes:
+            if not all(map(math.isfinite, node[part])):
+                raise BadValue(f"{what.format(**node)} is not a finite number there. The figure "
+                               "keeps its last inputs.")
+
+
+def listed(name: str, value: Any) -> float | list:
+    """Return an input as a number or nested lists of numbers."""
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float64).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise BadValue(f"{name} must be a number or a small tensor, not {value!r}.") from None
+    if not tensor.isfinite().all() or tensor.abs().max() > 1e6:
+        raise BadValue(f"{name} must be between −1,000,000 and 1,000,000, and is {value!r}.")
+    return tensor.tolist()

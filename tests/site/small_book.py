@@ -76,20 +76,20 @@ def with_a_figure():
     return made
 
 
-def write(folder):
+def write(folder, pages=PAGES, toc=TOC, execute="off"):
     """Write the book's files."""
     (folder / "book" / "figures").mkdir(parents=True)
     settings = (ROOT / "_config.yml").read_text(encoding="utf-8")
     settings = settings.replace("tools/sphinx", str(ROOT / "tools" / "sphinx")).replace(
-        "execute_notebooks: cache ", 'execute_notebooks: "off" ')
+        "execute_notebooks: cache ", f'execute_notebooks: "{execute}" ')
     (folder / "_config.yml").write_text(settings, encoding="utf-8")
-    (folder / "_toc.yml").write_text(TOC, encoding="utf-8")
+    (folder / "_toc.yml").write_text(toc, encoding="utf-8")
     for picture in (ROOT / "book" / "figures").glob("favicon*"):
         shutil.copy(picture, folder / "book" / "figures")
     real = (ROOT / "book" / "index.md").read_text(encoding="utf-8").split("\n## ")
     (words,) = [part for part in real if part.startswith("What you have done")]
     (folder / "book" / "index.md").write_text(f"# Small\n\n## {words}", encoding="utf-8")
-    for name, cells in PAGES.items():
+    for name, cells in pages.items():
         nbformat.write(notebook(cells), folder / "book" / f"{name}.ipynb")
     nbformat.write(with_a_figure(), folder / "book" / "04_figure.ipynb")
     shutil.copy(ROOT / "book" / "figures.md", folder / "book")

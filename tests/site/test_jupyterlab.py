@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from support import ROOT
 
-CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer()\nfigure",
+CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer(\"edge\")\nfigure",
          "print('read', figure.stride, tuple(figure.output.shape), figure.input[0, 0].item())",
          "figure.kernel = [[0, 2], [0, 0]]",
          "try:\n    figure.dilation = 9\nexcept ValueError as error:\n    print('refused:', error)"]
@@ -104,5 +104,13 @@ def test_browser_and_python_see_the_same_figure(lab, chromium):
     assert figure.get_by_role("combobox", name="kernel", exact=True).input_value() == ""
     assert run(3)[0].startswith("refused: dilation must be a whole number from 1 to 4")
     assert figure.get_by_role("slider", name="dilation").input_value() == "1"
+    card = tab.locator(".ctr-card")
+    assert not card.get_by_role("button", name="copy link").count(), "it has no address here"
+    assert card.get_by_role("button", name="full screen").count() == 1
+    card.get_by_role("button", name="reset").click()
+    assert figure.get_by_role("slider", name="stride", exact=True).input_value() == "1"
+    run(1)
+    tab.wait_for_function("document.querySelectorAll('.jp-Notebook .jp-CodeCell')[1]"
+                          ".innerText.includes('read 1 (6, 6) 0.0')")
     assert not ours
     context.close()

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import nbformat
@@ -11,6 +12,7 @@ import pytest
 from support import ROOT
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+import icons
 import published
 
 from tools import colab, learn, publish, repository
@@ -49,7 +51,8 @@ def test_a_clone_knows_its_repository_by_its_origin(origin, slug, github, monkey
 def test_a_workflow_knows_it_by_its_environment(github):
     github(REPOSITORY="Ada/cnn", SHA=COMMIT, REF_NAME="term-2027a", REF_TYPE="tag")
     assert repository.repository() == TERM
-    assert TERM.learn == "learn-term-2027a" and TERM.site == "https://ada.github.io/cnn"
+    assert TERM.learn == "learn-term-2027a"
+    assert TERM.site == "https://ada.github.io/cnn/term-2027a" and ADA.site == TERM.site[:-11]
     github(REPOSITORY="ada/ada.github.io", SHA=COMMIT, REF_NAME="main", REF_TYPE="branch")
     found = repository.repository()
     assert found.learn == "learn" and found.site == "https://ada.github.io"
@@ -68,6 +71,13 @@ def test_buttons_lead_to_this_repository_and_this_page():
     assert buttons["Source"] == f"https://github.com/Ada/cnn/blob/{COMMIT}/{PAGE}"
     report = unquote(buttons["Report"])
     assert PAGE[:-6] in report and "term-2027a" in report
+
+
+def test_every_button_has_an_icon_that_is_drawn():
+    """"fa-lightbulb" is no "fa-light": a site without a repository has no such button."""
+    for button in [*published.launch_buttons(ADA, PAGE, "https://hub.uni.example"),
+                   *published.source_buttons(ADA, PAGE, PAGE[:-6])]:
+        assert f"#icon-{button.icon}" in icons.drawn(f'<i class="fas fa-{button.icon}"></i>')
 
 
 def test_where_colab_cannot_read_there_is_no_button_for_it():
@@ -102,15 +112,16 @@ def test_a_learners_notebook_keeps_what_was_shown_and_no_verdict():
     author = notebook("# 1. A", "get_device()", "**Predict** it.", "1 + 1",
                       "def f(x):\n    # BEGIN SOLUTION\n    return x\n    # END SOLUTION",
                       'check("f")')
-    ran = nbformat.from_dict(author)
+    ran = nbformat.from_dict(author)  # the cache of a build keeps the code cells only
+    ran.cells = [cell for cell in ran.cells if cell.cell_type == "code"]
     for cell in ran.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [nbformat.v4.new_output("stream", text=f"out of {cell.source[:5]}")]
+        cell.outputs = [nbformat.v4.new_output("stream", text=f"out of {cell.source[:5]}")]
     edition = learn.for_learners(author, ran, ADA)
     install, device, predicted, answer, check = (
         c for c in edition.cells if c.cell_type == "code")
     assert ADA.archive in install.source and edition.cells[1] is install
-    assert device.outputs and predicted.outputs and not answer.outputs and not check.outputs
+    assert device.outputs[0].text == "out of get_d" and predicted.outputs[0].text == "out of 1 + 1"
+    assert not answer.outputs and not check.outputs
     assert predicted.metadata.jupyter.outputs_hidden and "jupyter" not in device.metadata
     assert "raise NotImplementedError" in answer.source
     assert edition.metadata.accelerator == "GPU"
@@ -122,6 +133,29 @@ def test_the_first_cell_is_python_and_leaves_alone_what_is_there(capsys):
     source = learn.first_cell(ADA).source
     exec(source, {})  # helpers is here, from a folder
     assert capsys.readouterr().out == ""
+
+
+# What pip says, and what a learner is told instead. The cell itself is run by `make test-colab`.
+PIP = {
+    "ERROR: HTTP error 404 while getting https://github.com/ada/cnn/archive/1.zip": "is gone: open",
+    "ERROR: Package 'x' requires a different Python: 3.10 not in '>=3.11'": "Python 3.11 or",
+    "/usr/bin/python3: No module named pip": "this Python has no pip.",
+    "WARNING: Retrying (Retry(total=1)) after connection broken by 'NewConnectionError()': /\n"
+    "ERROR: No matching distribution found for lazy-loader": "no way to the network",
+    "WARNING: a\nERROR: Could not install packages due to an OSError: [Errno 28] No space left":
+        "pip says: ERROR: Could not install packages due to an OSError: [Errno 28] No space left",
+}
+
+
+@pytest.mark.parametrize("said", PIP)
+def test_what_keeps_the_package_from_being_installed_is_one_sentence(said, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("subprocess.run",
+                        lambda *_, **__: SimpleNamespace(returncode=1, stderr=said))
+    with pytest.raises(Exception, match="could not be installed, since ") as stopped:
+        exec(learn.first_cell(ADA).source, {})
+    (shown,) = stopped.value._render_traceback_()
+    assert PIP[said] in shown and "\n" not in shown and len(shown) < 200
 
 
 def git(folder, *words):
@@ -167,12 +201,23 @@ def test_a_site_is_published_twice_without_a_difference_and_terms_stay(origin):
         read("_static/a.js")
 
 
+def test_the_stand_in_is_not_published_where_the_real_images_are_kept_as_well(monkeypatch):
+    """They would be fetched and verified, and the site would be built on what was asked for."""
+    ran = []
+    monkeypatch.setattr(publish.subprocess, "run",
+                        lambda words, **_: ran.append(words) or SimpleNamespace(returncode=0))
+    monkeypatch.setenv("COURSE_DATA", "stand-in")
+    with pytest.raises(SystemExit, match="Nothing is published"):
+        publish.build()
+    assert "tools/book.py" not in [word for words in ran for word in words]
+
+
 def test_colabs_list_is_taken_over_where_it_is_one():
     kept = colab.KEPT.read_text(encoding="utf-8")
-    freeze = "torch==9.9.0+cpu\nnumpy==8.8\nipykernel==7.7\nscikit-image==6.6\nnbval==5.5\n"
+    freeze = "torch==9.9.0+cpu\nnumpy==8.8\nipykernel==7.7\nscikit-image==6.6\npytest==5.5\n"
     new = colab.updated(kept, freeze, "2030-01-02")
     for line in ("torch==9.9.0\n", "numpy==8.8\n", "scikit-image==6.6\n", "on 2030-01-02"):
         assert line in new
-    assert "nbval==5.5" not in new and new.count("\n") == kept.count("\n")
+    assert "pytest==5.5" not in new and new.count("\n") == kept.count("\n")
     with pytest.raises(ValueError, match="no list of Colab's"):
         colab.updated(kept, "<html>", "2030-01-02")

@@ -28,7 +28,7 @@ def on_page(open_page, site):
 
 @pytest.fixture
 def alone(chromium, tmp_path):
-    """A figure on a page of its own, `alone(figure, width=…)`; complaints fail the test."""
+    """A figure on its own page: `alone(figure, width=…, scheme=…)`; complaints fail the test."""
     made = opener(chromium, tmp_path.as_uri())
     start = next(made)
 

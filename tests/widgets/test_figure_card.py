@@ -10,17 +10,7 @@ from helpers.widgets.card import carded, kept, words
 
 KINDS = [one for name in widgets.__all__ if isinstance(one := getattr(widgets, name), type)
          and issubclass(one, Figure) and one is not Figure]
-LATER = ("AutogradGraph", "BatchNormExplorer", "ConvExplorer", "ReceptiveField")
-CARDS = [pytest.param(kind, id=kind.__name__, marks=pytest.mark.xfail(
-    kind.__name__ in LATER and not kind.title, reason="its card is being written"))
-    for kind in KINDS]
-
-
-def made(kind) -> Figure:
-    """A figure as it opens by itself."""
-    if kind.__name__ == "AutogradGraph":
-        return kind(lambda x, y: x * y + (x * x).sin(), x=2.0, y=3.0)
-    return kind()
+CARDS = [pytest.param(kind, id=kind.__name__) for kind in KINDS]
 
 
 @pytest.mark.parametrize("kind", CARDS)
@@ -38,7 +28,7 @@ def test_presets_can_be_set_from_the_opening_in_python_and_in_the_page(kind):
     names, problem = kept(kind), kind.__module__.rpartition(".")[2]
     for preset in words(kind)["presets"].values():
         assert {*preset} <= {*names}, "settings that a link keeps"
-        figure = made(kind)
+        figure = kind()
         with figure.hold_trait_notifications():
             for name, value in preset.items():
                 setattr(figure, name, value)
@@ -49,7 +39,7 @@ def test_presets_can_be_set_from_the_opening_in_python_and_in_the_page(kind):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_card_holds_the_opening_state_and_nothing_that_a_run_has_written(kind):
-    figure = made(kind)
+    figure = kind()
     card = figure.card
     assert card["id"] == kind.__name__ and {*card["opening"]} == {*card["kept"]}
     assert not {"card", "limits", "tabbable", "image", "other", "losses", "epochs_done", "status",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torchvision.transforms.v2 import functional as T
-from widget_support import COUNTS, assert_same, compare, compared, draw, real
+from widget_support import COUNTS, assert_same, compare, compared, draw, real, run_js
 
 from helpers import AugmentPlayground
 
@@ -110,3 +110,36 @@ def test_random_draws_of_an_image_equal_pythons(g):
     which = draw(g, 0, 7)
     shown = figure.words(which), figure.output[which].double().flatten()[::9]
     return {"state": figure.page_state(), "draw": which}, shown
+
+
+def composed(figure: AugmentPlayground) -> str:
+    """The code that the page shows for a figure."""
+    (code,) = run_js("augment", "figure.composed(now)", [figure.page_state()])
+    return code
+
+
+@pytest.mark.parametrize("settings, steps", [
+    ({}, []), ({"flip": True}, ["RandomHorizontalFlip"]),
+    ({"padding": 4, "padding_mode": "reflect"}, ["RandomCrop"]),
+    ({"window": 0.3, "vertical_flip": True}, ["RandomResizedCrop", "RandomVerticalFlip"]),
+    ({"hue": 0.1, "contrast": 0.4}, ["ColorJitter"]),
+    ({"cutout": 8, "cutout_fill": "mean"}, ["RandomErasing"]),
+    ({"flip": True, "padding": 2, "brightness": 0.4, "cutout": 24, "share": 0.6},
+     ["RandomCrop", "RandomHorizontalFlip", "ColorJitter", "RandomErasing"])])
+def test_the_code_of_the_page_is_torchvisions(settings, steps):
+    figure = AugmentPlayground(torch.rand(3, 24, 30), **{"flip": False, "padding": 0} | settings)
+    code, names = composed(figure), {}
+    exec(code, names)
+    pipeline = names["augment"]
+    found = [type(one).__name__ for one in pipeline.transforms]
+    assert [one for one in found if one != "ToDtype"] == steps
+    image = torch.randint(256, (3, 24, 30), dtype=torch.uint8)
+    result = pipeline(image)
+    assert result.shape == image.shape and result.dtype == torch.float32 and result.max() <= 1
+    by_name = dict(zip(found, pipeline.transforms, strict=True))
+    if "RandomErasing" in by_name:
+        erased = by_name["RandomErasing"](torch.full((3, 24, 30), 0.9))
+        assert (erased != 0.9).any(0).sum().item() == min(figure.cutout, 23) ** 2
+    if "ColorJitter" in by_name:
+        assert by_name["ColorJitter"].hue == ((-figure.hue, figure.hue) if figure.hue else None)
+    assert ("MixUp" in code) == (figure.share < 1) == ("mixup" in names)

@@ -1,28 +1,13 @@
-"""Batch normalization, the gradients by layer, and the axes of charts in JavaScript."""
+"""The gradients by layer, and the axes of charts in JavaScript."""
 
 import math
 from itertools import pairwise
 
 import pytest
 import torch
-from widget_support import compared, draw, magnitudes, number, real, run_js
+from widget_support import compared, draw, magnitudes, number, run_js
 
-from helpers import BatchNormExplorer, GradientFlow
-
-
-@compared("norm", """(() => {
-    const values = figure.batchOf(now), kept = figure.updated(now, values);
-    return [...figure.batchNorm(values, now), kept.running_mean, kept.running_var]; })()""", 6)
-def test_batch_normalization_equals_pytorchs(g):
-    figure = BatchNormExplorer(
-        gamma=real(g, -3, 3), beta=real(g, -4, 4), shift=real(g, -6, 6), scale=real(g, 0, 4),
-        batch_size=draw(g, 2, 300), training=bool(draw(g, 0, 1)), draws=draw(g, 0, 50),
-        running_mean=real(g, -5, 5), running_var=real(g, 0, 9))
-    now, before = figure.page_state(), figure.output[:, 0]
-    figure.training = True
-    figure.draws -= 1
-    figure.next_batch()  # of the same numbers
-    return now, torch.cat([before, torch.tensor([figure.running_mean, figure.running_var])])
+from helpers import GradientFlow
 
 
 def check_words(mine, now):

@@ -110,7 +110,7 @@ def test_a_link_opens_the_figure_as_it_was_left(opened):
 
 
 @pytest.mark.parametrize("bad", [
-    "stride=9", "stride=1.5", "kernel_size=6&stride=1&input=1,2;3,4", "colour=red",
+    "stride=9", "stride=1.5", "kernel_size=6&stride=1&input=1,2;3,4", "color=red",
     "__proto__=1", "mode=<img src=x onerror=alert(1)>", "input=1,2;3", "input=[[[1]]]",
     "stride=%ZZ", "limits={}", "padding=2", "stride=1&stride=2", f"input={'1,' * 9000}1;"])
 def test_a_bad_link_changes_nothing_and_says_so(opened, bad):
@@ -273,6 +273,20 @@ def test_a_page_in_a_frame_tells_its_height_and_has_its_state(opened):
     assert frame.locator(".from a").first.get_attribute("target") == "_blank"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ALONE.values())
+def test_own_pages_have_no_finding_of_axe(opened, name, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = OnPage(opened(f"figures/{name}.html", scheme=scheme), 0)
+    page.button("copy link").first.click()
+    quick = {"preload": False, "resultTypes": ["violations"],
+             "rules": {"label-content-name-mismatch": {"enabled": True},
+                       "page-has-heading-one": {"enabled": False}}}  # of the frame around it
+    findings = Axe().run(page.tab, options=quick).response["violations"]
+    assert not [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in findings]
+
+
 def test_forced_colors_keep_what_colors_say(opened):
     page = OnPage(opened("figures/pool.html", forced_colors="active", scheme="dark"), 0)
     cells = page.all("[role=gridcell]", "getComputedStyle(e).backgroundColor")
@@ -328,6 +342,53 @@ def test_a_refusal_goes_with_an_empty_entry_and_cells_are_named_by_what_is_seen(
     page.type("0.66667")
     assert page.all("[role=gridcell]", "e.ariaLabel.includes(e.innerText)") == [True] * 45
     assert first.get_attribute("aria-label") == "row 0, column 0: 0.66667, shown as 0.67"
+
+
+def test_six_large_buttons_switch_what_is_drawn_at_random(opened):
+    tab = opened("figures/augment.html", permissions=["clipboard-read", "clipboard-write"])
+    page = OnPage(tab, 0)
+    toggles = page.fig.locator(".ctr-toggle")
+    assert page.all(".ctr-toggle", "e.innerText") == [
+        "flip", "shift", "zoom", "color", "cutout", "mixup"]
+    before = page.all(".ctr-toggle", "e.ariaPressed")
+    assert before == ["true", "true", "false", "true", "false", "false"]
+    for i in range(6):
+        toggles.nth(i).press("Space")
+        page.settle()
+        now = page.all(".ctr-toggle", "e.ariaPressed")
+        assert now[i] != before[i] and now[:i] + now[i + 1:] == before[:i] + before[i + 1:]
+        toggles.nth(i).click()
+        page.settle()
+    assert page.all(".ctr-toggle", "e.ariaPressed") == before and page.alert() == ""
+    page.fig.locator("details").evaluate_all("all => all.forEach((d) => { d.open = false; })")
+    assert not page.slider("padding").is_visible()
+    page.fig.get_by_text("the code, with torchvision").click()
+    page.button("copy the code").click()
+    tab.wait_for_function("document.querySelector('.ctr-code button').innerText === 'copied'")
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied == page.fig.locator(".ctr-code pre").inner_text() and "v2.Compose" in copied
+
+
+def test_a_monitor_without_curves_says_what_will_come(opened):
+    page = OnPage(opened(CHAPTER), 2)
+    assert [text.split("\n")[-1] for text in page.all(".ctr-soon", "e.innerText")] == [
+        f"The {what} is drawn here as soon as it is measured." for what in ("loss", "accuracy")]
+    assert not page.fig.locator("svg circle").count()
+
+
+def test_the_gradient_opens_where_nothing_arrives(opened):
+    page = OnPage(opened("figures/flow.html"), 0)
+    assert page.slider("depth").get_attribute("aria-valuetext") == "64 layers"
+    (first,) = re.findall(r"Layer 1 of 64: plain ([\d.]+e−\d+), residual 0\.", page.text(".ctr"))
+    assert float(first.replace("−", "-")) < 1e-20
+
+
+def test_tables_of_the_all_reduce_are_folded(opened):
+    tab = opened("figures/allreduce.html")
+    folds = tab.locator("details")
+    assert folds.count() == 2 and not tab.get_by_role("table").count()
+    folds.first.locator("summary").click()
+    assert tab.get_by_role("table").count() == 1
 
 
 def luminance(color: str) -> float:

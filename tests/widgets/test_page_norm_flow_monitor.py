@@ -1,4 +1,4 @@
-"""Batch normalization, the gradients by layer and the training monitor on their pages."""
+"""The gradients by layer and the training monitor on their pages."""
 
 import re
 import sys
@@ -7,43 +7,8 @@ import pytest
 from support import ROOT
 from widget_support import PHONE, OnPage, number
 
-from helpers import BatchNormExplorer, GradientFlow, History, TrainingMonitor
+from helpers import GradientFlow, History, TrainingMonitor
 from helpers.widgets import DEPTHS
-
-
-def check_norm(page) -> None:
-    page.settle()
-    mine, found = page.mine, re.findall(r"[μσ]\s+(−?[\d.]+)", page.text(".ctr-sum"))
-    before, after = ([float(n) for n in (v.mean(), v.std(correction=0))]
-                     for v in (mine.input, mine.output))
-    expected = [*before, mine.running_mean, mine.running_var ** 0.5, *after]
-    assert [number(n) for n in found] == pytest.approx(expected, abs=0.006)
-
-
-def test_batch_normalization_in_training_and_evaluation(on_page):
-    page = on_page("06", BatchNormExplorer)
-    mine = page.mine
-    check_norm(page)
-    page.slider("input mean").press("ArrowRight")
-    page.slider("γ").press("ArrowLeft")
-    mine.shift, mine.gamma = mine.shift + 0.25, mine.gamma - 0.25
-    check_norm(page)
-    page.choose("batch size", "4")
-    mine.batch_size, mine.draws = 4, 0
-    page.button("20 batches").press("Enter")
-    for _ in range(20):
-        mine.next_batch()
-    check_norm(page)
-    page.choose("mode", "evaluation")
-    mine.training = False
-    page.button("next batch").click()
-    mine.next_batch()
-    check_norm(page)
-    page.button("running statistics").click()
-    mine.running_mean, mine.running_var, mine.draws = 0.0, 1.0, 0
-    check_norm(page)
-    page.tab.set_viewport_size({"width": 390, "height": 900})
-    assert page.fits()
 
 
 def check_flow(page) -> int:

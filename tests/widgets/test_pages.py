@@ -35,6 +35,8 @@ def test_no_serious_finding_of_axe(open_page, page, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     tab = open_page(page, scheme=scheme)
+    # those far below start when they come near, or for paper; folds are closed again
+    tab.evaluate("['beforeprint', 'afterprint'].forEach((one) => dispatchEvent(new Event(one)))")
     tab.wait_for_function("() => [...document.querySelectorAll('[data-course-figure]')].every(f => "
                           "f.dataset.ready)")
     # The theme's buttons fade into their colors after the page has loaded; half-way the contrast

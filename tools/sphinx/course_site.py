@@ -5,6 +5,7 @@
 * Scripts that the pages do not use are taken off them, and toggles get names.
 * Images are fetched when they come into sight, into a space that is kept for them.
 * A cell that describes a figure and shows none fails the build.
+* Each kernel notes how much memory it took.
 """
 
 import hashlib
@@ -58,8 +59,25 @@ def cache_folder(root: Path, html: Path) -> Path:
     return html.parent / ".cache" / cache_key(root)
 
 
+def peaks(html: Path) -> Path:
+    """Return the folder of what kernels note of their memory; it is kept as long as the cache."""
+    return html.parent / ".cache" / "peaks"
+
+
+def peak_of(notebook, folder: Path) -> int | None:
+    """Return the megabytes that the kernel of a notebook took at most, if that was noted."""
+    ran = [cell.source.strip() for cell in notebook.cells if cell.cell_type == "code"]
+    name = hashlib.sha256("\0".join(filter(None, ran)).encode()).hexdigest()[:32]
+    try:
+        return int((folder / name).read_text(encoding="utf-8"))
+    except OSError:
+        return None
+
+
 def _configure(app, config):
     config.nb_execution_cache_path = str(cache_folder(Path(app.confdir), Path(app.outdir)))
+    os.environ["COURSE_PEAKS"] = str(peaks(Path(app.outdir)))  # of the kernels, which inherit it
+    os.environ["PYTHONSTARTUP"] = str(Path(__file__).parent / "kernel_peak.py")
     config.html_static_path.append(str(Path(__file__).parent / "static"))
     notes = []
     if find_files() is None:

@@ -33,7 +33,9 @@
   }
   var models = {};  // a figure that is shown twice has one state
   var ids = Object.keys(store.figures).map(function (key) { return store.figures[key].id; });
-  document.querySelectorAll("[data-course-figure]").forEach(function (place) {
+  function start(place) {
+    if (place.dataset.started) return;
+    place.dataset.started = "true";
     var key = place.dataset.courseFigure, figure = store.figures[key];
     models[key] = models[key] || model(figure.values, figure.id, figure.alone);
     load(figure.module).then(function (code) {
@@ -42,7 +44,19 @@
     }).catch(function (error) {  // the table stays
       console.error(error);
     });
-  });
+  }
+  // A figure starts a screen before it comes into sight: those far below cost a phone nothing while the page appears.
+  var places = Array.prototype.slice.call(document.querySelectorAll("[data-course-figure]"));
+  var near = new IntersectionObserver(function (entries) {
+    entries.forEach(function (entry) { if (entry.isIntersecting) start(entry.target); });
+  }, { rootMargin: "100% 0px" });
+  places.forEach(function (place) { near.observe(place); });
+  window.addEventListener("beforeprint", function () { places.forEach(start); });
+  function asked() {  // the figure that an address names sets its state and comes into sight by itself
+    if (location.hash.indexOf("#figure=") === 0) places.forEach(start);
+  }
+  window.addEventListener("hashchange", asked);
+  asked();
 
   /** Say so where an address asks for a figure that is not here. */
   function lost() {

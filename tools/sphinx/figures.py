@@ -27,14 +27,13 @@ _SCRIPT = (Path(__file__).parent / "figures.js").read_text(encoding="utf-8")
 # The figures that can be made without a reader's data have a page of their own, figures/NAME.html.
 ALONE = {"AutogradGraph": "graph", "ConvExplorer": "conv", "ReceptiveField": "field",
          "PoolExplorer": "pool", "BatchNormExplorer": "norm", "GradientFlow": "flow",
-         "AugmentPlayground": "augment", "ScheduleExplorer": "schedule", "AllReduce": "allreduce"}
-_MADE = {"AutogradGraph": lambda: widgets.AutogradGraph(lambda x, y: x * y + (x * x).sin(),
-                                                        x=2.0, y=3.0)}
+         "AugmentPlayground": "augment", "ScheduleExplorer": "schedule", "AllReduce": "allreduce",
+         "GradientDescent": "hill", "Clinic": "clinic"}
 
 
 def alone(kind: str) -> widgets.Figure:
     """Return a figure as it opens on its own page."""
-    return _MADE.get(kind, getattr(widgets, kind))()
+    return getattr(widgets, kind)()
 
 
 def figure_class(state: dict) -> type[widgets.Figure]:

@@ -29,7 +29,7 @@ PATHS = {
     "xmark": "M5 5l14 14M19 5L5 19",
 }
 _ICON = re.compile(r'<(i|span) class="((?:[\w-]+\s+)*fa[srb]?(?:-[\w-]+)?\s[^"]*)"([^>]*)></\1>')
-_NAME = re.compile(r"\bfa-(?!solid|brands|regular|light|lg|fw|sm|xl|2x)([a-z0-9-]+)")
+_NAME = re.compile(r"\bfa-(?!(?:solid|brands|regular|light|lg|fw|sm|xl|2x)(?![\w-]))([a-z0-9-]+)")
 
 
 def drawn(page: str) -> str:

@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
+import nbformat
+from course_site import peak_of, peaks
 from docutils import nodes
 from figures import ALONE
 from PIL import Image
 
+from helpers.data.download import SIZE
 from helpers.profiles import profile
 from tools.repository import ROOT, Repository, repository
 
@@ -88,10 +92,29 @@ def versions() -> str:
     return ", ".join(f"{names.get(n, n)} {metadata.version(n).partition('+')[0]}" for n in VERSIONS)
 
 
-def made_line(seconds: float | None) -> str:
-    """Return the line at a page's end: the day, the versions, how long its cells took."""
-    took = f" Its cells took {seconds:.0f} s in the profile {profile()}." if seconds else ""
+def cost(seconds: float | None, megabytes: int | None, code: str) -> str:
+    """Return what a page cost the machine that made it: time, memory, and what it downloads."""
+    if not seconds:
+        return ""
+    memory = f" and {megabytes / 1000:.1f} GB of memory" if megabytes else ""
+    fetched = (f" They read CIFAR-10, a download of {SIZE / 1e6:.0f} MB, once for all pages."
+               if "load_cifar10(" in code else "")
+    return f" Its cells took {seconds:.0f} s{memory} in the profile {profile()}.{fetched}"
+
+
+def made_line(took: str) -> str:
+    """Return the line at a page's end: the day, the versions, and what its cells took."""
     return f'<p class="made">Made on {made_on():%Y-%m-%d} with {versions()}.{took}</p>'
+
+
+def _took(app, page: str) -> str:
+    """Return what a page cost; "" for one that nothing was run for."""
+    ran = getattr(app.env, "nb_metadata", {}).get(page, {}).get("exec_data")
+    if not ran:
+        return ""
+    notebook: Any = nbformat.read(app.env.doc2path(page), 4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return cost(ran.get("runtime"), peak_of(notebook, peaks(Path(app.outdir))), code)
 
 
 def description(title: str, doctree: nodes.document | None) -> str:
@@ -125,8 +148,7 @@ def _page(app, pagename, templatename, context, doctree) -> None:
     title = context.get("title") or TITLE
     context["metatags"] = context.get("metatags", "") + head_of(
         pagename, title, description(title, doctree), source, SOCIAL)
-    ran = getattr(app.env, "nb_metadata", {}).get(pagename, {}).get("exec_data") or {}
-    context["body"] = (context.get("body") or "") + made_line(ran.get("runtime"))
+    context["body"] = (context.get("body") or "") + made_line(_took(app, pagename))
     file = app.env.doc2path(pagename, base=False) if pagename in app.env.all_docs else None
     if source is None or file is None:
         return
@@ -147,6 +169,8 @@ def _files(app, error: Exception | None) -> None:
         shown = shown.crop((0, 0, shown.width, round(shown.width * 630 / 1200)))
         shown.resize((1200, 630)).save(folder / SOCIAL, optimize=True)
     lost = (Path(__file__).parent / "404.html").read_text(encoding="utf-8")
+    # tools/publish.py adds the terms
+    (folder / "versions.json").write_text('["latest"]\n', encoding="utf-8")
     (folder / "404.html").write_text(lost.replace("SITE", site), encoding="utf-8")
     if source is None:
         return

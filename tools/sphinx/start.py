@@ -7,6 +7,7 @@ the chapters' own outputs.
 
 import ast
 import html
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from tools.minutes import count, is_main
 from tools.repository import repository
 
 START = "book/index"
+PDF = "from-tensors-to-resnets.pdf"
 TITLE = re.compile(r"^# (\d+)\. (.+)$", re.MULTILINE)
 QUESTION = re.compile(r"^\*([^*]+\?)\*$", re.MULTILINE)
 _FIGURE = re.compile(r"<!-- figure: (.+?) -->")
@@ -70,6 +72,7 @@ def facts() -> dict[str, str]:
     return {"accuracy": f"{100 * final['accuracy_mean']:.1f} ± "
                         f"{100 * final['accuracy_stdev']:.1f} %",
             "minutes": f"{final['seconds_mean'] / 60:.1f}",
+            "lenet": f"{100 * read_json('lenet_weights.json')['accuracy']:.0f} %",
             "hardware": read_json("ladder.json")["hardware"]}
 
 
@@ -125,6 +128,9 @@ def _start(app, pagename, templatename, context, doctree) -> None:
         colab = (f'<a class="start second" href="https://colab.research.google.com/github/'
                  f'{source.slug}/blob/{source.learn}/book/{first}.ipynb">Open in Colab</a>')
     body = body.replace("<!-- colab -->", colab)
+    pdf = "" if "COURSE_PDF" not in os.environ else (
+        f'<a href="../{PDF}">The whole book as a PDF</a>')  # tools/publish.py prints it afterwards
+    body = body.replace("<!-- pdf -->", pdf)
     context["body"] = with_figures(body, {match[0]: _figure(match[1])
                                           for match in _FIGURE.finditer(body)})
 
