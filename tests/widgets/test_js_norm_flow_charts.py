@@ -30,6 +30,19 @@ def test_words_and_places_of_gradients(g):
     return now, now
 
 
+def check_shares(mine, theirs):
+    assert mine == pytest.approx(theirs, rel=1e-12)
+
+
+@compared("flow", "figure.shares(now)", 15, check_shares)
+def test_shares_of_the_largest_gradient(g):
+    values = [*magnitudes(g), *([0.0] * draw(g, 0, 2))] if draw(g, 0, 9) else [0.0, 0.0]
+    lost = draw(g, 0, 1)
+    most = max(values)
+    parts = [value / most if most else 0.0 for value in values]
+    return [*values, *[None] * lost], [*parts, *[1.0] * lost]
+
+
 def test_every_measured_gradient_is_found_in_the_page():
     figure = GradientFlow()
     cases = [{**figure.page_state(), "weights": weights, "norm": norm, "depth": depth}

@@ -1,4 +1,4 @@
-"""The gradients by layer and the training monitor on their pages."""
+"""The gradients by layer and the training monitor in the browser."""
 
 import re
 import sys
@@ -25,11 +25,32 @@ def check_flow(page) -> int:
         assert found == pytest.approx(expected if shown else [], rel=5.1e-3)
         assert page.fig.locator(f".ctr-flow path.ctr-{kind}").count() == shown
         assert (page.fig.locator(f".ctr-flow .ctr-mark-{kind}").count() >= 2) == shown
+        check_network(page, kind, layer)
     return layer
 
 
-def test_gradients_by_depth_layer_norm_and_weights(on_page):
-    page = on_page("07", GradientFlow)
+def check_network(page, kind: str, layer: int) -> None:
+    """Compare the bars and the pulse, shares of the largest gradient, with Python's numbers."""
+    norms = page.mine.norms(kind)
+    shares = (norms / norms.max()).tolist()
+    pulse = page.all(f".ctr-networks circle.ctr-pulse-{kind}", "Number(e.getAttribute('r'))")
+    bars = page.all(f".ctr-networks rect.ctr-pulse-{kind}", "Number(e.getAttribute('height'))")
+    if page.mine.kind not in ("both", kind):
+        assert not pulse and not bars
+        return
+    assert pulse == pytest.approx([15 * shares[layer - 1] ** 0.5])
+    assert bars == pytest.approx([26 * share if i >= layer else 0
+                                  for i, share in enumerate(shares, 1)])
+    ends = [number(one.split(": ")[1]) for one in page.all(".ctr-end", "e.textContent")]
+    shown = [one for one in ("plain", "residual") if page.mine.kind in ("both", one)]
+    assert ends == pytest.approx([page.mine.norms(one)[end].item() for one in shown
+                                  for end in (0, -1)], rel=5.1e-3)
+    arcs = page.fig.locator(".ctr-shortcut").count()
+    assert arcs == (page.mine.depth / 2 if "residual" in shown else 0)
+
+
+def test_gradients_by_depth_layer_norm_and_weights(alone):
+    page = alone(GradientFlow())
     mine = page.mine
     check_flow(page)
     page.box("batch norm").press("Space")
@@ -47,20 +68,43 @@ def test_gradients_by_depth_layer_norm_and_weights(on_page):
         check_flow(page)
     page.slider("layer").press("End")
     assert check_flow(page) == mine.depth
-    box = page.fig.locator(".ctr-flow svg").bounding_box()
+    box = page.fig.locator(".ctr-flow > svg").last.bounding_box()
     for share, low, high in ((0.02, 1, 1), (0.5, 25, 40), (0.999, 64, 64)):
         page.tab.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
         assert low <= check_flow(page) <= high
 
 
-def test_gradients_are_read_by_a_finger(on_page):
-    page = on_page("07", GradientFlow, **PHONE)
-    chart = page.fig.locator(".ctr-flow svg")
+@pytest.mark.parametrize("width", [390, 320])
+def test_gradients_are_read_by_a_finger(alone, width):
+    page = alone(GradientFlow(16), **PHONE | {"width": width})
+    chart = page.fig.locator(".ctr-flow > svg").last
     size = chart.bounding_box()
     for share, layer in ((0.97, page.mine.depth), (0.02, 1)):
         chart.tap(position={"x": share * size["width"], "y": size["height"] / 2})
         assert check_flow(page) == layer
     assert page.fits()
+
+
+def test_the_pulse_comes_back_when_one_presses_play_and_stops_at_the_first_layer(alone):
+    page = alone(GradientFlow(8))
+    check_flow(page)
+    assert page.value("layer") == 1, "it waits"
+    page.button("play").click()
+    page.tab.wait_for_function("document.querySelector('.ctr-end').textContent.includes('…')")
+    layer = "Number(document.querySelector('[aria-label=layer]').value)"
+    page.tab.wait_for_function(f"{layer} < 6 && {layer} > 2")
+    page.button("stop").click()
+    here = check_flow(page)
+    assert 1 < here < 7
+    page.button("play").click()
+    page.tab.wait_for_function(f"{layer} === 1")
+    page.tab.wait_for_function("[...document.querySelectorAll('button')].some((b) =>"
+                               "b.innerText === '▶ play')")
+    assert check_flow(page) == 1
+    calm = alone(GradientFlow(8, kind="plain"), reduced_motion="reduce")
+    assert not calm.button("play").count()
+    calm.slider("layer").fill("5")
+    assert check_flow(calm) == 5
 
 
 def test_the_training_monitor_reads_out_its_last_epoch(on_page):
