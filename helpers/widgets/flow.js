@@ -66,7 +66,7 @@ function networks(wide, found, kinds, at, plays) {
     const text = (px, py, what, anchor = "start", style = "") => make("text",
       { x: px, y: py, "text-anchor": anchor, class: style }, what);
     const arcs = kind === "plain" ? [] : Array.from({ length: count / 2 }, (_, block) => {
-      const from = x(2 * block + 1) - gap / 2, to = x(2 * block + 2) + gap / 2, high = y - HIGH / 2 - Math.min(14, gap);
+      const from = x(2 * block + 1) - gap / 2, to = x(2 * block + 2) + gap / 2, high = y - HIGH / 2 - Math.min(14, Math.max(9, gap));
       return make("path", { class: `ctr-shortcut${2 * block + 2 >= at ? " ctr-reached" : ""}`,
         d: `M${from} ${y}C${from} ${high} ${to} ${high} ${to} ${y}` });
     });

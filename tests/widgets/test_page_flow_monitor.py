@@ -1,11 +1,9 @@
 """The gradients by layer and the training monitor in the browser."""
 
 import re
-import sys
 
 import pytest
-from support import ROOT
-from widget_support import PHONE, OnPage, number
+from widget_support import PHONE, number
 
 from helpers import GradientFlow, History, TrainingMonitor
 from helpers.widgets import DEPTHS
@@ -121,24 +119,59 @@ def test_the_training_monitor_reads_out_its_last_epoch(on_page):
     assert len(curves) == 3
 
 
-def test_the_training_monitor_of_several_epochs(chromium, tmp_path):
+def test_the_training_monitor_of_several_epochs(alone):
     """The smoke site trains for one epoch; here are three, on a page of their own."""
-    sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
-    import figures
-
     history = History(train_loss=[2.0, 1.5, 1.2], train_accuracy=[0.2, 0.4, 0.5],
                       val_loss=[1.8, 1.6, 1.4], val_accuracy=[0.3, 0.4, 0.45],
                       seconds=[1.0, 2.0, 3.0], images=[100] * 3,
                       batch_loss=[2.3 - 0.01 * i for i in range(90)])
-    view = '<script type="application/vnd.jupyter.widget-view+json">{"model_id": "m"}</script>'
-    body = figures.embedded(view, {"m": {"state": TrainingMonitor(history).get_state()}})
-    (tmp_path / "page.html").write_text(f"<!doctype html><meta charset=utf-8>{body}",
-                                        encoding="utf-8")
-    tab = chromium.new_page()
-    tab.goto((tmp_path / "page.html").as_uri())
-    page, words = OnPage(tab, 0), "training loss {}, accuracy {} %; validation loss {}"
+    page = alone(TrainingMonitor(history))
+    words = "training loss {}, accuracy {} %; validation loss {}"
     assert f"Epoch 3 of 3: {words.format('1.200', '50.0', '1.400')}" in page.fig.inner_text()
     page.slider("epoch").press("ArrowLeft")
     page.settle()
     assert f"Epoch 2 of 3: {words.format('1.500', '40.0', '1.600')}" in page.fig.inner_text()
-    tab.close()
+    assert not page.fig.locator("table").count(), "there is nothing to race against"
+
+
+def test_runs_are_raced_and_read_at_an_epoch(alone):
+    def history(*accuracies: float) -> History:
+        losses = [2 - one for one in accuracies]
+        return History(train_loss=losses, train_accuracy=[*accuracies], val_loss=losses,
+                       val_accuracy=[*accuracies], seconds=[1.0] * len(losses),
+                       images=[9] * len(losses))
+
+    monitor = TrainingMonitor(runs={"early": history(0.5, 0.55, 0.56), "late":
+                                    history(0.2, 0.5, 0.7, 0.8)})
+    page = alone(monitor)
+
+    def ranking() -> list[list[str]]:
+        page.settle()
+        return page.all("table tr", "[...e.cells].map((cell) => cell.innerText)")[1:]
+
+    assert ranking() == [["late", "4", "80.0 %"], ["early", "3", "56.0 %"]]
+    page.slider("epoch").fill("2")
+    assert ranking() == [["early", "2", "55.0 %"], ["late", "2", "50.0 %"]]
+    key = page.text(".ctr-key")
+    assert "early, validation" in key and page.fig.locator("path.ctr-run-0").count() == 3
+    page.slider("epoch").fill("4")
+    page.button("play").click()
+    marks = "document.querySelectorAll('.ctr-boxes circle.ctr-val').length"
+    page.tab.wait_for_function(f"{marks} > 0 && {marks} < 6")
+    page.tab.wait_for_function(f"{marks} === 8")
+    page.tab.wait_for_function("[...document.querySelectorAll('button')].some((b) =>"
+                               "b.innerText === '▶ play')")
+    assert ranking()[0][0] == "late" and page.value("epoch") == 4
+    narrow = alone(monitor, reduced_motion="reduce", **PHONE | {"width": 320})
+    assert narrow.fits() and not narrow.button("play").count()
+
+
+def test_one_epoch_is_no_lone_dot_but_says_what_is_to_come(alone):
+    page = alone(TrainingMonitor(History(train_loss=[2.0], train_accuracy=[0.25], val_loss=[1.9],
+                                         val_accuracy=[0.3], seconds=[1.0], images=[9])))
+    loss, accuracy = page.all(".ctr-soon", "e.innerText")
+    assert "training 2, validation 1.9" in loss and "training 25 %, validation 30 %" in accuracy
+    assert "From the second one on" in accuracy and not page.fig.locator("circle").count()
+    assert not page.slider("epoch").is_visible() and not page.button("play").is_visible()
+    empty = alone(TrainingMonitor())
+    assert "as soon as it is measured" in empty.text(".ctr-boxes")
