@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import traitlets as t
@@ -10,9 +11,10 @@ import traitlets as t
 from ..plots.backend import has_front_end
 from ..training.history import History, percent
 from .figure import Figure, constant, html_boxes, html_table, module
-from .traits import Count
+from .traits import BadValue, Count, whole
 
 _POINTS = 400      # more points than a screen has columns say nothing more
+_RUNS = 5          # earlier runs that are kept: with more lines nobody sees which one is which
 _INTERVAL = 0.5    # seconds between two pictures: a reader sees no more, and a GPU waits each time
 
 
@@ -20,7 +22,10 @@ class TrainingMonitor(Figure):
     """Live curves of `fit(…, monitor=monitor)`, or the finished ones of a `History`.
 
     Show it in one cell, and train in the next one: it draws twice a second and after each epoch.
-    Where there is no notebook, each epoch is printed as a line instead.
+    Where there is no notebook, each epoch is printed as a line instead. If it watches another
+    `fit`, the curves of the last one stay, as `runs`, to race against. `runs` can be given, too:
+    `TrainingMonitor(runs={"plain": history, "mirrored": another})`, of which the last one is drawn
+    in full; `run_name` is its name.
     """
 
     title = "The training monitor"
@@ -42,11 +47,18 @@ class TrainingMonitor(Figure):
     status = t.Unicode("Waiting for fit(…, monitor=…).").tag(sync=True)
     running = t.Bool(False).tag(sync=True, kept=False)
     source = t.Unicode("").tag(sync=True)
+    runs = t.List().tag(sync=True)
+    run_name = t.Unicode("").tag(sync=True)
     smoothing = Count(6, 0, 9)
     log_scale = t.Bool(False).tag(sync=True)
 
-    def __init__(self, history: History | None = None, **settings: Any):
-        super().__init__(**settings)
+    def __init__(self, history: History | None = None, *, runs: Any = (), **settings: Any):
+        if isinstance(runs, Mapping):
+            saved = [{"name": str(name), "epochs": _rows(one)} for name, one in runs.items()]
+            if history is None and saved:
+                settings["run_name"], history = saved.pop()["name"], [*runs.values()][-1]
+            runs = saved
+        super().__init__(runs=runs or [], **settings)
         self._pending: list[float] = []
         self._shown_at = 0.0
         if history is not None:
@@ -56,10 +68,23 @@ class TrainingMonitor(Figure):
             self.batches_per_epoch = max(1, len(history.batch_loss) // max(1, history.epochs))
             self.stop(history)
 
+    @t.validate("runs")
+    def _are_runs(self, proposal: Any) -> Any:
+        if not all(isinstance(one, dict) and {"name", "epochs"} <= {*one}
+                   for one in proposal["value"]):
+            raise BadValue(_NO_RUNS)
+        if len(proposal["value"]) > _RUNS:
+            raise BadValue(f"A monitor holds at most {_RUNS + 1} runs: with more lines nobody sees "
+                           "which one is which.")
+        return proposal["value"]
+
     def start(self, history: History, epochs: int) -> None:
-        """Begin a run of `epochs` epochs with empty curves."""
+        """Begin a run of `epochs` epochs with empty curves; those of the last run stay thin."""
         self._pending, self._shown_at = [], 0.0
         with self.hold_sync():
+            if self.epochs:
+                last = {"name": self.run_name or f"run {len(self.runs) + 1}", "epochs": self.epochs}
+                self.runs, self.run_name = [*self.runs, last][-_RUNS:], ""
             self.losses, self.every, self.batches_per_epoch, self.epochs = [], 1, 0, []
             self.total_epochs, self.running, self.source = epochs, True, history.source
             self.status = "Training has started."
@@ -99,11 +124,23 @@ class TrainingMonitor(Figure):
 
     def show_epochs(self, history: History) -> None:
         """Draw the finished epochs."""
-        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-        rows = itertools.zip_longest(*(getattr(history, name) for name in names))
-        self.epochs = [{name: None if value is None or math.isnan(value) else value  # as JSON can
-                        for name, value in zip(names, row, strict=True)}
-                       for row in itertools.islice(rows, history.epochs)]
+        self.epochs = _rows(history)
+
+    def standings(self, epoch: int) -> tuple[str, list[tuple[str, int, float | None]]]:
+        """Return what runs are compared by, and each one's name, epoch and value, best first.
+
+        The epoch is the last one up to `epoch`. They are compared by the first of validation
+        accuracy, training accuracy, validation loss and training loss that all of them have.
+        """
+        epoch = whole("epoch", epoch, 1, 10**6)
+        runs = [*self.runs, {"name": self.run_name or "this run", "epochs": self.epochs}]
+        rows = [(run["name"], n, run["epochs"][n - 1]) for run in runs
+                if (n := min(epoch, len(run["epochs"])))]
+        score = next((one for one in _SCORES if all(row[one] is not None for *_, row in rows)),
+                     _SCORES[-1])
+        sign = 1 if score.endswith("loss") else -1
+        found = [(name, n, row[score]) for name, n, row in rows]
+        return score, sorted(found, key=lambda one: math.inf if one[2] is None else sign * one[2])
 
     def stop(self, history: History, problem: str = "") -> None:
         """End the run: finished, or stopped by a problem."""
@@ -123,4 +160,28 @@ class TrainingMonitor(Figure):
                  *numbers(e["val_loss"], e["val_accuracy"])] for i, e in enumerate(self.epochs, 1)]
         head = ("epoch", "training loss", "accuracy", "validation loss", "accuracy")
         note = f"Trained on: {self.source}." if self.source else ""
-        return html_boxes(html_table(rows, self.status, head), note=note)
+        tables = [html_table(rows, self.status, head)]
+        if self.runs:
+            last = max(len(run["epochs"]) for run in [*self.runs, {"epochs": self.epochs}])
+            score, found = self.standings(max(last, 1))
+            tables.append(html_table([[name, at, "" if value is None else value]
+                                      for name, at, value in found], "all runs, the best first",
+                                     ("run", "epoch", _WORDS[score])))
+        return html_boxes(*tables, note=note)
+
+
+_COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+_WORDS = {"val_accuracy": "validation accuracy", "train_accuracy": "training accuracy",
+          "val_loss": "validation loss", "train_loss": "training loss"}
+_SCORES = tuple(_WORDS)
+_NO_RUNS = "runs must be histories by name, as fit returns them: {\"plain\": history}."
+
+
+def _rows(history: History) -> list[dict[str, float | None]]:
+    """Return the epochs of a history as JSON can have them."""
+    if not isinstance(history, History):
+        raise BadValue(_NO_RUNS)
+    rows = itertools.zip_longest(*(getattr(history, name) for name in _COLUMNS))
+    return [{name: None if value is None or math.isnan(value) else value
+             for name, value in zip(_COLUMNS, row, strict=True)}
+            for row in itertools.islice(rows, history.epochs)]

@@ -1,5 +1,6 @@
 """The gradients by layer in Python, and the training monitor, with `fit` and alone."""
 
+import math
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from helpers import GradientFlow, LeNet, TrainingMonitor, fit
+from helpers import GradientFlow, History, LeNet, TrainingMonitor, fit
 from helpers.training.history import TrainingStopped
 from helpers.widgets import DEPTHS, BadValue
 
@@ -87,6 +88,47 @@ def test_monitor_shows_the_curves_of_fit_and_changes_none(standin, capsys):
     assert [e["val_accuracy"] for e in monitor.epochs] == watched.val_accuracy
     assert not monitor.running and monitor.status.startswith("Finished: 2 epochs")
     assert "stand-in" in monitor.source
+
+
+def test_the_next_run_of_a_monitor_is_raced_against_the_last_ones(standin):
+    monitor = TrainingMonitor()
+    first = small_run(standin, monitor=monitor, verbose=False)
+    assert monitor.runs == [] and len(monitor.epochs) == 2
+    for count in range(1, 8):
+        monitor.start(first, 2)
+        assert monitor.epochs == [] and monitor.losses == []
+        monitor.show_epochs(first)
+        assert len(monitor.runs) == min(count, 5), "more lines say less"
+    assert monitor.runs[0]["name"] == "run 3" and monitor.runs[-1]["epochs"] == monitor.epochs
+    monitor.start(first, 2)
+    monitor.start(first, 2)
+    assert len(monitor.runs) == 5, "a run without an epoch leaves no line"
+
+
+def test_runs_that_are_given_stand_by_what_all_have():
+    slow = History(train_loss=[2.0, 1.5, 1.0], train_accuracy=[0.2, 0.4, 0.6],
+                   val_loss=[2.1, 1.6, 1.2], val_accuracy=[0.2, 0.3, 0.5], seconds=[1.0] * 3)
+    fast = History(train_loss=[1.0, 0.9], train_accuracy=[0.5, 0.55], val_loss=[1.4, 1.5],
+                   val_accuracy=[0.4, 0.45], seconds=[1.0] * 2)
+    blind = History(train_loss=[1.7], train_accuracy=[math.nan], seconds=[1.0])
+    both = TrainingMonitor(runs={"fast": fast, "slow": slow})
+    assert both.run_name == "slow" and len(both.epochs) == 3
+    assert both.standings(1) == ("val_accuracy", [("fast", 1, 0.4), ("slow", 1, 0.2)])
+    assert both.standings(9) == ("val_accuracy", [("slow", 3, 0.5), ("fast", 2, 0.45)])
+    assert both.to_html().count("<table>") == 2 and "validation accuracy" in both.to_html()
+    three = TrainingMonitor(slow, runs={"fast": fast, "blind": blind})
+    assert three.standings(2) == ("train_loss", [
+        ("fast", 2, 0.9), ("this run", 2, 1.5), ("blind", 1, 1.7)])
+    again = TrainingMonitor.from_state(three.get_state())
+    assert again.standings(2) == three.standings(2)
+    for bad in ({"a": slow.val_loss}, {"a": slow.val_loss, "b": slow}, [slow], 5,
+                {str(i): slow for i in range(7)}):
+        with pytest.raises(BadValue, match=r"histories|at most 6 runs|list"):
+            TrainingMonitor(runs=bad)
+    with pytest.raises(BadValue, match="histories"):
+        both.runs = [{"name": "a"}]
+    assert both.standings(1) == ("val_accuracy", [("fast", 1, 0.4), ("slow", 1, 0.2)])
+    assert TrainingMonitor().standings(1)[1] == []
 
 
 def test_monitor_draws_within_an_epoch(standin, monkeypatch):

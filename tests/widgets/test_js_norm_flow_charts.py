@@ -7,7 +7,7 @@ import pytest
 import torch
 from widget_support import compared, draw, magnitudes, number, run_js
 
-from helpers import GradientFlow
+from helpers import GradientFlow, History, TrainingMonitor
 
 
 def check_words(mine, now):
@@ -28,6 +28,19 @@ def test_words_and_places_of_gradients(g):
     values = [*magnitudes(g), *([0.0] * draw(g, 0, 1)), *([None] * draw(g, 0, 1))]
     now = {"values": values, "share": draw(g, -10, 110) / 100, "count": draw(g, 1, 64)}
     return now, now
+
+
+def check_shares(mine, theirs):
+    assert mine == pytest.approx(theirs, rel=1e-12)
+
+
+@compared("flow", "figure.shares(now)", 15, check_shares)
+def test_shares_of_the_largest_gradient(g):
+    values = [*magnitudes(g), *([0.0] * draw(g, 0, 2))] if draw(g, 0, 9) else [0.0, 0.0]
+    lost = draw(g, 0, 1)
+    most = max(values)
+    parts = [value / most if most else 0.0 for value in values]
+    return [*values, *[None] * lost], [*parts, *[1.0] * lost]
 
 
 def test_every_measured_gradient_is_found_in_the_page():
@@ -96,3 +109,25 @@ def test_the_monitors_smoothing_is_a_mean_that_forgets():
         expected = [float((powers[:n + 1].flip(0) * values[:n + 1]).sum() / powers[:n + 1].sum())
                     for n in range(50)]
         assert mine == pytest.approx(expected, abs=1e-9)
+
+
+def check_standings(mine, theirs):
+    score, rows = theirs
+    assert mine[0] == score and sorted(map(str, mine[1])) == sorted(map(str, map(list, rows)))
+    assert [value for *_, value in mine[1]] == [value for *_, value in rows]
+
+
+@compared("monitor", "figure.standings(now, now.epoch)", 16, check_standings)
+def test_runs_stand_as_python_says(g):
+    def history() -> History:
+        n = draw(g, 1, 5)
+        numbers = [torch.rand(n, generator=g, dtype=torch.float64).tolist() for _ in range(4)]
+        kind = draw(g, 0, 3)  # without validation, without classes, or both
+        accuracies = [[math.nan] * n if kind > 1 else one for one in numbers[1::2]]
+        return History(train_loss=numbers[0], train_accuracy=accuracies[0], seconds=[1.0] * n,
+                       val_loss=[] if kind % 2 else numbers[2],
+                       val_accuracy=[] if kind % 2 else accuracies[1])
+
+    monitor = TrainingMonitor(runs={f"run {i}": history() for i in range(draw(g, 0, 6))})
+    epoch = draw(g, 1, 6)
+    return {**monitor.page_state(), "epoch": epoch}, monitor.standings(epoch)
