@@ -30,7 +30,8 @@ export function nextPatient(state) {
 export function clinicProblem({ cases, wards, ward, patient, answers }) {
   if (!Object.hasOwn(wards, ward)) return `The ward must be one of ${Object.keys(wards).join(", ")}.`;
   if (!Object.hasOwn(cases, patient)) return `The patient must be one of ${Object.keys(cases).join(", ")}.`;
-  const right = ([letter, given]) => Object.hasOwn(cases, letter) && Array.isArray(given) && new Set(given).size === given.length
+  const right = ([letter, given]) => Object.hasOwn(cases, letter) && Array.isArray(given)
+    && new Set(given).size === given.length
     && given.every((one) => Object.hasOwn(cases[letter].choices, one));
   const whole = answers && typeof answers === "object" && !Array.isArray(answers);
   return whole && Object.entries(answers).every(right) ? "" : "The answers must be choices of the patients, each once.";
@@ -43,35 +44,47 @@ export function spread(values, middle) {
 
 /** A chart of `lines` of {kind, points}; with a band where the `sign` is, and a line for a guess. */
 function chart(wide, what, lines, epochs, sign) {
-  const loss = what === "loss", finite = lines.flatMap(({ points }) => points.map(([, v]) => v)).filter((v) => v !== null);
-  const most = loss ? Math.min(HIGHEST, Math.max(2.8, 1.05 * Math.max(...finite))) : Math.min(1, Math.max(0.6, 1.05 * Math.max(...finite)));
-  const place = (v) => (v === null ? 1 : Math.min(1, v / most)), { x, y, draw } = plot({ wide, tall: wide < 320 ? 190 : 220, left: 46, right: 10, top: 26, foot: 36 });
+  const loss = what === "loss";
+  const finite = lines.flatMap(({ points }) => points.map(([, v]) => v)).filter((v) => v !== null);
+  const most = loss ? Math.min(HIGHEST, Math.max(2.8, 1.05 * Math.max(...finite)))
+    : Math.min(1, Math.max(0.6, 1.05 * Math.max(...finite)));
+  const place = (v) => (v === null ? 1 : Math.min(1, v / most)),
+    { x, y, draw } = plot({ wide, tall: wide < 320 ? 190 : 220, left: 46, right: 10, top: 26, foot: 36 });
   const parts = lines.flatMap(({ kind, points }) => {
-    const drawn = points.map(([share, v]) => [x(share), y(place(v))]), marks = ["train", "val"].includes(kind) ? drawn : [];
+    const drawn = points.map(([share, v]) => [x(share), y(place(v))]),
+      marks = ["train", "val"].includes(kind) ? drawn : [];
     return [curve(kind, drawn), ...marks.map(([cx, cy]) => make("circle", { cx, cy, r: 3, class: `ctr-${kind}` }))];
   });
-  const at = y(place(GUESS[what])), up = ticks(0, most).map((v) => [place(v), loss ? short(v) : `${Math.round(100 * v)} %`]);
-  const band = sign && sign[0] === what ? make("rect", { x: x(sign[1]), width: x(sign[2]) - x(sign[1]), y: y(1) - 2, height: y(0) - y(1) + 2, class: "ctr-sign" }) : null;
+  const at = y(place(GUESS[what]));
+  const up = ticks(0, most).map((v) => [place(v), loss ? short(v) : `${Math.round(100 * v)} %`]);
+  const band = sign && sign[0] === what ? make("rect",
+    { x: x(sign[1]), width: x(sign[2]) - x(sign[1]), y: y(1) - 2, height: y(0) - y(1) + 2, class: "ctr-sign" }) : null;
   return draw(`${what} over ${epochs} epochs; the numbers are in the text below`, { title: what, unit: "epoch", up,
     across: ticks(0, epochs, 4).filter(Number.isInteger).map((one) => [one / epochs, one]) },
-  ...[band, make("line", { x1: x(0), x2: x(1), y1: at, y2: at, class: "ctr-curve ctr-guess" })].filter(Boolean), ...parts);
+  ...[band, make("line", { x1: x(0), x2: x(1), y1: at, y2: at, class: "ctr-curve ctr-guess" })].filter(Boolean),
+    ...parts);
 }
 
-const LINES = [["batch", "single batches"], ["train", "training"], ["val", "validation"], ["guess", "a guess: loss 2.30, accuracy 10\u00a0%"], ["treated", "validation, after the treatment"]];
+const LINES = [["batch", "single batches"], ["train", "training"], ["val", "validation"],
+  ["guess", "a guess: loss 2.30, accuracy 10\u00a0%"], ["treated", "validation, after the treatment"]];
 const NAMES = ["ward", "patient", "answers", "cases", "wards"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw);
-  const beds = make("div", { class: "ctr-beds", role: "group", "aria-label": "patients" }), told = make("div", { class: "ctr-formula" });
-  const charts = make("div", { class: "ctr-boxes" }), choices = make("div", { class: "ctr-choices", role: "group", "aria-label": "what is wrong" });
+  const beds = make("div", { class: "ctr-beds", role: "group", "aria-label": "patients" }),
+    told = make("div", { class: "ctr-formula" });
+  const charts = make("div", { class: "ctr-boxes" }),
+    choices = make("div", { class: "ctr-choices", role: "group", "aria-label": "what is wrong" });
   const heard = make("div", { class: "ctr-spoken", role: "status" }), points = make("div", { class: "ctr-formula" });
-  const key = make("div", { class: "ctr-key" }, ...LINES.map(([kind, text]) => make("span", {}, make("svg", { width: 26, height: 12, viewBox: "0 0 26 12", "aria-hidden": "true" },
+  const key = make("div", { class: "ctr-key" }, ...LINES.map(([kind, text]) => make("span", {},
+    make("svg", { width: 26, height: 12, viewBox: "0 0 26 12", "aria-hidden": "true" },
     curve(kind, [[0, 6], [26, 6]])), " ", text)));
   const ask = make("div", { class: "ctr-title ctr-ask" }), next = button("next patient", () => {
     const letter = nextPatient(figure.state());
     if (letter) { go(letter); beds.querySelector("[aria-pressed=true]").focus({ preventScroll: true }); }
   });
-  root.append(message, beds, told, key, charts, ask, choices, make("div", { class: "ctr-stepper" }, next), points, heard);
+  root.append(message, beds, told, key, charts, ask, choices, make("div", { class: "ctr-stepper" }, next), points,
+    heard);
   const go = (patient) => { heard.textContent = ""; figure.change({ patient }); draw(figure.state()); };
 
   function answer(letter, illness) {
@@ -82,18 +95,23 @@ export function render(context) {
     heard.textContent = `${right ? "Right" : "No"}. ${state.cases[letter].choices[illness]}`;
   }
   const keep = (list, ids, create) => {  // buttons stay, so that the focus does
-    if ([...list.children].map((one) => one.dataset.id).join("|") !== ids.join("|")) list.replaceChildren(...ids.map(create));
+    const there = [...list.children].map((one) => one.dataset.id).join("|");
+    if (there !== ids.join("|")) list.replaceChildren(...ids.map(create));
     return [...list.children];
   };
-  const bed = (letter) => make("button", { type: "button", class: "ctr-toggle", "data-id": letter, click: () => go(letter) });
+  const bed = (letter) => make("button", { type: "button", class: "ctr-toggle", "data-id": letter,
+    click: () => go(letter) });
   const choice = (id) => {
     const [letter, illness] = id.split(":");
-    return make("div", { class: "ctr-choice", "data-id": id }, make("button", { type: "button", class: "ctr-button", click: () => answer(letter, illness) },
-      make("span", { class: "ctr-verdict", "aria-hidden": "true" }), make("span", {}, illness), make("span", { class: "ctr-spoken" })), make("div", { class: "ctr-reason" }));
+    return make("div", { class: "ctr-choice", "data-id": id },
+      make("button", { type: "button", class: "ctr-button", click: () => answer(letter, illness) },
+      make("span", { class: "ctr-verdict", "aria-hidden": "true" }), make("span", {}, illness),
+        make("span", { class: "ctr-spoken" })), make("div", { class: "ctr-reason" }));
   };
 
   function draw(state) {
-    const letter = seenPatient(state), { illness, choices: reasons, treatment, sign, run, treated, about } = state.cases[letter];
+    const letter = seenPatient(state);
+    const { illness, choices: reasons, treatment, sign, run, treated, about } = state.cases[letter];
     const given = state.answers[letter] || [], found = tries(state, letter), wide = half(figure.wide());
     for (const one of keep(beds, within(state), bed)) {
       const id = one.dataset.id, n = tries(state, id);
@@ -101,17 +119,22 @@ export function render(context) {
       one.setAttribute("aria-pressed", String(id === letter));
       one.setAttribute("aria-label", `patient ${id}, ${n ? `found at try ${n}` : "not found yet"}`);
     }
-    const last = (name) => run[name][run[name].length - 1], percent = (v) => `${(100 * v).toFixed(0)}\u00a0%`, loss = (v) => (v === null || v > 100 ? "far above 100" : v.toFixed(2));
-    told.textContent = `Patient ${letter}: ${about}. First batch: loss ${loss(run.batch_loss[0])}. In the end: training loss ${loss(last("train_loss"))}, accuracy `
-      + `${percent(last("train_accuracy"))}; validation loss ${loss(last("val_loss"))}, accuracy ${percent(last("val_accuracy"))}.`;
+    const last = (name) => run[name][run[name].length - 1], percent = (v) => `${(100 * v).toFixed(0)}\u00a0%`,
+      loss = (v) => (v === null || v > 100 ? "far above 100" : v.toFixed(2));
+    const both = (name) => `loss ${loss(last(`${name}_loss`))}, accuracy ${percent(last(`${name}_accuracy`))}`;
+    told.textContent = `Patient ${letter}: ${about}. First batch: loss ${loss(run.batch_loss[0])}. `
+      + `In the end: training ${both("train")}; validation ${both("val")}.`;
     key.lastChild.hidden = !found;
     const lines = (what) => [...(what === "loss" ? [{ kind: "batch", points: spread(run.batch_loss, true) }] : []),
       ...(found ? [{ kind: "treated", points: spread(treated[`val_${what}`], false) }] : []),
-      { kind: "train", points: spread(run[`train_${what}`], true) }, { kind: "val", points: spread(run[`val_${what}`], false) }];
-    charts.replaceChildren(...["loss", "accuracy"].map((what) => chart(wide, what, lines(what), run.epochs, found ? sign : null)));
+      { kind: "train", points: spread(run[`train_${what}`], true) },
+        { kind: "val", points: spread(run[`val_${what}`], false) }];
+    charts.replaceChildren(...["loss", "accuracy"].map((what) => chart(wide, what, lines(what), run.epochs,
+      found ? sign : null)));
     ask.textContent = `What is wrong with patient ${letter}?`;
     for (const one of keep(choices, Object.keys(reasons).map((each) => `${letter}:${each}`), choice)) {
-      const each = one.dataset.id.split(":")[1], right = each === illness, open = given.includes(each), press = one.firstChild;
+      const each = one.dataset.id.split(":")[1], right = each === illness, open = given.includes(each),
+        press = one.firstChild;
       press.setAttribute("aria-disabled", String(open || Boolean(found)));
       one.dataset.verdict = open ? (right ? "right" : "wrong") : "";
       press.children[0].textContent = open ? (right ? "✓" : "✗") : "";
@@ -120,7 +143,8 @@ export function render(context) {
     }
     const { of, found: all, first } = score(state), more = nextPatient(state);
     next.hidden = !found || !more;
-    points.textContent = `${first} of ${of} found at the first try${all > first ? `, ${all - first} later` : ""}${all === of ? ". All are found." : "."}`;
+    points.textContent = `${first} of ${of} found at the first try${all > first ? `, ${all - first} later` : ""}`
+      + (all === of ? ". All are found." : ".");
   }
   return figure.start();
 }

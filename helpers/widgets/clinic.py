@@ -99,7 +99,7 @@ class Clinic(Figure):
     @staticmethod
     def _history(run: str) -> History:
         measured = _measured()
-        curves = {name: [float("nan") if value is None else value for value in
+        curves: dict[str, Any] = {name: [float("nan") if value is None else value for value in
                          measured["runs"][run][name]] for name in (*_CURVES, "batch_loss")}
         return History(**curves, source=measured["source"])
 

@@ -3,7 +3,8 @@ import { button, checkbox, codeBox, controlled, folded, frame, hint, make, menu,
 import { logarithmic, plot, ticks } from "./chart.js";
 import { HILLS, MAP, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
 
-const RATES = [-3, -2, -1, 0].flatMap((power) => [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3, 2.4, 2.5, 2.7, 3, 3.3,
+const RATES = [-3, -2, -1, 0].flatMap((power) => [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3,
+  2.4, 2.5, 2.7, 3, 3.3,
   3.6, 4, 4.5, 5, 5.5, 6, 7, 8, 9].map((n) => Number((n * 10 ** power).toPrecision(2)))).filter((rate) => rate <= 3);
 const BALLS = { slow: "a third of the rate", main: "the rate", fast: "three times the rate" };
 const LOWEST = 1e-6, TALL = 0.75;  // losses below are drawn at the foot; the map's height by its width
@@ -32,13 +33,17 @@ export function edgeBetween(a, b) {
 function shape(kind, cx, cy, r) {
   const style = { class: `ctr-ball ctr-ball-${kind}` };
   if (kind === "main") return make("circle", { cx, cy, r, ...style });
-  if (kind === "slow") return make("rect", { x: cx - r * 0.9, y: cy - r * 0.9, width: r * 1.8, height: r * 1.8, ...style });
-  return make("polygon", { points: [[0, -1.25], [1.15, 0.85], [-1.15, 0.85]].map(([x, y]) => `${cx + r * x},${cy + r * y}`).join(" "), ...style });
+  if (kind === "slow") return make("rect", { x: cx - r * 0.9, y: cy - r * 0.9, width: r * 1.8, height: r * 1.8,
+    ...style });
+  const points = [[0, -1.25], [1.15, 0.85], [-1.15, 0.85]].map(([x, y]) => `${cx + r * x},${cy + r * y}`);
+  return make("polygon", { points: points.join(" "), ...style });
 }
 
-/** Draw the height of the loss in bands, as on a map of mountains; see-through, so that it suits a light and a dark page. */
+/** Draw the height of the loss in bands, as on a map of mountains; see-through, so that it suits a light and a dark
+    page. */
 function paintRelief(canvas, surface) {
-  const { width, height } = canvas, heights = relief(surface, width, height), most = Math.max(...heights.slice(0, width), ...heights.slice(-width));
+  const { width, height } = canvas, heights = relief(surface, width, height),
+    most = Math.max(...heights.slice(0, width), ...heights.slice(-width));
   const picture = canvas.getContext("2d"), image = picture.createImageData(width, height);
   const band = heights.map((value) => Math.min(17, Math.floor(18 * Math.cbrt(Math.max(0, value) / most))));
   for (let k = 0; k < band.length; k++) {
@@ -57,7 +62,8 @@ function rates(name, onChange) {
   } };
 }
 
-/** Play, step, and back to the start; `onMove(step)` is told where the ball is. Who asked for less motion gets no play. */
+/** Play, step, and back to the start; `onMove(step)` is told where the ball is. Who asked for less motion gets no
+    play. */
 function player(onMove) {
   let timer = null, at = 0, last = 1;
   const still = window.matchMedia && window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -83,7 +89,9 @@ function player(onMove) {
     play.textContent = "■ stop";
     play.setAttribute("aria-pressed", "true");
   }
-  const play = button("▶ play", start), element = make("div", { class: "ctr-stepper", role: "group", "aria-label": "roll the ball" }, still ? null : play, button("step", () => go(at >= last ? 0 : at + 1), "one step"), button("to the start", () => go(0)),
+  const play = button("▶ play", start), element = make("div",
+    { class: "ctr-stepper", role: "group", "aria-label": "roll the ball" }, still ? null : play,
+      button("step", () => go(at >= last ? 0 : at + 1), "one step"), button("to the start", () => go(0)),
     hint("Drag the ring: the ball starts there."));
   return { element, stop, playing: () => timer !== null, update(step, count) { at = step; last = count; } };
 }
@@ -93,37 +101,50 @@ const NAMES = ["surface", "lr", "momentum", "nesterov", "noise", "race", "steps"
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw);
   const { limits, starts } = figure.state();
-  let at = Infinity, seen = "", runs = [], painted = "";  // how far the ball has rolled; what was computed for which state
+  // how far the ball has rolled; what was computed for which state
+  let at = Infinity, seen = "", runs = [], painted = "";
   const roll = player((step) => { at = step; figure.redraw(); });
   const change = (changes) => { roll.stop(); at = Infinity; figure.change(changes); };
   const set = (name) => (value) => change({ [name]: value });
   const controls = {
-    surface: menu("surface", Object.keys(HILLS), (surface) => { const [x, y, lr] = starts[surface]; change({ surface, x, y, lr }); }),
+    surface: menu("surface", Object.keys(HILLS), (surface) => {
+      const [x, y, lr] = starts[surface];
+      change({ surface, x, y, lr });
+    }),
     lr: rates("rate", set("lr")),
-    momentum: slider("momentum", ...limits.momentum, (momentum) => change(momentum ? { momentum } : { momentum, nesterov: false }), 0.01),
+    momentum: slider("momentum", ...limits.momentum,
+      (momentum) => change(momentum ? { momentum } : { momentum, nesterov: false }), 0.01),
     race: checkbox("three rates", set("race")),
-    noise: slider("noise", ...limits.noise, set("noise"), 0.05), steps: slider("steps", ...limits.steps, set("steps"), 5),
+    noise: slider("noise", ...limits.noise, set("noise"), 0.05),
+      steps: slider("steps", ...limits.steps, set("steps"), 5),
     nesterov: checkbox("Nesterov", set("nesterov")),
-    x: slider("start, weight 1", ...limits.x, set("x"), 0.01), y: slider("start, weight 2", ...limits.y, set("y"), 0.01) };
+    x: slider("start, weight 1", ...limits.x, set("x"), 0.01),
+      y: slider("start, weight 2", ...limits.y, set("y"), 0.01) };
   const { surface, lr, momentum, race, ...rest } = controls;
-  const canvas = make("canvas", { width: 480, height: 360, "aria-hidden": "true" }), over = make("div", { class: "ctr-over" });
-  const handle = make("button", { type: "button", class: "ctr-handle", keydown: nudge }), map = make("div", { class: "ctr-map", pointerdown: grab, pointermove: drag,
-    pointerup: drop, pointercancel: drop, click: (event) => { if (event.pointerType && event.pointerType !== "mouse") put(event); } }, canvas, over, handle);
+  const canvas = make("canvas", { width: 480, height: 360, "aria-hidden": "true" }),
+    over = make("div", { class: "ctr-over" });
+  const handle = make("button", { type: "button", class: "ctr-handle", keydown: nudge }),
+    map = make("div", { class: "ctr-map", pointerdown: grab, pointermove: drag, pointerup: drop, pointercancel: drop,
+      click: (event) => { if (event.pointerType && event.pointerType !== "mouse") put(event); } }, canvas, over, handle);
   const chart = make("div"), where = slider("step", 0, 1, (step) => { roll.stop(); at = step; figure.redraw(); });
   where.element.classList.add("ctr-wide");
-  const text = make("div", { class: "ctr-formula ctr-steady" }), spoken = make("div", { class: "ctr-spoken", role: "status" }), code = codeBox();
+  const text = make("div", { class: "ctr-formula ctr-steady" }),
+    spoken = make("div", { class: "ctr-spoken", role: "status" }), code = codeBox();
   const key = make("div", { class: "ctr-key" }, ...Object.keys(BALLS).map((kind) => make("span", {},
-    make("svg", { width: 20, height: 16, viewBox: "0 0 20 16", "aria-hidden": "true" }, shape(kind, 10, 8, 5)), " ", make("span"))));
+    make("svg", { width: 20, height: 16, viewBox: "0 0 20 16", "aria-hidden": "true" }, shape(kind, 10, 8, 5)), " ",
+      make("span"))));
   root.append(controlled(lr, momentum, surface, race), message, key,
     make("div", { class: "ctr-boxes" }, map, chart), roll.element, controlled(where), text, spoken,
     folded("more settings, and the code", controlled(...Object.values(rest)),
-      hint("Noise is added to every gradient, as by batches. The ring can be moved with the arrow keys, too."), code.element));
+      hint("Noise is added to every gradient, as by batches. The ring can be moved with the arrow keys, too."),
+        code.element));
   for (const one of [lr, momentum]) one.element.classList.add("ctr-two", "ctr-stretch");
   surface.element.classList.add("ctr-two");
 
   let held = false;
   function put(event) {
-    const box = map.getBoundingClientRect(), [x, y] = weightsAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+    const box = map.getBoundingClientRect();
+    const [x, y] = weightsAt((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     const now = figure.state();
     if (x !== now.x || y !== now.y) change({ x, y });
   }
@@ -136,7 +157,8 @@ export function render(context) {
   function drag(event) { if (held) put(event); }
   function drop() { held = false; }
   function nudge(event) {
-    const [right, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] || [0, 0];
+    const [right, up] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key]
+      || [0, 0];
     if ((!right && !up) || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = event.shiftKey ? 0.01 : 0.05, now = figure.state(), kept = ([x, y]) => weightsAt(...shareOf([x, y]));
     const [x, y] = kept([now.x + right * by, now.y + up * by]);
@@ -147,36 +169,48 @@ export function render(context) {
   /** The ways of the balls up to step `n`, on a map `wide` pixels wide. */
   function ways(state, wide, n) {
     const tall = wide * TALL, pixel = (w) => { const [a, b] = shareOf(w); return [a * wide, b * tall]; };
-    const held = ([x, y]) => [x, y].map((v) => Math.max(-1e4, Math.min(1e4, v)));  // what lies far outside needs no exact place
+    // what lies far outside needs no exact place
+    const held = ([x, y]) => [x, y].map((v) => Math.max(-1e4, Math.min(1e4, v)));
     const line = (points) => `M${points.map((one) => one.map((v) => v.toFixed(1)).join(" ")).join("L")}`;
     const parts = runs.flatMap(({ kind, path }) => {
       const since = goneSince(path, n), points = path.slice(0, (since < 0 ? n : since) + 1).map((w) => pixel(held(w)));
-      const dots = points.slice(0, -1).map(([cx, cy]) => make("circle", { cx, cy, r: 2.6, class: `ctr-spot ctr-spot-${kind}` }));
+      const dots = points.slice(0, -1).map(([cx, cy]) => make("circle",
+        { cx, cy, r: 2.6, class: `ctr-spot ctr-spot-${kind}` }));
       let ball = shape(kind, ...points[points.length - 1], 7);
       if (since > 0) {  // an arrow where it crossed the edge
         const tip = pixel(edgeBetween(path[since - 1], held(path[since] || [0, 1e4]))), start = pixel(path[since - 1]);
         const turn = Math.atan2(tip[1] - start[1], tip[0] - start[0]) * 180 / Math.PI;
-        ball = make("polygon", { points: "0,0 -16,-8 -16,8", transform: `translate(${tip.map((v) => v.toFixed(1))}) rotate(${turn.toFixed(1)})`, class: `ctr-ball ctr-ball-${kind}` });
+        ball = make("polygon", { points: "0,0 -16,-8 -16,8",
+          transform: `translate(${tip.map((v) => v.toFixed(1))}) rotate(${turn.toFixed(1)})`,
+            class: `ctr-ball ctr-ball-${kind}` });
       }
-      return [make("path", { d: line(points), class: "ctr-way ctr-halo" }), make("path", { d: line(points), class: `ctr-way ctr-way-${kind}` }), ...dots, ball];
+      return [make("path", { d: line(points), class: "ctr-way ctr-halo" }),
+        make("path", { d: line(points), class: `ctr-way ctr-way-${kind}` }), ...dots, ball];
     });
     return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
-      "aria-label": `map of the loss over two weights, ${state.surface}, with the way of ${state.race ? "three balls" : "the ball"}; the text below says where it is` }, ...parts);
+      "aria-label": `map of the loss over two weights, ${state.surface}, with the way of `
+        + `${state.race ? "three balls" : "the ball"}; the text below says where it is` }, ...parts);
   }
 
   /** The losses up to step `n`. */
   function losses(state, wide, tall, n) {
-    const most = Math.max(...[-1, 1].flatMap((a) => [-1, 1].map((b) => HILLS[state.surface].loss(a * MAP.wide, b * MAP.high))));
+    const { loss } = HILLS[state.surface], ends = [-1, 1];
+    const most = Math.max(...ends.flatMap((a) => ends.map((b) => loss(a * MAP.wide, b * MAP.high))));
     const of = ({ path }) => Array.from({ length: state.steps + 1 }, (_, i) => {
-      const value = path[i] ? HILLS[state.surface].loss(...path[i]) : Infinity;
+      const value = path[i] ? loss(...path[i]) : Infinity;
       return Math.min(10 * most, Math.max(LOWEST, Number.isNaN(value) ? Infinity : value));
     });
-    const all = runs.map(of), { marks, place } = logarithmic(all.flat(), 2), { x, y, draw } = plot({ wide, tall, left: 46, right: 10, top: 26, foot: 36 });
+    const all = runs.map(of), { marks, place } = logarithmic(all.flat(), 2),
+      { x, y, draw } = plot({ wide, tall, left: 46, right: 10, top: 26, foot: 36 });
     const lines = all.flatMap((values, i) => {
-      const points = values.slice(0, n + 1).map((value, step) => [x(step / state.steps), y(place(value))]), { kind } = runs[i];
-      return [make("path", { class: `ctr-way ctr-way-${kind}`, d: `M${points.map((one) => one.map((v) => v.toFixed(1)).join(" ")).join("L")}` }), shape(kind, ...points[points.length - 1], 5)];
+      const points = values.slice(0, n + 1).map((value, step) => [x(step / state.steps), y(place(value))]),
+        { kind } = runs[i];
+      return [make("path", { class: `ctr-way ctr-way-${kind}`,
+        d: `M${points.map((one) => one.map((v) => v.toFixed(1)).join(" ")).join("L")}` }),
+          shape(kind, ...points[points.length - 1], 5)];
     });
-    return draw("loss after each step; the text below says the last one", { title: "loss", unit: "step", up: marks.map(([value, name]) => [place(value), name]),
+    return draw("loss after each step; the text below says the last one",
+      { title: "loss", unit: "step", up: marks.map(([value, name]) => [place(value), name]),
       across: ticks(0, state.steps).map((step) => [step / state.steps, step]) }, ...lines);
   }
 
@@ -196,7 +230,8 @@ export function render(context) {
     map.style.height = `${tall}px`;
     const [left, top] = shareOf([state.x, state.y]);
     Object.assign(handle.style, { left: `${100 * left}%`, top: `${100 * top}%` });
-    handle.setAttribute("aria-label", `start at ${short(state.x)}, ${short(state.y)}: drag it, or press the arrow keys`);
+    handle.setAttribute("aria-label",
+      `start at ${short(state.x)}, ${short(state.y)}: drag it, or press the arrow keys`);
     over.replaceChildren(ways(state, wide, n));
     chart.replaceChildren(losses(state, beside ? Math.min(420, room - wide - 22) : wide, beside ? tall : 180, n));
     [...key.children].forEach((one, i) => {
@@ -210,9 +245,10 @@ export function render(context) {
     const said = told(state, runs.find(({ kind }) => kind === "main").path, n);
     text.textContent = said;
     if (!roll.playing()) spoken.textContent = said;
-    code.update(`w = torch.tensor([${state.x}, ${state.y}], requires_grad=True)\noptimizer = torch.optim.SGD([w], lr=${state.lr}`
-      + `${state.momentum ? `, momentum=${state.momentum}` : ""}${state.nesterov ? ", nesterov=True" : ""})\n`
-      + "for step in range(" + `${state.steps}):\n    optimizer.zero_grad()\n    loss(w).backward()\n    optimizer.step()`);
+    code.update(`w = torch.tensor([${state.x}, ${state.y}], requires_grad=True)\n`
+      + `optimizer = torch.optim.SGD([w], lr=${state.lr}${state.momentum ? `, momentum=${state.momentum}` : ""}`
+      + `${state.nesterov ? ", nesterov=True" : ""})\nfor step in range(${state.steps}):\n`
+      + "    optimizer.zero_grad()\n    loss(w).backward()\n    optimizer.step()");
   }
   return figure.start(roll.stop);
 }

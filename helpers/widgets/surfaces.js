@@ -28,10 +28,12 @@ export const HILLS = {
   },
   cup: {
     loss: (x, y) => mean(readings(x, y).map(({ r }) => r ** 2)),
-    slope: (x, y) => [2 * mean(readings(x, y).map(({ e, r }) => r * e)), -2 * mean(readings(x, y).map(({ t, e, r }) => r * x * t * e))],
+    slope: (x, y) => [2 * mean(readings(x, y).map(({ e, r }) => r * e)),
+      -2 * mean(readings(x, y).map(({ t, e, r }) => r * x * t * e))],
     bend(x, y) {
       const of = (what) => 2 * mean(readings(x, y).map(what));
-      return [of(({ e }) => e ** 2), -of(({ t, e, r }) => t * e * (x * e + r)), of(({ t, e, r }) => x * t ** 2 * e * (x * e + r))];
+      return [of(({ e }) => e ** 2), -of(({ t, e, r }) => t * e * (x * e + r)),
+        of(({ t, e, r }) => x * t ** 2 * e * (x * e + r))];
     },
   },
 };
@@ -89,30 +91,39 @@ export function steepest(surface, path, n) {
 
 /** The limit as it is computed: "2 / 10 = 0.2"; its spaces do not break. */
 function reckoned(curved, momentum, nesterov) {
-  const top = momentum ? `2 · ${short(1 + momentum)}` : "2", below = nesterov ? `(${short(1 + 2 * momentum)} · ${short(curved)})` : short(curved);
+  const top = momentum ? `2 · ${short(1 + momentum)}` : "2",
+    below = nesterov ? `(${short(1 + 2 * momentum)} · ${short(curved)})` : short(curved);
   return `${top} / ${below} = ${short(rateLimit(curved, momentum, nesterov))}`.replaceAll(" ", "\u00a0");
 }
 
 /** What has happened to the ball of the rate `lr` up to step `n`, in words. */
 export function told(state, path, n) {
-  const { surface, momentum, nesterov, lr, noise } = state, since = goneSince(path, n), curved = steepest(surface, path, n);
+  const { surface, momentum, nesterov, lr, noise } = state;
+  const since = goneSince(path, n), curved = steepest(surface, path, n);
   const high = lr > rateLimit(curved, momentum, nesterov), grows = high && !momentum && !noise && surface === "bowl";
-  const rule = ` The largest curvature on its way is ${short(curved)}. ${momentum ? `With momentum ${short(momentum)} no` : "No"} rate above `
-    + `${reckoned(curved, momentum, nesterov)} can settle there, and this one is ${short(lr)}${grows ? `: each jump is ${short(lr * curved - 1)} times as high as the one before.` : "."}`;
+  const rule = ` The largest curvature on its way is ${short(curved)}. `
+    + `${momentum ? `With momentum ${short(momentum)} no` : "No"} rate above ${reckoned(curved, momentum, nesterov)} `
+    + `can settle there, and this one is ${short(lr)}`
+    + (grows ? `: each jump is ${short(lr * curved - 1)} times as high as the one before.` : ".");
   if (since >= 0) return `Step ${n}: the ball has left the picture, at step ${since}.${rule}`;
-  const [x, y] = path[n], [least] = curvatures(surface, x, y), flat = Math.hypot(...HILLS[surface].slope(x, y)) < 0.05 && least < 0;
-  return `Step ${n}: loss ${short(HILLS[surface].loss(x, y))}.${flat ? " The slope is nearly 0 here, but this is no minimum: in one direction the loss falls." : ""}${rule}`;
+  const [x, y] = path[n], [least] = curvatures(surface, x, y),
+    flat = Math.hypot(...HILLS[surface].slope(x, y)) < 0.05 && least < 0;
+  const saddle = flat ? " The slope is nearly 0 here, but this is no minimum: in one direction the loss falls." : "";
+  return `Step ${n}: loss ${short(HILLS[surface].loss(x, y))}.${saddle}${rule}`;
 }
 
 export function hillProblem(state) {
   return choiceProblem(state, { surface: Object.keys(HILLS) })
     || rangeProblem(state, state.limits, ["steps"])
-    || (["nesterov", "race"].every((name) => typeof state[name] === "boolean") ? "" : "Nesterov and race are on or off.")
-    || (state.nesterov && !state.momentum ? "Nesterov's step looks ahead along the momentum, so it needs a momentum above 0." : "");
+    || (["nesterov", "race"].every((name) => typeof state[name] === "boolean") ? ""
+      : "Nesterov and race are on or off.")
+    || (state.nesterov && !state.momentum
+      ? "Nesterov's step looks ahead along the momentum, so it needs a momentum above 0." : "");
 }
 
 /** The loss at `wide` × `high` places of the map, row by row from the top. */
 export function relief(surface, wide, high) {
   const across = (i) => MAP.wide * (2 * (i + 0.5) / wide - 1), down = (i) => MAP.high * (1 - 2 * (i + 0.5) / high);
-  return Array.from({ length: wide * high }, (_, k) => HILLS[surface].loss(across(k % wide), down(Math.floor(k / wide))));
+  return Array.from({ length: wide * high }, (_, k) => HILLS[surface].loss(across(k % wide),
+    down(Math.floor(k / wide))));
 }
