@@ -1,6 +1,6 @@
 // The pooling explorer: a window over the input, and what is kept of it.
-import { checkbox, controlled, editable, explanation, frame, hint, make, matrixProblem, menu, rangeProblem, resized, short, sideBySide,
-  slider, walked } from "./common.js";
+import { button, checkbox, controlled, editable, explanation, frame, hint, make, matrixProblem, menu, rangeProblem,
+  resized, short, sideBySide, slider, walked } from "./common.js";
 
 /** How many windows there are along one axis; below 1 where none fits. As in torch.nn.MaxPool2d. */
 export function poolSize(size, kernel, stride, padding, ceilMode) {
@@ -16,19 +16,21 @@ export function poolProblem({ input, kernel_size: kernel, stride, padding, ceil_
     { kernel_size: [1, limits.kernel_size], stride: [1, limits.stride], padding: [0, limits.padding] });
   if (wrong) return wrong;
   if (padding > kernel / 2) {
-    return `The padding may be at most half the window, here ${Math.floor(kernel / 2)}: else a window could hold nothing but padding. `
-      + "The last setting that fits was kept.";
+    return `The padding may be at most half the window, here ${Math.floor(kernel / 2)}: else a window could hold `
+      + "nothing but padding. The last setting that fits was kept.";
   }
   const side = Math.min(input.length, input[0].length);
   if (poolSize(side, kernel, stride, padding, ceilMode) < 1) {
-    return `The window spans ${kernel} pixels, but the padded input has only ${side + 2 * padding}: it fits nowhere. The last setting `
-      + "that fits was kept.";
+    return `The window spans ${kernel} pixels, but the padded input has only ${side + 2 * padding}: it fits nowhere. `
+      + "The last setting that fits was kept.";
   }
   return "";
 }
 
-/** The window of one output: its pixels, all that it covers, padding included, the first largest pixel, and the number that an average divides by. */
-export function poolWindow({ input, kernel_size: kernel, stride, padding, count_include_pad: includePad }, row, column) {
+/** The window of one output: its pixels, all that it covers, padding included, the first largest pixel, and the number
+    that an average divides by. */
+export function poolWindow({ input, kernel_size: kernel, stride, padding, count_include_pad: includePad }, row,
+  column) {
   const ends = (at, size) => [at * stride - padding, Math.min(at * stride - padding + kernel, size + padding)];
   const [top, bottom] = ends(row, input.length), [left, right] = ends(column, input[0].length);
   const pixels = [], covered = [];
@@ -44,21 +46,52 @@ export function poolWindow({ input, kernel_size: kernel, stride, padding, count_
 export function pool2d(state) {
   const { input, mode, kernel_size: kernel, stride, padding, ceil_mode: ceilMode } = state;
   const count = (size) => Math.max(0, poolSize(size, kernel, stride, padding, ceilMode));
-  return Array.from({ length: count(input.length) }, (_, i) => Array.from({ length: count(input[0].length) }, (_, j) => {
+  return Array.from({ length: count(input.length) },
+    (_, i) => Array.from({ length: count(input[0].length) }, (_, j) => {
     const { pixels, winner, divisor } = poolWindow(state, i, j);
     return mode === "max" ? winner.value : pixels.reduce((sum, { value }) => sum + value, 0) / divisor;
   }));
 }
 
-const NAMES = ["input", "mode", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "limits"];
+/** An image moved by one pixel to the right, its first column standing there twice. */
+export const movedRight = (image) => image.map((row) => [row[0], ...row.slice(0, -1)]);
+
+/** The first pixel of each window: what a stride alone keeps. */
+function thinned(state) {
+  const { input, kernel_size: kernel, stride, padding, ceil_mode: ceilMode } = state;
+  const starts = [input.length, input[0].length].map((size) => Array.from({ length: poolSize(size, kernel, stride,
+    padding, ceilMode) }, (_, i) => Math.max(0, i * stride - padding)));
+  return starts[0].map((row) => starts[1].map((column) => input[row][column]));
+}
+
+/** Which outputs a shift by one pixel leaves as they are: by max, by average, and by the stride alone. */
+export function unchanged(state) {
+  const near = (a, b) => Math.abs(a - b) <= 1e-6 * (1 + Math.abs(b)),
+    moved = { ...state, input: movedRight(state.input) };
+  const pool = { max: (now) => pool2d({ ...now, mode: "max" }), average: (now) => pool2d({ ...now, mode: "average" }),
+    "stride alone": thinned };
+  return Object.fromEntries(Object.entries(pool).map(([way, of]) => {
+    const before = of(state), after = of(moved);
+    return [way, before.map((row, r) => row.map((value, c) => near(value, after[r][c])))];
+  }));
+}
+
+const NAMES = ["input", "mode", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "shift",
+  "limits"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Pooling explorer", NAMES, poolProblem, draw);
   const { limits } = figure.state();
-  const input = editable("input", figure), output = walked("output", figure.redraw);
+  const seen = (now) => (now.shift ? movedRight(now.input) : now.input);  // who changes a number keeps what they see
+  const input = editable("input", { ...figure, state: () => ({ input: seen(figure.state()) }),
+    change: (changes) => figure.change({ ...changes, shift: false }) });
+  const output = walked("output", figure.redraw);
+  const shift = button("shift by one pixel", () => figure.change({ shift: !figure.state().shift }));
+  const same = make("div", { class: "ctr-scroll ctr-same", role: "status" });
   const modes = menu("keep the", ["max", "average"], figure.set("mode"));
   const sliders = {
-    size: slider("input size", 2, limits.input, (n) => figure.change({ input: resized(figure.state().input, n, n, "edge") })),
+    size: slider("input size", 2, limits.input,
+      (n) => figure.change({ input: resized(figure.state().input, n, n, "edge") })),
     kernel_size: slider("window", 1, limits.kernel_size, figure.set("kernel_size")),
     stride: slider("stride", 1, limits.stride, figure.set("stride")),
     padding: slider("padding", 0, limits.padding, figure.set("padding")),
@@ -68,11 +101,24 @@ export function render(context) {
   const formula = make("div", { class: "ctr-formula" }), sum = explanation("what is kept of this window");
   root.append(controlled(modes, ...Object.values(sliders), ceil, count), message,
     make("div", { class: "ctr-boxes" }, input.element, output.element),
-  hint("Click a pixel and type another number; the space bar switches it between 0 and 1. Point at an output, or walk with the arrow "
-    + "keys, to see its window; with max, the winner has a thick blue frame."),
+  make("div", { class: "ctr-stepper" }, shift), same,
+  hint("Click a pixel and type another number; the space bar switches it between 0 and 1. Point at an output, or walk "
+    + "with the arrow keys, to see its window. With max, each pixel that wins a window has a blue corner; the winner "
+    + "of this window has a thick frame."),
   formula, output.steps.element, ...sum.elements);
 
-  function draw(now) {
+  /** Mark the pixels that win a window, and the outputs that stayed. */
+  function mark(view, style, which, words) {
+    for (const cell of view.element.querySelectorAll("[role=gridcell]")) {
+      const on = which.has(cell.dataset.at);
+      cell.classList.toggle(style, on);
+      const label = cell.getAttribute("aria-label");
+      if (on && !label.endsWith(words)) cell.setAttribute("aria-label", `${label}, ${words}`);
+    }
+  }
+
+  function draw(state) {
+    const now = { ...state, input: seen(state) };
     const out = pool2d(now), { mode, kernel_size: kernel, stride, padding } = now, at = output.at(out);
     const { pixels, covered, winner, divisor } = poolWindow(now, ...at), isMax = mode === "max";
     modes.update(mode);
@@ -86,6 +132,14 @@ export function render(context) {
     input.update(now.input, { size, range, border: padding, blank: isMax ? "−∞" : "0",
       marked: new Set(covered), strong: new Set(isMax ? [`${winner.row},${winner.column}`] : []) });
     output.update(out, { size, range });
+    const places = out.flatMap((row, r) => row.map((_, c) => [r, c]));
+    const winners = isMax ? places.map(([r, c]) => poolWindow(now, r, c).winner) : [];
+    mark(input, "ctr-wins", new Set(winners.map((one) => `${one.row},${one.column}`)), "wins a window");
+    const stays = unchanged(state), kept = places.filter(([r, c]) => state.shift && stays[mode][r][c]);
+    mark(output, "ctr-stays", new Set(kept.map(String)), "stayed the same");
+    shift.setAttribute("aria-pressed", String(state.shift));
+    same.hidden = !state.shift;
+    if (state.shift) same.replaceChildren(stayed(stays, mode));
     const [open, close] = now.ceil_mode ? ["⌈", "⌉"] : ["⌊", "⌋"];
     const side = (n) => {
       const result = poolSize(n, kernel, stride, padding, now.ceil_mode);
@@ -95,9 +149,23 @@ export function render(context) {
     };
     formula.textContent = now.input.length === now.input[0].length ? `output size = ${side(now.input.length)}`
       : `height = ${side(now.input.length)},  width = ${side(now.input[0].length)}`;
-    const total = short(out[at[0]][at[1]], 5), values = pixels.map(({ value }) => (value < 0 && !isMax ? `(${short(value)})` : short(value)));
-    sum.update(isMax ? `output (${at}) = max(${values.join(", ")}) = ${total}` : `output (${at}) = (${values.join(" + ")}) / ${divisor} = ${total}`,
+    const total = short(out[at[0]][at[1]], 5),
+      values = pixels.map(({ value }) => (value < 0 && !isMax ? `(${short(value)})` : short(value)));
+    sum.update(isMax ? `output (${at}) = max(${values.join(", ")}) = ${total}`
+      : `output (${at}) = (${values.join(" + ")}) / ${divisor} = ${total}`,
       `output row ${at[0]}, column ${at[1]} is ${total}`);
   }
   return figure.start(output.steps.stop);
+}
+
+/** How many outputs stayed the same, as bars of numbers. */
+function stayed(stays, mode) {
+  const names = { max: "max", average: "average", "stride alone": "stride alone" }, total = stays.max.flat().length;
+  const rows = Object.keys(names).map((way) => {
+    const count = stays[way].flat().filter(Boolean).length;
+    const bar = make("span", { class: "ctr-same-bar", style: `width: ${(100 * count / total).toFixed(1)}%` });
+    return make("div", { class: `ctr-same-row${way === mode ? " ctr-same-now" : ""}` }, make("span", {}, names[way]),
+      make("span", { class: "ctr-same-track", "aria-hidden": "true" }, bar), make("span", {}, `${count} of ${total}`));
+  });
+  return make("div", {}, make("div", {}, "After the shift so many outputs are what they were; they have a bar under the number:"), ...rows);
 }

@@ -72,3 +72,46 @@ def test_modes_of_pooling_and_a_padding_that_is_refused(on_page):
     for name in ("ceil mode", "count the padding"):
         page.box(name).click()
         check_pool(page)
+
+
+def test_the_input_is_shifted_and_what_stays_is_marked(alone):
+    page = alone(PoolExplorer())
+    first, before = page.matrix("input"), page.matrix("output")
+    assert not page.fig.locator(".ctr-same").is_visible()
+    wins = page.all("[aria-label=input] .ctr-wins", "e.dataset.at")
+    assert sorted(first[tuple(map(int, at.split(",")))].item() for at in wins) == sorted(
+        before.flatten().tolist())
+    page.button("shift by one pixel").press("Enter")
+    check_pool(page)
+    assert page.matrix("input")[:, 1:].equal(first[:, :-1])
+    for mode in ("max", "average"):
+        page.choose("keep the", mode)
+        page.mine.mode = mode
+        page.settle()
+        counts = page.mine.unchanged()
+        rows = page.all(".ctr-same-row", "e.innerText.split('\\n').filter(Boolean)")
+        assert [(row[0], row[-1]) for row in rows] == [
+            (way, f"{same} of {total}") for way, (same, total) in counts.items()]
+        old = page.mine.output
+        page.mine.shift = True
+        same = (page.mine.output == old).flatten().tolist()
+        page.mine.shift = False
+        assert page.all("[aria-label=output] [role=gridcell]",
+                        "e.classList.contains('ctr-stays')") == same
+        assert page.all("[aria-label=output] [role=gridcell]",
+                        "e.getAttribute('aria-label').endsWith('stayed the same')") == same
+    assert not page.fig.locator(".ctr-wins").count(), "an average has no winner"
+    page.cells("input").nth(2).click()
+    page.type("8")
+    moved = page.matrix("input")
+    assert moved[0].tolist() == [1, 1, 8, 2, 1, 0], "who changes a number keeps what they see"
+    assert page.button("shift by one pixel").get_attribute("aria-pressed") == "false"
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_the_shift_on_a_phone(alone, width):
+    page = alone(PoolExplorer(), **PHONE | {"width": width})
+    page.button("shift by one pixel").tap()
+    page.settle()
+    assert page.fits() and page.fig.locator(".ctr-same").is_visible()
+    assert page.button("shift by one pixel").bounding_box()["height"] >= 44
