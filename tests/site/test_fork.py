@@ -35,7 +35,9 @@ WHOLE = {PUBLISH: "make setup PYTHON=python\n.venv/bin/python tools/book.py\n"
 DRAWS = {"mystnb": {"image": {"alt": "A line that rises."}}}
 SMALL_BOOK = {
     "01_first": ["# 1. First\n\n*What is there?*", ["import warnings\nimport helpers"],
-                 ["import matplotlib.pyplot as plt\nplt.plot([1, 2]);"]],
+                 ["import matplotlib.pyplot as plt\nplt.plot([1, 2]);"],
+                 ["import tempfile\nscratch = tempfile.mkdtemp()"],
+                 ['%%writefile "{scratch}/a.py"\nx = 1']],
     "01a_deeper": ["# 1a. Deeper: more\n\nSix words that describe this page.", ["1 + 1"]],
 }
 SMALL_TOC = """format: jb-book
@@ -93,6 +95,8 @@ def published(fork, ref, folder):
     trees = {branch: fork.files(branch, folder / branch) for branch in fork.branches()}
     return SimpleNamespace(
         fork=fork, trees=trees, commit=fork.git("rev-parse", f"{ref}^{{commit}}"), term=term,
+        written="".join(path.read_text(encoding="utf-8") for path in sorted(
+            (trees["main"] / "book").glob("*.*"))),
         html=trees["gh-pages"] / term, learn=f"learn-{term}" if term else "learn",
         address=f"https://github.com/{fork.slug}",
         site=f"https://{owner.lower()}.github.io/{name}" + (f"/{term}" if term else ""))
@@ -112,8 +116,8 @@ def leads_nowhere(run, link):
     if link == run.site or link.startswith(f"{run.site}/"):
         there = run.html / (unquote(urlsplit(link).path)[len(urlsplit(run.site).path) + 1:])
         return None if there.exists() else "not on the site"
-    if "github.io" in link:
-        return "another site"
+    if place.netloc == urlsplit(run.site).netloc:
+        return "another site of this owner"
     if link == run.address or link.startswith(f"{run.address}/issues/new?"):
         return None
     if link.startswith(f"{run.address}/"):
@@ -122,8 +126,8 @@ def leads_nowhere(run, link):
             return "not this commit, or not this branch"
         at = "main" if ref == run.commit else ref
         return None if (run.trees[at] / file).exists() else f"not in {ref}"
-    if place.netloc in ("kaggle.com", "colab.research.google.com") or "/issues/new" in link:
-        return "another repository"
+    if place.netloc.endswith(("github.com", "github.io", "kaggle.com", "research.google.com")):
+        return None if link in run.written else "another repository, which no page names"
     return None
 
 
