@@ -23,6 +23,7 @@ BEGIN = re.compile(r"^(\s*)# BEGIN SOLUTION\s*$")
 END = re.compile(r"^\s*# END SOLUTION\s*$")
 HEADING = re.compile(r"^### Exercise (\d+\.\d+): (.+) \((\d+) minutes\)$", re.MULTILINE)
 CHECK = re.compile(r'^check\("(\w+)"\)$', re.MULTILINE)
+WRITES = re.compile("%%writefile ")  # its output is a folder of whoever has run it
 STUB = ("# YOUR CODE HERE", "raise NotImplementedError")
 
 

@@ -16,7 +16,7 @@ import nbformat
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools.editions import learner
-from tools.exercises import CHECK, is_exercise
+from tools.exercises import CHECK, WRITES, is_exercise
 from tools.minutes import PREDICT
 from tools.notebooks import BOOK, metadata_of, written
 from tools.repository import Repository, repository
@@ -57,7 +57,7 @@ def for_learners(author, executed, source: Repository | None):
             predicted = bool(PREDICT.search(cell.source)) or (
                 predicted and "<details" not in cell.source and "\n## " not in cell.source)
         elif ran and (given := ran.pop(0)) and not (
-                is_exercise(own.source) or CHECK.search(own.source)):
+                is_exercise(own.source) or CHECK.search(own.source) or WRITES.match(own.source)):
             cell.outputs = _without_widgets(given.outputs)
             if cell.outputs and predicted:  # JupyterLab's word for it, and the notebook's own
                 cell.metadata.update(jupyter={"outputs_hidden": True}, collapsed=True)

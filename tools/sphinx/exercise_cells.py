@@ -9,7 +9,7 @@ from pathlib import Path
 from docutils import nodes
 
 from tools.editions import learner_text
-from tools.exercises import CHECK, is_exercise, reference, starter
+from tools.exercises import CHECK, WRITES, is_exercise, reference, starter
 
 SOLUTION = "Show a solution"
 
@@ -52,7 +52,7 @@ def shown(app, doctree: nodes.document) -> None:
             continue
         if is_exercise(block.astext()):
             _split(cell, block)
-        elif CHECK.fullmatch(block.astext().strip()):
+        elif CHECK.fullmatch(block.astext().strip()) or WRITES.match(block.astext()):
             _without_output(cell)
 
 
