@@ -28,7 +28,7 @@ _SCRIPT = (Path(__file__).parent / "figures.js").read_text(encoding="utf-8")
 ALONE = {"AutogradGraph": "graph", "ConvExplorer": "conv", "ReceptiveField": "field",
          "PoolExplorer": "pool", "BatchNormExplorer": "norm", "GradientFlow": "flow",
          "AugmentPlayground": "augment", "ScheduleExplorer": "schedule", "AllReduce": "allreduce",
-         "GradientDescent": "hill", "Clinic": "clinic"}
+         "GradientDescent": "hill", "Clinic": "clinic", "NetworkExplorer": "network"}
 
 
 def alone(kind: str) -> widgets.Figure:
