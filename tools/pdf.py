@@ -118,8 +118,8 @@ def _begin(book: PdfWriter, number: int) -> Any:
 
 def main() -> int | str:
     """Print the built site, and say how many pages it has."""
-    from published import ABOUT, TITLE, made_on
-    from start import PDF
+    from published import ABOUT, TITLE, made_on  # pyright: ignore[reportMissingImports]
+    from start import PDF  # pyright: ignore[reportMissingImports]
 
     from tools import browser
 

@@ -99,9 +99,9 @@ class Clinic(Figure):
     @staticmethod
     def _history(run: str) -> History:
         measured = _measured()
-        curves: dict[str, Any] = {name: [float("nan") if value is None else value for value in
+        curves: Any = {name: [float("nan") if value is None else value for value in
                          measured["runs"][run][name]] for name in (*_CURVES, "batch_loss")}
-        return History(**curves, source=measured["source"])
+        return History(source=measured["source"], **curves)
 
     def to_html(self) -> str:
         """Return the numbers of all patients as a table, and the choices as folds."""

@@ -152,10 +152,13 @@ class AutogradGraph(Figure):
         """Return each node with its value and its gradient."""
         if self.expression:
             nodes = typed.parse(self.expression)
-            return [(node, *pair) for node, pair in
+            return [(node, value, grad) for node, (value, grad) in
                     zip(nodes, typed.computed(nodes, self.inputs), strict=True)]
-        return [(node, *(torch.tensor(node[part], dtype=torch.float64).reshape(node["shape"])
-                         for part in ("value", "grad"))) for node in self.nodes]
+
+        def numbers(node: dict[str, Any], part: str) -> Tensor:
+            return torch.tensor(node[part], dtype=torch.float64).reshape(node["shape"])
+
+        return [(node, numbers(node, "value"), numbers(node, "grad")) for node in self.nodes]
 
     @property
     def value(self) -> Tensor:

@@ -2,7 +2,7 @@
 import { choiceProblem, frame, make, rangeProblem, short } from "./common.js";
 import { argmax, arrived, backward, bytesOf, forward, fromHalf, normalized, sizeOf, softmax,
   unpacked } from "./network_layers.js";
-import { explained, fields, placed, spot } from "./network_sum.js";
+import { descent, explained, fields, placed, spot } from "./network_sum.js";
 import { netLayers, outline } from "./network_maps.js";
 import { netDrill } from "./network_drill.js";
 import { show, sources } from "./network_picture.js";
@@ -45,13 +45,6 @@ export function render(context) {
       make("span", { class: "net-class-name" }, name), make("span", { class: "net-fill" }, fill), value);
     return { input, fill, value, row };
   });
-  const modes = ["forward", "back"].map((mode) => {
-    const input = make("input",
-      { type: "radio", name: `${group}-mode`, class: "ctr-spoken", change: () => figure.change({ mode }) });
-    return { mode, input,
-      row: make("label", { class: "net-mode" }, input,
-      make("span", {}, mode === "forward" ? "forward: what each layer sees" : "back: what moves the answer")) };
-  });
   const looks = {
     at(layer, place) {
       over = null;
@@ -68,6 +61,12 @@ export function render(context) {
     away() { if (over) { over = null; figure.redraw(); } },
     enter() { drill.enter(); }, again() { figure.redraw(); }, leave() { columns.focus(); },
     down(layer, place) { over = null; figure.change({ path: [...path(), [layer, place]] }); drawNow(); },
+    descend() {
+      const { used, results } = computed();
+      figure.change({ path: [...path(), ...descent(graph, used, results, ...chosen())] });
+      drawNow();
+      if (!drill.enter()) columns.focus();
+    },
     up(i) { figure.change({ path: path().slice(0, i + 1) }); drawNow(); if (!drill.enter()) columns.focus(); },
   };
   const drawNow = () => draw(figure.state());  // at once: the reader's place goes there
@@ -90,10 +89,8 @@ export function render(context) {
       + "layer, Enter into its sum, Escape back.");
   const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, make("span", {}, "below 0"), make("i", {}),
     make("span", {}, "above 0"), make("small", {}, "each layer by its largest number"));
-  root.append(picked.element, message,
-    make("div", { class: "net-modes", role: "radiogroup", "aria-label": "what the maps show" },
-    ...modes.map((one) => one.row), scale),
-    status, keys, columns.element);
+  root.append(picked.element, message, make("div", { class: "net-above" }, make("div", {}, status, keys), scale),
+    columns.element);
 
   function path() {
     const now = model.get("path");
@@ -171,7 +168,6 @@ export function render(context) {
     before = now.picture;
     const dark = getComputedStyle(root).colorScheme === "dark", bytes = own || given[now.picture], found = computed();
     picked.update(own ? -1 : now.picture);
-    for (const one of modes) one.input.checked = one.mode === now.mode;
     const count = fixed.weights.count.toLocaleString("en-US");
     const kilobytes = Math.round((fixed.weights.count * (fixed.weights.type === "float16" ? 2 : 4)) / 1000);
     status.textContent = state === "here" ? "" : state === "coming"

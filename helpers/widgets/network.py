@@ -39,8 +39,8 @@ class NetworkExplorer(Figure):
     challenge = "Find the pixels that one number of the last layer was made of."
     caption = ("A picture goes through a trained network from left to right. Every number was made "
                "of numbers of the layer before: open one, and go down to the pixels.")
-    presets = {"the picture through": {"mode": "forward", "picture": 0},
-               "what comes back": {"mode": "back", "picture": 0}}
+    presets = {"forward: what it sees": {"mode": "forward"},
+               "back: what moves it": {"mode": "back"}}
 
     _esm = module("network")
     limits = constant({"pictures": MOST, **layers.LIMITS})

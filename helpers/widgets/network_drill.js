@@ -51,12 +51,14 @@ function walkable(root, selector, { enter, leave }) {
 export function netDrill(graph, looks) {
   const trail = make("nav", { class: "net-trail", "aria-label": "the way down" });
   const heading = make("div", { class: "net-heading" });
+  const follow = button("follow the largest, down to a pixel", () => looks.descend());
+  follow.classList.add("net-follow");
   const sum = make("pre", { class: "ctr-sum", role: "group", "aria-label": "the sum" });
   const one = make("div", { class: "net-product" });
   const body = make("div", { class: "net-body" });
   const said = make("div", { class: "ctr-spoken", role: "status" });
   const element = make("div", { class: "net-drill", role: "group", "aria-label": "what made this number" }, trail,
-    heading, sum, one, body, said);
+    make("div", { class: "net-top" }, heading, follow), sum, one, body, said);
   const walk = walkable(body, "[data-to]", { enter: (cell) => go(cell), leave: () => looks.leave() });
   let all = false, last = "", spoken = "", held = 0, dark = false;
 
@@ -72,7 +74,8 @@ export function netDrill(graph, looks) {
     const hide = () => mates(cell, false);
     const cell = make("div",
       { role: kind, class: `net-cell net-step${mark ? " net-won" : ""}`, tabindex: -1, "data-to": `${layer},${place}`,
-      "aria-label": label, style: rgb && `background:rgb(${rgb});color:${inkFor(rgb)}`, click: () => go(cell),
+      "aria-label": label.includes(text) ? label : `${label}, shown as ${text}`,
+      style: rgb && `background:rgb(${rgb});color:${inkFor(rgb)}`, click: () => go(cell),
       focus: show, blur: hide, pointerenter: show, pointerleave: hide }, text);
     return cell;
   }
@@ -197,6 +200,7 @@ export function netDrill(graph, looks) {
       : button(`${called(graph[layer])}`, () => looks.up(i),
         `back up to ${called(graph[layer])}, ${placed(graph[layer], at)}`)))));
     trail.hidden = path.length < 2;
+    follow.hidden = !made || made.kind === "input";
     heading.replaceChildren(make("b", {}, `${called(node)}, ${placed(node, place)}`), made
       ? ` = ${short(made.value, 4)}` : "", extra ? make("span", { class: "net-extra" }, extra) : "");
     if (!made) {

@@ -221,7 +221,7 @@ export function netLayers(graph, looks, { photo, end }) {
     const flow = room < 560, deep = dense > 9;
     element.classList.toggle("net-flow", flow);
     element.classList.toggle("net-deep", deep);
-    let tall = deep ? 200 : 400;
+    let tall = deep ? 200 : 560;
     const plans = () => columns.map(({ node }) => arranged(node, { tall, wide: room, flow }));
     const total = () => plans().slice(0, dense).reduce((sum, plan) => sum + Math.max(38, extent(plan).wide) + 10, -10);
     if (!flow && !deep) while (tall > 220 && total() > room) tall -= 6;

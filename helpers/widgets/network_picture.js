@@ -163,7 +163,7 @@ export function sources(pictures, names, shape, { given, own, say }) {
   const element = make("div", { class: "net-sources" },
     make("div", { class: "net-choices", role: "radiogroup", "aria-label": "picture" },
     ...radios.map((one) => one.element)),
-    make("div", { class: "net-own" }, button("your picture", () => file.click(), "a picture of your own, from a file"),
+    make("div", { class: "net-own" }, button("your picture", () => file.click(), "your picture, from a file"),
       camera, draw, file,
       make("span", { class: "net-private" }, "Nothing leaves this browser.")), shutter, pad.element);
   return { element, stop, take: upload, update(at) { radios.forEach((one, i) => { one.input.checked = i === at; }); } };

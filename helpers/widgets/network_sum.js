@@ -68,6 +68,26 @@ export function explained(graph, weights, results, number, place) {
   return { ...common, x: x.map((one) => one[place]), slope: node.slope };
 }
 
+/** The way down from a number to a pixel, along the largest product or number of each layer: [layer, place] pairs. */
+export function descent(graph, weights, results, number, place) {
+  const way = [], size = Math.abs;
+  const largest = (values) => values.reduce((best, one, i) => (size(one) > size(values[best]) ? i : best), 0);
+  while (graph[number].op !== "input") {
+    const made = explained(graph, weights, results, number, place);
+    let from = 0;
+    if (made.kind === "conv") {
+      const places = made.parts.flatMap((part) => part.places);
+      place = places[largest(made.parts.flatMap((part) => part.products))];
+      if (place < 0) place = places.find((one) => one >= 0);  // nothing but zeros
+    } else if (made.kind === "linear") ({ place } = made.parts[0]);
+    else if (made.kind === "pool") place = made.places[made.mode === "max" ? made.winner : largest(made.values)];
+    else if (made.kind === "add") from = largest(made.x);
+    number = made.from[from];
+    way.push([number, place]);
+  }
+  return way;
+}
+
 /** The box that pooling or a kernel reads below a box of results, along one axis. */
 function span(node, axis, low, high, length) {
   let from = low * (node.stride || [])[axis] - (node.pad || [])[axis];

@@ -39,7 +39,8 @@ class Links(HTMLParser):
 def test_each_figure_has_a_small_page_of_its_own(small, kind):
     path = small.html / "figures" / f"{ALONE[kind]}.html"
     text = path.read_text(encoding="utf-8")
-    assert len(text) < 150_000 and text.count("<figure") == 1 and "theme" in text
+    most = 220_000 if kind == "NetworkExplorer" else 150_000  # its weights are not in it
+    assert len(text) < most and text.count("<figure") == 1 and "theme" in text
     links = Links(text)
     assert links.loads == ["data:,"] and f"figure={kind}" in links.ids
     for link in links.to:

@@ -13,6 +13,7 @@ from widget_support import PHONE, OnPage, number
 
 from helpers import NetworkExplorer, set_seed
 from helpers.models import ResNet
+from helpers.recipes import trained_lenet
 from helpers.widgets.picture import _decoded
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
@@ -99,7 +100,7 @@ def test_a_still_is_there_at_once_and_the_weights_come_with_the_first_touch(open
     assert page.drawn("conv1") and page.drawn("conv2") and page.drawn("fc1")
     still = page.heading()
     assert still.startswith("conv2, map") and page.fig.locator(".net-part").count() >= 4
-    page.fig.hover(position={"x": 5, "y": 5})
+    page.fig.locator(".net-verdict").hover()
     page.tab.wait_for_function("() => !document.querySelector('.net-status').textContent")
     assert page.heading() == still
     torch.testing.assert_close(page.chances(), page.mine.probabilities, atol=0.006, rtol=0)
@@ -143,6 +144,21 @@ def test_one_walks_down_to_the_pixels_by_mouse_and_back_up(opened):
     assert not page.fig.locator(".net-trail").is_visible()
 
 
+def test_the_largest_products_lead_to_a_pixel(opened):
+    page = opened().awake()
+    page.fig.get_by_text("dog", exact=True).click()
+    page.button("follow the largest").click()
+    assert page.heading().startswith("input, ")
+    layers = page.all(".net-trail li", "e.textContent")
+    assert layers == ["fc3", "relu4", "fc2", "relu3", "fc1", "relu2", "pool2", "conv2", "relu1",
+                      "pool1", "conv1", "input"]
+    assert not page.button("follow the largest").is_visible() and page.fits()
+    page.button("back up to relu4").click()
+    with torch.no_grad():
+        products = trained_lenet().fc3.weight[5] * page.mine.maps("relu4")
+    assert page.heading().startswith(f"relu4, number {int(products.abs().argmax())} =")
+
+
 def test_pointing_shows_and_leaving_goes_back(opened):
     page = opened().awake()
     before = page.heading()
@@ -166,7 +182,7 @@ def test_the_sum_can_be_read_and_is_right(opened):
 def test_all_of_it_by_keyboard(opened):
     page = opened().awake()
     press = page.tab.keyboard.press
-    page.fig.locator(".net-mode input:checked").focus()
+    page.button("draw").focus()
     press("Tab")
     assert page.tab.evaluate("document.activeElement.getAttribute('role')") == "gridcell"
     assert page.heading().startswith("conv2, map 1, row 3, column 4")
@@ -199,7 +215,7 @@ def test_all_of_it_by_keyboard(opened):
 
 def test_what_comes_back(opened):
     page = opened().awake()
-    page.fig.locator(".net-mode input").nth(1).press("Space")
+    page.button("back: what moves it").press("Space")
     page.click("conv2", 4, 2, 2, columns=2)
     page.mine.mode = "back"
     value = page.mine.gradient("conv2")[4, 2, 2].item()
@@ -302,7 +318,7 @@ def test_on_a_phone_what_is_taken_apart_stands_below_its_layer(opened, width):
     boxes = page.fig.locator(".net-body [data-to]").evaluate_all(
         "all => all.map(e => [e.offsetWidth, e.offsetHeight])")
     assert boxes and all(min(box) >= 40 for box in boxes) and page.fits()
-    names = page.fig.locator(".net-own button:visible, .net-mode, .net-class")
+    names = page.fig.locator(".net-own button:visible, .net-follow, .net-class")
     assert all(one["height"] >= 44 for one in names.evaluate_all(
         "all => all.map(e => ({ height: e.offsetHeight }))"))
     page.fig.locator(".net-body [data-to]").first.tap()
