@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-_NUMBERS = re.compile(r'"numbers":"([A-Za-z0-9+/=]{2000,})"')
+_NUMBERS = re.compile(r'"numbers": ?"([A-Za-z0-9+/=]{2000,})"')
 
 
 def apart(page: str, folder: Path, top: str) -> str:
@@ -27,7 +27,7 @@ def apart(page: str, folder: Path, top: str) -> str:
 
 
 def _without_weights(app, pagename, templatename, context, doctree) -> None:
-    if '"numbers":"' in context.get("body", ""):
+    if _NUMBERS.search(context.get("body", "")):
         context["body"] = apart(context["body"], Path(app.outdir, "_static", "networks"),
                                 "../" * pagename.count("/") + "_static/networks/")
 
@@ -36,7 +36,7 @@ def _own_pages(app, error: Exception | None) -> None:
     """The same for the figures' own pages, which are written at the end."""
     for path in [] if error else Path(app.outdir, "figures").glob("*.html"):
         text = path.read_text(encoding="utf-8")
-        if '"numbers":"' in text:
+        if _NUMBERS.search(text):
             path.write_text(apart(text, Path(app.outdir, "_static", "networks"),
                                   "../_static/networks/"), encoding="utf-8")
 
