@@ -21,9 +21,10 @@ class PoolExplorer(Figure):
     """Pooling explorer: `output` is `F.max_pool2d` or `F.avg_pool2d` of `input` (H, W).
 
     The input is at most 16 x 16. Raises BadValue where PyTorch would refuse, too: a padding of more
-    than half the window, a window that fits nowhere. With `shift` the input is moved by one pixel to the
-    right, its first column standing there twice: `shown` is what is pooled then, and `unchanged()`
-    says how many outputs are what they were.
+    than half the window, a window that fits nowhere.
+
+    With `shift` the input is moved by one pixel to the right, its first column standing there
+    twice: `shown` is what is pooled then, and `unchanged()` says how many outputs stay the same.
     """
 
     title = "Pooling, window by window"
