@@ -52,10 +52,10 @@ class AugmentPlayground(Figure):
     """
 
     title = "One image, many draws"
-    challenge = "Turn it up until you would not know the cat yourself, then one step back."
+    challenge = 'In "how much of each": turn it up until you would not know the cat, then one back.'
     caption = ("Eight draws of the same image: a network never sees it twice in the same way, and "
-               "learns what stays the same in all of them. What you cannot recognize, it need not "
-               "learn either.")
+               "learns what stays the same in all of them. What you cannot recognize any more, do "
+               "not ask a network to.")
     presets = {
         "flip and shift": _OFF | {"flip": True, "padding": 4},
         "another light": _OFF | {"flip": True, "brightness": 0.5, "contrast": 0.4,

@@ -99,8 +99,9 @@ CASES = {
         GRADIENTS: "Then each step repeats all earlier ones, and the loss grows without end. Here "
                    "it comes down again and again.",
         ORDER: "Ten teeth in each epoch, one for each class. Within a class the loss falls, since "
-               "it is enough to say the same for every image; with the next class it jumps. The "
-               "validation is at a guess: the network believes in the class that it saw last.",
+               "it is enough to say the same for every image; with the next class it jumps. In the "
+               "end each class is over before the network names it, so even the training accuracy "
+               "is 0 %. The validation is at a guess: it believes in the class that it saw last.",
         LABELS: "Shuffled labels leave nothing that a loss could fall by within a few batches. "
                 "Here it falls far below 2.30, ten times in each epoch."},
         "The treatment: the same images in a random order.", ("loss", 0.0, 0.34)),

@@ -77,7 +77,7 @@ class ReceptiveField(Figure):
     """
 
     title = "What one output sees"
-    challenge = "Drag over the cat. Which stack sees a whole eye, and which one the whole face?"
+    challenge = "Drag over the cat. With which of these stacks does one output see a whole eye?"
     caption = ("Only the lit pixels can change the chosen output. The more paths lead from a pixel "
                "to it, the stronger the orange: most lead from the middle of the field.")
     presets = {"3 × 3, three times": _preset("three 3s", 48),

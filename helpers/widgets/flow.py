@@ -100,9 +100,10 @@ class GradientFlow(Figure):
 
     title = "Does the gradient arrive?"
     challenge = "Bring the gradient back to layer 1 of the plain network."
-    caption = ("Before any training. Without normalization, each layer hands on a part of the "
-               "gradient, so that after 64 of them nothing is left for the first ones; a shortcut "
-               "or batch normalization brings it there.")
+    caption = ("Before any training. With PyTorch's default weights and no normalization each "
+               "layer hands on a part of the gradient, and after 64 of them nothing is left. "
+               "Larger first weights (He) let it arrive; batch normalization alone makes it grow "
+               "on the way; shortcuts keep it level.")
     presets = {
         "64 layers, plain": {"depth": 64, "norm": "none", "weights": "default", "kind": "plain"},
         "with batch norm": {"depth": 64, "norm": "batch norm", "weights": "default",

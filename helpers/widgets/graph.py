@@ -33,7 +33,7 @@ class AutogradGraph(Figure):
     """
 
     title = "Autograd, step by step"
-    challenge = "Drag x until its gradient is 0. Where does the tangent lie then?"
+    challenge = "Find an x where the gradient is almost 0. How does the tangent lie there?"
     caption = ("Values flow down, and on each edge stands the slope of its operation. Gradients "
                "flow up: times the slope along each edge, added where edges meet.")
     presets = {

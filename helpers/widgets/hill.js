@@ -1,7 +1,7 @@
 // Gradient descent: a ball on a map of the loss, and the loss after each step.
 import { button, checkbox, codeBox, controlled, folded, frame, hint, make, menu, short, slider } from "./common.js";
 import { logarithmic, plot, ticks } from "./chart.js";
-import { HILLS, MAP, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
+import { HILLS, MAP, codeOf, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
 
 const RATES = [-3, -2, -1, 0].flatMap((power) => [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3,
   2.4, 2.5, 2.7, 3, 3.3,
@@ -245,10 +245,7 @@ export function render(context) {
     const said = told(state, runs.find(({ kind }) => kind === "main").path, n);
     text.textContent = said;
     if (!roll.playing()) spoken.textContent = said;
-    code.update(`w = torch.tensor([${state.x}, ${state.y}], requires_grad=True)\n`
-      + `optimizer = torch.optim.SGD([w], lr=${state.lr}${state.momentum ? `, momentum=${state.momentum}` : ""}`
-      + `${state.nesterov ? ", nesterov=True" : ""})\nfor step in range(${state.steps}):\n`
-      + "    optimizer.zero_grad()\n    loss(w).backward()\n    optimizer.step()");
+    code.update(codeOf(state));
   }
   return figure.start(roll.stop);
 }

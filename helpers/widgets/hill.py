@@ -25,7 +25,8 @@ class GradientDescent(Figure):
     """
 
     title = "A ball on the loss"
-    challenge = "Bring the ball to rest within 20 steps; then find the rate at which it flies out."
+    challenge = ("Get below a loss of 0.001 within 20 steps; then find the rate at which the "
+                 "ball flies out.")
     caption = ("More color is a higher loss. The rate must suit the direction in which it is most "
                "curved, or each step ends higher on the other side; along the flat direction the "
                "ball then creeps, unless momentum carries it.")

@@ -207,9 +207,10 @@ export function render(context) {
       extra: back ? `gradient of the logit of ${classes[target]}: ${short(grads[layer][place], 3)}` : "",
         waiting: "What made this number is shown as soon as the weights are here." });
   }
-  /** Whether a still of the network has what made this number. */
+  /** Whether a still has what made this number: of layers with weights it has that of the opening only. */
+  const opening = String(((model.get("card") || { opening: {} }).opening.path || []).slice(-1));
   const sparseHolds = (layer, place) => !("weight" in graph[layer])
-    || (preview && String(model.get("path").slice(-1)) === String([layer, place]) && graph[layer].op === "conv");
+    || (preview && opening === String([layer, place]) && graph[layer].op === "conv");
 
   const themes = new MutationObserver(() => figure.redraw());
   themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "theme", "class"] });

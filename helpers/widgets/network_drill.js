@@ -219,10 +219,9 @@ export function netDrill(graph, looks) {
     body.replaceChildren(...draw().filter(Boolean));
     walk.settle();
     if (hadFocus && !walk.first()) looks.leave();
-    if (key !== spoken && !steady) said.textContent = `${called(node)}, ${placed(node, place)}: ${short(made.value,
-      4)}. ${sum.textContent}. ${extra}`;
+    const words = `${called(node)}, ${placed(node, place)}: ${short(made.value, 4)}. ${sum.textContent}. ${extra}`;
+    if (words !== spoken && !steady) said.textContent = spoken = words;
     last = key;
-    if (!steady) spoken = key;
     if (!steady) body.style.minHeight = "";
     const tall = body.offsetHeight;
     held = steady ? Math.max(held, tall) : tall;  // what stands below does not jump while one points around

@@ -49,7 +49,8 @@ export function nextBatch(now) {
   const moved = { draws: now.draws + 1 };
   if (!now.training) return moved;
   const values = batchOf({ ...now, ...moved }), found = statistics(values), kept = updated(now, values);
-  const row = [found.mean, found.unbiased, kept.running_mean, kept.running_var];
+  // a link holds the whole trail: seven digits are more than it shows
+  const row = [found.mean, found.unbiased, kept.running_mean, kept.running_var].map((v) => Number(v.toPrecision(7)));
   return { ...moved, ...kept, trail: [...now.trail, row].slice(-now.limits.trail) };
 }
 
@@ -151,7 +152,7 @@ function trailChart(wide, title, { trail, draws }, column, start, truth) {
   const count = [0, 0.5, 1].map((part) => [part, String(first + Math.round(part * last))]);
   const spoken = `${title}: now ${fixed(kept[kept.length - 1])}; of all images it is ${fixed(truth)}. `
     + `The last batches had ${own.slice(-5).map(fixed).join(", ") || "not been seen"}.`;
-  return draw(spoken, { title, across: count, unit: "batches of training", floor: false,
+  return draw(spoken, { title, across: count, unit: "batches", floor: false,
     up: ticks(foot, high + edge, 4).map((v) => [up(v), short(v)]) },
     line(x(0), y(up(truth)), x(1), y(up(truth)), "ctr-n-truth"),
     ...own.map((v, i) => make("circle", { cx: across(i + 1), cy: y(up(v)), r: 3.2, class: "ctr-n-dot ctr-n-train" })),

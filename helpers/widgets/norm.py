@@ -84,7 +84,7 @@ class BatchNormExplorer(Figure):
     updates the running statistics with momentum 0.1 and adds a row to the `trail`.
     """
 
-    title = "Training and evaluation"
+    title = "Batch norm: training, evaluation"
     challenge = "Close the gap between the two modes, then open it again."
     caption = ("One batch on one axis: as it comes, as training normalizes it (by its own mean and "
                "spread) and as evaluation does (by the running ones). The running statistics "

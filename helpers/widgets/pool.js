@@ -102,8 +102,10 @@ export function render(context) {
   root.append(controlled(modes, ...Object.values(sliders), ceil, count), message,
     make("div", { class: "ctr-boxes" }, input.element, output.element),
   make("div", { class: "ctr-stepper" }, shift), same,
-  hint("Click a pixel and type another number; the space bar switches it between 0 and 1. Point at an output, or walk "
-    + "with the arrow keys, to see its window. With max, each pixel that wins a window has a blue corner; the winner "
+  hint((window.matchMedia("(pointer: coarse)").matches
+    ? "Tap a pixel and type another number; tap an output to see its window."
+    : "Click a pixel and type another number; the space bar switches it between 0 and 1. Point at an output, or walk "
+      + "with the arrow keys, to see its window.") + " With max, each pixel that wins a window has a blue corner; the winner "
     + "of this window has a thick frame."),
   formula, output.steps.element, ...sum.elements);
 

@@ -30,8 +30,8 @@ class PoolExplorer(Figure):
     title = "Pooling, window by window"
     challenge = "Shift the input by one pixel. How many outputs stay what they were?"
     caption = ("Max pooling keeps the largest number of each window and forgets where it stood; "
-               "average pooling keeps a little of every number. What moves within a window "
-               "changes the maximum less often than the average, and yet often enough.")
+               "average pooling keeps a little of every number. A number that changes without "
+               "being or becoming the largest leaves the maximum alone; the average it changes.")
     presets = {
         "max": {"mode": "max", "kernel_size": 2, "stride": 2, "padding": 0, "shift": False},
         "average": {"mode": "average", "kernel_size": 2, "stride": 2, "padding": 0,

@@ -135,8 +135,8 @@ function meter(carried, most, wide, n) {
   const high = (value) => (ground - top) * value / most;
   const said = carried.map(([out, got], rank) => `rank ${rank} sent ${mega(out)}, received ${mega(got)}`);
   return make("svg", { width: wide, height: tall, viewBox: `0 0 ${wide} ${tall}`, role: "img",
-    "aria-label": `MB through each link so far: ${said.join("; ")}` },
-  make("text", { x: left, y: 11, class: "ctr-quiet-text" }, "MB through each link:"),
+    "aria-label": `MB out of and into each rank so far: ${said.join("; ")}` },
+  make("text", { x: left, y: 11, class: "ctr-quiet-text" }, "MB of each rank:"),
   ...["sent", "got"].flatMap((kind, i) => [
     make("rect", { x: left + 130 + 52 * i, y: 3, width: 9, height: 9, class: `ctr-bar-${kind}` }),
     make("text", { x: left + 143 + 52 * i, y: 11, class: "ctr-quiet-text" }, kind === "got" ? "received" : kind)]),

@@ -35,10 +35,10 @@ class ScheduleExplorer(Figure):
     """
 
     title = "Learning-rate schedules"
-    challenge = "Bring the loss in the last epoch as low as you can; then do it in 10 epochs."
+    challenge = "Get the last epoch's loss below 0.005; then below 0.015 within 10 epochs."
     caption = ("A large rate gets down fast and cannot settle; a small one settles, but needs long "
                "to arrive. A schedule is large first and small later: each time the rate falls, "
-               "the loss falls with it.")
+               "the noise in the loss falls with it; too early, and the descent stops short.")
     presets = {
         "StepLR": {"schedule": "StepLR", "lr": 0.1, "epochs": 30, "step_size": 10, "gamma": 0.1},
         "cosine": {"schedule": "CosineAnnealingLR", "lr": 0.1, "epochs": 30, "eta_min": 0.0},

@@ -103,13 +103,31 @@ export function told(state, path, n) {
   const high = lr > rateLimit(curved, momentum, nesterov), grows = high && !momentum && !noise && surface === "bowl";
   const rule = ` The largest curvature on its way is ${short(curved)}. `
     + `${momentum ? `With momentum ${short(momentum)} no` : "No"} rate above ${reckoned(curved, momentum, nesterov)} `
-    + `can settle there, and this one is ${short(lr)}`
+    + `can settle at such a place, and this one is ${short(lr)}`
     + (grows ? `: each jump is ${short(lr * curved - 1)} times as high as the one before.` : ".");
   if (since >= 0) return `Step ${n}: the ball has left the picture, at step ${since}.${rule}`;
   const [x, y] = path[n], [least] = curvatures(surface, x, y),
     flat = Math.hypot(...HILLS[surface].slope(x, y)) < 0.05 && least < 0;
   const saddle = flat ? " The slope is nearly 0 here, but this is no minimum: in one direction the loss falls." : "";
   return `Step ${n}: loss ${short(HILLS[surface].loss(x, y))}.${saddle}${rule}`;
+}
+
+const IN_PYTHON = {
+  bowl: "(x**2 + 10 * y**2) / 2",
+  valley: "(x - 1)**2 / 4 + 5 * (y + 1 - 0.6 * x**2)**2",
+  saddle: "y**2 + x**4 / 8 - x**2 / 2 + 0.5",
+  "two minima": "(x**2 - 1)**2 / 2 + x / 5 + y**2 + 0.205",
+  cup: `((x * torch.exp(-y * torch.tensor([${HOURS.join(", ")}])) - torch.tensor([${WARMER.join(", ")}]))**2).mean()`,
+};
+
+/** The same descent as a program. */
+export function codeOf({ surface, x, y, lr, momentum, nesterov, steps }) {
+  const real = (value) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
+  return `import torch\n\ndef loss(x, y):\n    return ${IN_PYTHON[surface]}\n\n`
+    + `w = torch.tensor([${real(x)}, ${real(y)}], requires_grad=True)\n`
+    + `optimizer = torch.optim.SGD([w], lr=${lr}${momentum ? `, momentum=${momentum}` : ""}`
+    + `${nesterov ? ", nesterov=True" : ""})\nfor step in range(${steps}):\n`
+    + "    optimizer.zero_grad()\n    loss(*w).backward()\n    optimizer.step()";
 }
 
 export function hillProblem(state) {

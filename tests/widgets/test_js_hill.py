@@ -159,3 +159,12 @@ def test_a_ball_that_is_gone_is_said_to_be_gone_with_the_limit():
     answer = "[0, 1, 2, 3, 4].map((n) => figure.goneSince(now, n))"
     assert run_js("hill", answer, away) == [[-1, 1, -1, 3, 3], [-1, 1, 1, 1, 1]]
     assert math.isinf(surfaces.limit(-1.0))
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_the_code_in_the_figure_runs_and_descends_the_same_way(surface):
+    figure = GradientDescent(surface, x=1.0, y=0.0, lr=0.02, momentum=0.5, steps=12)
+    (code,) = run_js("hill", "figure.codeOf(now)", [figure.page_state()])
+    names = {}
+    exec(code, names)
+    assert names["w"].tolist() == pytest.approx(figure.path()[-1].tolist(), abs=1e-5)

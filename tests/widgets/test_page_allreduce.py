@@ -42,7 +42,7 @@ def check_stage(page) -> None:
     assert stage.locator(".ctr-hop").count() == len(mine.sent(mine.step))
     assert stage.locator(".ctr-flying").count() == 0
     moved = mine.megabytes_moved()
-    bars = stage.get_by_role("img", name="MB through each link").get_attribute("aria-label")
+    bars = stage.get_by_role("img", name="MB out of and into each rank").get_attribute("aria-label")
     said = re.findall(r"rank (\d+) sent (\S+), received ([^ ;]+)", bars)
     assert [(int(rank), float(out), float(got)) for rank, out, got in said] == [
         (rank, *map(mega, both)) for rank, both in enumerate(moved.tolist())]
