@@ -52,7 +52,7 @@ test-long: setup
 
 test-colab:
 	@$(PYTHON) tools/setup.py colab
-	@$(VENV)-colab/bin/python -m pytest tests/colab -q -p no:cacheprovider
+	@$(VENV)-colab/bin/python -m pytest tests/on_colab -q -p no:cacheprovider
 
 refresh: setup
 	@$(RUN) tools/notebooks.py refresh $(NOTEBOOK)

@@ -85,7 +85,7 @@ def test_no_module_that_nobody_imports():
 
 def test_tests_stand_in_rooms_of_the_same_names():
     rooms = {path.parent.name for path in (ROOT / "tests").rglob("test_*.py")} - {"tests"}
-    assert rooms - {"book", "colab", "editions", "grading", "site", "tools"} <= set(FLOOR)
+    assert rooms - {"book", "editions", "grading", "on_colab", "site", "tools"} <= set(FLOOR)
 
 
 def test_every_room_is_installed():
