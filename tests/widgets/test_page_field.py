@@ -101,8 +101,7 @@ def test_the_stack_from_the_side_its_menu_and_its_table(on_page):
 @pytest.mark.parametrize("width", [390, 320])
 def test_by_finger_on_a_phone(on_page, width):
     page = on_page("03", ReceptiveField, **{**PHONE, "width": width})
-    assert page.fits() and not page.fig.get_by_role("spinbutton").first.is_visible()
-    page.fig.locator("summary").tap()
+    assert page.fits() and page.opened == [False], "the table of layers is folded on a phone"
     page.fig.get_by_role("application").scroll_into_view_if_needed()
     photo = page.fig.get_by_role("application").bounding_box()
     page.tab.touchscreen.tap(photo["x"] + 20, photo["y"] + photo["height"] - 20)

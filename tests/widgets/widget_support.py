@@ -98,13 +98,18 @@ class OnPage:
         self.tab, self.mine = tab, mine
         self.fig = tab.locator("[data-course-figure]").nth(index)
         self.fig.scroll_into_view_if_needed()
-        self.fig.evaluate("""async (one) => {  // taps that come while the page still moves are lost
+        # which folds were open; then all are
+        self.opened = self.fig.evaluate("""async (one) => {
+            // taps that come while the page still moves are lost
             for (let last = null, at = 0; at !== last || !one.dataset.ready;) {
                 last = at;
                 await new Promise((then) => setTimeout(then, 60));
                 at = one.getBoundingClientRect().top;
             }
-            one.querySelectorAll("details").forEach((fold) => { fold.open = true; }); }""")
+            const folds = [...one.querySelectorAll("details")];
+            const were = folds.map((fold) => fold.open);
+            folds.forEach((fold) => { fold.open = true; });
+            return were; }""")
 
     def settle(self) -> None:
         """Let the figure draw."""
