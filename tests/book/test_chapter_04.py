@@ -25,3 +25,10 @@ def test_sizes_by_hand_are_those_of_helpers():
 def test_whatever_a_reader_sets_the_figure_of_4a_is_pytorchs(settings, capsys):
     define("04a", "figure-agrees", torch=torch, F=F, explorer=helpers.PoolExplorer(**settings))
     assert "agree" in capsys.readouterr().out
+
+
+def test_a_shift_leaves_the_outputs_that_the_chapter_says():
+    opened, overlapping = (helpers.PoolExplorer(kernel_size=k, stride=s).unchanged()
+                           for k, s in ((2, 2), (3, 1)))
+    assert opened == {"max": (4, 9), "average": (1, 9), "stride alone": (4, 9)}
+    assert (overlapping["max"], overlapping["average"]) == ((12, 16), (2, 16))
