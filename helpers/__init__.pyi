@@ -3,6 +3,7 @@
 from .augment import Mixup, color_jitter, cutout, random_crop, random_flip, random_resized_crop
 from .convolution import KERNELS, conv_out_size, pool_out_size, receptive_field
 from .data import BadData, ImageData, ImageSet, load_cifar10
+from .data.outlines import coloring_book
 from .data.own import load_folder
 from .data.photos import load_photo
 from .device import get_device, half_precision, set_seed
@@ -66,12 +67,13 @@ __all__ = [
     "ImageSet", "LaunchError", "LeNet", "Mixup", "NetworkExplorer", "PoolExplorer",
     "ReceptiveField", "ResNet", "ResidualBlock", "ScheduleExplorer", "Shard", "TrainingMonitor",
     "TrainingStopped", "budget", "check", "class_accuracy", "collectives", "color_jitter",
-    "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diagnose", "draw_modules",
-    "evaluate", "expect_band", "fit", "get_device", "half_precision", "hint", "keep_warm", "launch",
-    "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged", "plot_class_accuracy",
-    "plot_confusion", "plot_history", "plot_lines", "plot_patients", "pool_out_size", "predict",
-    "process_group", "profile", "progress", "random_crop", "random_flip", "random_resized_crop",
-    "read_json", "receptive_field", "resnet_recipe", "scaling", "seconds_per_call", "set_seed",
-    "show_images", "show_ladder", "show_maps", "show_predictions", "show_screenshot", "solution",
-    "task", "textbook_resnet18", "train_patient", "trained_lenet", "workers",
+    "coloring_book", "confusion_matrix", "conv_out_size", "count_parameters", "cutout", "diagnose",
+    "draw_modules", "evaluate", "expect_band", "fit", "get_device", "half_precision", "hint",
+    "keep_warm", "launch", "lenet_recipe", "load_cifar10", "load_folder", "load_photo", "merged",
+    "plot_class_accuracy", "plot_confusion", "plot_history", "plot_lines", "plot_patients",
+    "pool_out_size", "predict", "process_group", "profile", "progress", "random_crop",
+    "random_flip", "random_resized_crop", "read_json", "receptive_field", "resnet_recipe",
+    "scaling", "seconds_per_call", "set_seed", "show_images", "show_ladder", "show_maps",
+    "show_predictions", "show_screenshot", "solution", "task", "textbook_resnet18", "train_patient",
+    "trained_lenet", "workers",
 ]

@@ -8,13 +8,8 @@ import torch.nn.functional as F
 from helpers.convolution import receptive_field
 
 from .comparing import plain
-from .exercise import Exercise, call, drawn
+from .exercise import Exercise, call, drawn, variants
 from .naming import defined_by
-
-
-def variants(code, **parts):
-    """Return what writes the code with some of its parts replaced."""
-    return lambda **other: code.format(**{**parts, **other})
 
 
 def image(rng, *shape):

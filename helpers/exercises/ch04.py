@@ -8,12 +8,7 @@ import torch.nn.functional as F
 from helpers.convolution import receptive_field
 
 from .comparing import WrongAnswer, plain
-from .exercise import Exercise, call, drawn
-
-
-def variants(code, **parts):
-    """Return what writes the code with some of its parts replaced."""
-    return lambda **other: code.format(**{**parts, **other})
+from .exercise import Exercise, call, drawn, variants
 
 
 def image(rng, *shape):

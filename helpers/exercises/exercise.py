@@ -51,6 +51,15 @@ def drawn(times: int, draw: Callable[[random.Random], Any]) -> Callable[[random.
     return lambda rng: [draw(rng) for _ in range(times)]
 
 
+def variants(code: str, **parts: str) -> Callable[..., str]:
+    """Return what writes the code of a mistake: a format with these parts, some of them replaced.
+
+    >>> variants("{a} + {b}", a="x", b="y")(b="1")
+    'x + 1'
+    """
+    return lambda **other: code.format(**{**parts, **other})
+
+
 @dataclass(frozen=True)
 class Case:
     """One thing that must hold; `probes(rng)` gives the looks that show it."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from support import define
 
+from helpers import GradientDescent
 from tools.notebooks import cell
 
 CELLS = ("value", "value-operators", "value-backward")
@@ -39,4 +40,14 @@ def test_value_gradients_equal_pytorchs_on_random_expressions():
 
 def test_it_has_the_size_that_the_chapter_says():
     lines = "\n".join(cell("01", name) for name in CELLS).splitlines()
-    assert len([line for line in lines if line.strip()]) <= 60
+    assert 36 <= len([line for line in lines if line.strip()]) <= 44  # "about 40"
+
+
+def test_the_ball_needs_the_steps_that_the_chapter_says():
+    def steps(rate):
+        low = (GradientDescent(lr=rate, steps=300).losses() < 0.01).nonzero().flatten().tolist()
+        return low[0] if low else None
+
+    needed = {rate: steps(rate) for rate in (0.1, 0.15, 0.16, 0.17, 0.18, 0.19, 0.2)}
+    assert needed.pop(0.2) is None and needed[0.17] == needed[0.18] == 14
+    assert all(n > 14 for rate, n in needed.items() if rate not in (0.17, 0.18))

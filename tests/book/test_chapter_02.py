@@ -20,3 +20,14 @@ def test_kernels_written_out_are_those_of_helpers():
     names = define("02", "kernels", torch=torch, vertical=torch.tensor(helpers.KERNELS["vertical"]))
     for name in ("horizontal", "sobel", "scharr", "laplacian"):
         assert names[name].tolist() == helpers.KERNELS[name]
+
+
+def test_no_kernel_learns_the_absolute_value_as_a_question_of_the_chapter_says():
+    def corr(image, kernel):
+        return F.conv2d(image[None, None], kernel[None, None])[0, 0]
+
+    names = define("02", "learn", torch=torch, corr=corr, load_photo=helpers.load_photo)
+    sobel = torch.tensor(helpers.KERNELS["sobel"])
+    target = corr(names["gravel"], sobel).abs()
+    history, losses = names["learn"](names["gravel"], target, torch.zeros(3, 3))
+    assert history[-1].abs().max() < 0.1 and losses[-1] > 0.99 * losses[0]

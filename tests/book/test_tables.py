@@ -41,6 +41,15 @@ def pooling(found):
     for name, columns in found.items():
         yield row(name, *(mean_and_spread([run[name][of] for run in runs]) for of in columns))
 
+    def ahead(one, other, of="accuracy"):  # in points, with each seed
+        return sorted(round(100 * (run[one][of] - run[other][of])) for run in runs)
+
+    assert ahead("max", "stride")[::4] == [6, 7] and ahead("average", "stride")[::4] == [5, 7]
+    assert ahead("blur", "max")[::4] == [1, 4] and ahead("blur", "average")[0] > 0
+    assert ahead("conv+stride", "stride") == [-2, -2, -2, 0, 2]
+    assert ahead("max", "stride", "same, 1 px")[::4] == [2, 4]
+    assert ahead("average", "max", "same, 1 px")[::4] == [6, 11]
+
 
 def lenet_changes(found):
     for name, accuracy in found.items():
