@@ -130,12 +130,44 @@ def resnet(names: dict) -> dict:
             for (kind, depth), history in names["runs"].items()}
 
 
+_NOTED = """        recipe["batch_scheduler"].step()
+        if step in marks:
+            rows = (w.detach().flatten(1).double() for w in (before, second))
+            turn = F.cosine_similarity(*rows).clamp(-1, 1).arccos().rad2deg().mean()
+            followed[residual, step] = {"ratio": norms[1] / norms[-1],
+                                        "length": before.norm().item(), "turn": turn.item()}
+"""
+
+
+@experiment("07", ["set-up", "gradient-norms"], ["stack", "follow"], {
+    "how = budget(": "followed = {}\nhow = budget(",
+    "        if step == marks[-1]:": ("            before = second.detach().clone()\n"
+                                      "        if step > marks[-1]:"),
+    '        recipe["batch_scheduler"].step()\n': _NOTED}, range(5))
+def resnet_follow(names: dict) -> dict:
+    """Gradients of the second layer by those of the last, its weights, and by how many degrees the
+    step turns its kernels, in the first steps of training."""
+    return {f"{'residual' if residual else 'plain'}, step {step}": found
+            for (residual, step), found in names["followed"].items()}
+
+
 @experiment("07a", ["set-up"], ["trained", "two-out"])
 def without_blocks(names: dict) -> dict:
     """Accuracies of networks of 20 layers, whole and without one or two blocks."""
     return {f"{kind}, {number}": {"best": max(left), "worst": min(left),
                                   "mean": sum(left) / len(left)}
             for (kind, number), left in names["left"].items()}
+
+
+@experiment("07b", ["set-up", "only", "ways"], ["teacher", "reached"])
+def transfer(names: dict) -> dict:
+    """From each teacher three ways to two other classes: means over the draws, and single draws."""
+    found = {way: {"mean": sum(each) / len(each), "lowest": min(each), "highest": max(each)}
+             for way, each in names["reached"].items()}
+    names["set_seed"](names["seed"])
+    model = helpers.FastResNet(classes=2).to(names["device"], memory_format=torch.channels_last)
+    names["trained"](model, names["few"], epochs=90, size=50, max_lr=0.25)
+    return found | {"from scratch, up to 0.25": names["evaluate"](model, names["test"])[1]}
 
 
 @experiment("08", ["set-up"], ["few", "accuracy-under", "flip-average", "by-strength"])

@@ -116,6 +116,26 @@ def without_blocks(found):
     assert one["best"][1] < whole[1] * 2 / 3 and one["mean"][1] < 0.15, "as the text says"
 
 
+def rounded(low: float, high: float) -> str:
+    """Two digits, and all of those before the point."""
+    ends = [f"{value:,.0f}" if value >= 100 else f"{value:.2g}" for value in (low, high)]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def resnet_follow(found):
+    for step in (0, 1, 5, 20, 80):
+        both = (found[f"{kind}, step {step}"] for kind in ("plain", "residual"))
+        yield row(step, *(rounded(*of[name]) for of in both
+                          for name in ("ratio", "length", "turn")))
+
+
+def transfer(found):
+    for way in ("fine_tuned", "from_scratch", "on_features"):
+        of = found[way]
+        yield row(f"`{way}`", percent(*of["mean"]), percent(of["lowest"][0], of["highest"][1]))
+    yield percent(*found["from scratch, up to 0.25"])
+
+
 def augmentation(found):
     for name in ("as they are", "changed"):
         yield row(name, *(percent(*found[f"few, {name}"][of]) for of in ("training", "validation")))
@@ -163,8 +183,9 @@ def large_batches(found):
 MEASURED = [("04", pooling), ("05", lenet_changes), ("05", lenet_longer), ("05", lenet_classes),
             ("05c", quiet_bug), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
-            ("07a", without_blocks), ("08", augmentation), ("08a", augmentation_speed),
-            ("09", recipe), ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
+            ("07", resnet_follow), ("07a", without_blocks), ("07b", transfer),
+            ("08", augmentation), ("08a", augmentation_speed), ("09", recipe),
+            ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
 
 
 @pytest.mark.parametrize("chapter, said", MEASURED)
