@@ -22,8 +22,8 @@ MEANS = {
     LABELS: "Each image has the label of some other one.",
     ORDER: "First come all airplanes, then all automobiles, and so on.",
     SOFTMAX: "The loss gets probabilities, and expects logits.",
-    MODE: "Then batch normalization goes by the mean of the batch that is tested; here, of images of "
-          "one class.",
+    MODE: "Then batch normalization goes by the mean of the batch that is tested; here, of images "
+          "of one class.",
     BYTES: "Pixels go in as numbers from 0 to 255, instead of around 0.",
     GRADIENTS: "Each step adds up the gradients of all batches before it.",
 }

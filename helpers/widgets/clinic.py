@@ -120,7 +120,7 @@ class Clinic(Figure):
             "The loss of a guess is 2.30, its accuracy 10 %."))
         folds = "".join(
             f"<p><b>What is wrong with patient {name}?</b></p>" + "".join(
-                f"<details><summary>{html.escape(choice)}. {html.escape(MEANS[choice])}</summary><p>"
+                f"<details><summary>{html.escape(f'{choice}. {MEANS[choice]}')}</summary><p>"
                 f"{'Right.' if choice == case.illness else 'No.'} {html.escape(reason)} "
                 f"{html.escape(case.treatment) if choice == case.illness else ''}</p></details>"
                 for choice, reason in case.choices.items())

@@ -55,6 +55,15 @@ def test_with_noise_a_constant_rate_jitters_and_a_falling_one_settles(falling):
     assert late.std(0).max() < 0.02 and figure.losses()[-20:].mean() < 0.03 and start > 0.3
 
 
+def test_what_page_9c_says_of_the_restless_ball():
+    figure = GradientDescent("bowl", x=-1.8, y=1.2, lr=0.15, noise=1.0, steps=120)
+    late = figure.path()[-60:]
+    assert figure.losses()[-60:].mean().item() == pytest.approx(0.25, abs=0.005)
+    assert surfaces.loss("bowl", late.mean(0)).item() == pytest.approx(0.01, abs=0.005)
+    figure.schedule = "CosineAnnealingLR"
+    assert figure.losses()[-1].item() == pytest.approx(0.01, abs=0.005)
+
+
 def test_the_rate_of_each_step_is_the_schedulers():
     figure = GradientDescent(lr=0.4, steps=30)
     assert figure.rates_by_step().tolist() == pytest.approx([0.4] * 30)

@@ -105,7 +105,8 @@ def test_paths_equal_those_of_sgd(count):
     assert sum(regular) > 0.7 * count and 0.1 * count < sum(left) < 0.9 * count
 
 
-@compared("hill", "Array.from({ length: now.steps }, (_, n) => figure.rateAt(now, now.rate, n))", 34)
+@compared("hill", "Array.from({ length: now.steps }, (_, n) => "
+                  "figure.rateAt(now, now.rate, n))", 34)
 def test_rates_of_all_steps_equal_those_of_the_schedulers(g):
     figure = GradientDescent(**settings(g) | {"steps": draw(g, 5, 300)})
     rate = figure.rates[0]

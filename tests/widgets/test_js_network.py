@@ -108,8 +108,8 @@ def assert_passed_back(mine, theirs) -> None:
     return now.places.map(([number, place]) => {{
         const made = figure.cameBack(now.graph, weights, results, grads, number, place);
         const own = number === now.graph.length - 1 ? Number(place === now.target) : 0;
-        return [made.gradient, own + made.parts.reduce((sum, one) => sum + one.value * one.weight, 0),
-            figure.toldBack(made, "cat")]; }}); }})()""", 15, assert_passed_back,
+        const total = made.parts.reduce((sum, one) => sum + one.value * one.weight, own);
+        return [made.gradient, total, figure.toldBack(made, "cat")]; }}); }})()""", 15, assert_passed_back,
           [pytest.param(60, id="sample"), pytest.param(600, id="full", marks=pytest.mark.long)])
 def test_what_comes_back_to_a_number_is_the_sum_that_is_shown(g):
     """Of gradients of the numbers that read it, times slopes; the gradient is autograd's."""

@@ -328,11 +328,11 @@ def test_on_a_phone_the_layers_are_a_strip_and_what_is_taken_apart_stands_below(
         maps = page.fig.locator(f"[data-layer='{layer}'] .net-maps")
         maps.scroll_into_view_if_needed()
         box = maps.bounding_box()
-        assert -1 <= box["x"] and box["x"] + box["width"] <= width + 1, "it can be reached"
+        assert box["x"] >= -1 and box["x"] + box["width"] <= width + 1, "it can be reached"
         assert page.drawn(layer) or node["shape"][1] == 1
     page.fig.locator(".net-class").last.scroll_into_view_if_needed()
     box = page.fig.locator(".net-class").last.bounding_box()
-    assert 0 < box["x"] and box["x"] + box["width"] <= width + 1 and page.fits()
+    assert box["x"] > 0 and box["x"] + box["width"] <= width + 1 and page.fits()
     page.click("conv1", 2, 14, 14, columns=2, tap=True)
     assert page.heading().startswith("conv1, map 2")
     strip, drill = (page.fig.locator(one).bounding_box() for one in (".net-scroll", ".net-drill"))
