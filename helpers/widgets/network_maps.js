@@ -205,6 +205,7 @@ export function netLayers(graph, looks, { photo, end }) {
   function moveTo(number) {
     if (number === stoodAt) return;
     stoodAt = number;
+    if (scroller.contains(document.activeElement)) return;  // the reader is in the strip, and sees what they chose
     const one = column(number).element.getBoundingClientRect(), all = scroller.getBoundingClientRect();
     if (one.left < all.left) scroller.scrollLeft += one.left - all.left - 8;
     else if (one.right > all.right) scroller.scrollLeft += Math.min(one.right - all.right, one.left - all.left) + 8;

@@ -109,8 +109,8 @@ def assert_passed_back(mine, theirs) -> None:
         const made = figure.cameBack(now.graph, weights, results, grads, number, place);
         const own = number === now.graph.length - 1 ? Number(place === now.target) : 0;
         const total = made.parts.reduce((sum, one) => sum + one.value * one.weight, own);
-        return [made.gradient, total, figure.toldBack(made, "cat")]; }}); }})()""", 15, assert_passed_back,
-          [pytest.param(60, id="sample"), pytest.param(600, id="full", marks=pytest.mark.long)])
+        return [made.gradient, total, figure.toldBack(made, "cat")]; }}); }})()""", 15,
+          assert_passed_back, COUNTS)
 def test_what_comes_back_to_a_number_is_the_sum_that_is_shown(g):
     """Of gradients of the numbers that read it, times slopes; the gradient is autograd's."""
     network, image = random_network(g)
