@@ -2,15 +2,15 @@
 import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint,
   parse,
   rangeProblem, short, slider } from "./common.js";
-import { film, isStill, onceInView } from "./motion.js";
+import { film, isStill } from "./motion.js";
 import { mega, stage } from "./ring.js";
 
 const RING = "ring", ONE = "to one and back", ALL = "everyone to everyone";
 export const ALGORITHMS = [RING, ONE, ALL];
 /** What happens in the steps before step n and from then on, and what it costs in all. */
 const TEXTS = {
-  [RING]: { phases: ["reduce-scatter: each rank sends one chunk to the next one, which adds it",
-    "all-gather: each rank sends one complete chunk to the next one, which keeps it"],
+  [RING]: { phases: ["adding up (the reduce-scatter): each rank sends one chunk to the next one, which adds it",
+    "handing round (the all-gather): each rank sends one complete chunk to the next one, which keeps it"],
   rule: (n) => `Each of P ranks sends 2(P − 1)/P vectors, below 2 for any P: `
     + `here 2·${n - 1}/${n} = ${short(2 * (n - 1) / n)}.` },
   [ONE]: { phases: ["to one: rank 0 gets the vector of a rank, and adds it", "back: rank 0 sends its sums to a rank"],
@@ -24,6 +24,15 @@ const LINK = { megabytes: ["gradient, MB", "MB"], gigabits: ["gigabits per s", "
 const FAST = 3, LASTS = 5000;  // how much faster time runs for the last one; how long the first one takes, in ms
 
 const upTo = (n) => Array.from({ length: n }, (_, i) => i);
+
+/** Answers to how far the slower of two ways is when the other one is done, and up to which share each is right. */
+export const GUESSES = [["still at its beginning", 0.35], ["about halfway", 0.75], ["nearly done, too", Infinity]];
+
+/** The quicker of two ways, the other one, and how far that is then, from 0 to 1. */
+export function raced(state, ways, n) {
+  const [quick, slow] = [...ways].sort((a, b) => seconds(state, a, n) - seconds(state, b, n));
+  return { quick, slow, share: seconds(state, quick, n) / seconds(state, slow, n) };
+}
 
 /** How many steps an algorithm takes with `n` ranks. */
 export function stepCount(algorithm, n) { return (algorithm === ALL ? 1 : 2) * (n - 1); }
@@ -151,7 +160,8 @@ export function render(context) {
   const each = (now, way) => seconds(now, way, now.values.length) / stepCount(way, now.values.length);
   const rival = ({ algorithm }) => (algorithm === RING ? ONE : RING);
   let clock = 0, target = null;  // in seconds, and where a single step ends
-  let alone = false, key = null;  // whether the film began by itself, and for which setting the clock runs
+  let key = null;  // for which setting the clock runs
+  let guessed = null, asked = "", raceSeen = false;  // what the reader thinks of the race, and of which one
   let looked = [0, 0];  // the rank and the chunk whose terms are told
   const at = (now) => progress(now, now.algorithm, now.values.length, clock);
 
@@ -166,26 +176,22 @@ export function render(context) {
   ways.element.classList.add("ctr-two");
 
   // time
-  const commit = () => { alone = false; figure.change({ step: at(figure.state()).step }); };
+  const commit = () => figure.change({ step: at(figure.state()).step });
   const end = (now) => target
     ?? Math.max(...[now.algorithm, rival(now)].map((way) => seconds(now, way, now.values.length)));
   function advance(passed) {
     const now = figure.state(), own = seconds(now, now.algorithm, now.values.length), before = at(now).step;
     const beat = Math.min(900, Math.max(420, LASTS / count(now)));  // ms a step
     clock = Math.min(end(now), clock + passed / beat * each(now, now.algorithm) * (clock >= own ? FAST : 1));
-    if (at(now).step !== before && !alone) commit(); else figure.redraw();
+    if (at(now).step !== before) commit(); else figure.redraw();
     return clock < end(now);
   }
-  const player = film(root, { advance, begun(byReader) {
-    const now = figure.state();
-    alone = !byReader;
-    if (target === null && clock >= end(now)) clock = 0;
-    if (byReader) commit();
+  const player = film(root, { advance, begun() {
+    if (target === null && clock >= end(figure.state())) clock = 0;
+    commit();
   }, stopped() {
     target = null;
-    if (alone) context.model.set("step", at(figure.state()).step);  // not the reader's doing
-    else commit();
-    alone = false;
+    commit();
     figure.redraw();
   } });
   const stop = player.stop;
@@ -215,6 +221,28 @@ export function render(context) {
     jump("|◀", 0, "first step"), button("◀", () => by(-1), "previous step"), player.play,
     button("▶", () => by(1), "next step"), jump("▶|", -1, "last step"));
 
+  // the guess
+  const question = make("div", { class: "ctr-title" }), verdict = make("div", { class: "ctr-guessed", role: "status" });
+  const guesses = GUESSES.map(([text], i) => make("button", { type: "button", class: "ctr-button", click() {
+    guessed = i;
+    figure.redraw();
+    if (raceSeen) return;
+    if (isStill()) go(-1); else { stop(); clock = 0; player.begin(); }
+  } }, text));
+  const guess = make("div", {}, question,
+    make("div", { class: "ctr-stepper", role: "group", "aria-label": "your guess" }, ...guesses), verdict);
+  function judge(now) {
+    const n = now.values.length, { quick, slow, share } = raced(now, [now.algorithm, rival(now)], n);
+    if (asked !== key) [asked, guessed, raceSeen] = [key, null, false];  // another race
+    raceSeen = raceSeen || clock >= seconds(now, quick, n) * (1 - 1e-9);
+    question.textContent = `Your guess: when “${quick}” is done, how far is “${slow}”?`;
+    guesses.forEach((one, i) => one.setAttribute("aria-pressed", String(guessed === i)));
+    const right = GUESSES.findIndex(([, most]) => share < most), at = progress(now, slow, n, seconds(now, quick, n)),
+      said = raceSeen && guessed !== null ? `${guessed === right ? "Right" : "No"}: “${slow}” has then done `
+        + `${at.step} of its ${stepCount(slow, n)} steps, ${Math.round(100 * share)}\u00a0% of its time.` : "";
+    if (verdict.textContent !== said) verdict.textContent = said;
+  }
+
   // pictures
   const look = (...place) => { if (looked.join() !== place.join()) { looked = place; figure.redraw(); } };
   const stages = [stage(look), stage(null)];
@@ -229,9 +257,11 @@ export function render(context) {
   const costs = make("div", { class: "ctr-boxes ctr-costs" }), times = make("div", { class: "ctr-scroll ctr-costs" });
   const heading = make("div", { class: "ctr-formula ctr-now" });
   const both = make("div", { class: "ctr-stages" }, ...stages.map(({ element }) => element));
-  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step), heading, both, inside,
-    hint("The fuller a chunk, the more ranks are in its sum. Beside the links: how many MB have gone through. "
-      + "Point at a chunk to see its terms."),
+  root.append(controlled(ways, processes, links.megabytes), message,
+    hint("Each box is a process; its number is called its rank. It holds a vector, cut into parts, the chunks. The "
+      + "fuller a chunk is drawn, the more ranks are in its sum."),
+    guess, steps, controlled(step), heading, both, inside,
+    hint("Beside the links: how many MB have gone through. Point at a chunk to see its terms."),
     folded("every number, to walk through and to change",
       make("div", { class: "ctr-boxes" }, start.element, result.element), ...news.elements,
       hint("A row is a rank, a column a chunk. → was sent in this step, + was added, = replaced what was there; "
@@ -249,10 +279,10 @@ export function render(context) {
     const found = held(state, done), chosen = way === now.algorithm ? looked.map((i) => Math.min(i, n - 1)) : null;
     const next = part ? sent(way, n, done + 1) : [], moves = part ? [] : sent(way, n, done);
     const waiting = n - new Set(next.flatMap((one) => one.slice(0, 2))).size;
-    let told = done ? `${done} of ${last} steps done` : `${last} steps, ${total}`;
+    let told = done ? `${done} of ${last} steps done` : `${last} steps${raceSeen ? `, ${total}` : ""}`;
     if (part) told = `step ${done + 1} of ${last}, ${waiting ? `${waiting} of ${n} ranks wait` : "all links busy"}`;
     if (done === last) told = `✓ done after ${total}`;
-    const phase = done === last ? "✓" : done + Math.ceil(part) < n ? "reduce-scatter" : "all-gather";
+    const phase = done === last ? "✓" : done + Math.ceil(part) < n ? "adding up" : "handing round";
     return { key: JSON.stringify([values, way, done, next.length, chosen, wide]), shape: SHAPES[way],
       title: way === ONE ? `${way} (a master)` : way, told, held: found, before: way === ALL ? held(state, 0) : found,
       moves, next, part, center: way === RING && n > 2 ? phase : "", looked: chosen, wide, most,
@@ -263,9 +293,9 @@ export function render(context) {
   function draw(now) {
     const { values, algorithm } = now, n = values.length, last = count(now),
       setting = JSON.stringify([values, algorithm, ...Object.keys(LINK).map((name) => now[name])]);
-    if (setting !== key || (!alone && at(now).step !== now.step)) {  // changed from elsewhere: the clock follows
+    if (setting !== key || at(now).step !== now.step) {  // changed from elsewhere: the clock follows
       const old = key;
-      [key, clock, alone] = [setting, now.step * each(now, algorithm), false];
+      [key, clock] = [setting, now.step * each(now, algorithm)];
       if (old !== null && old !== setting) player.stop();
     }
     const { step: done } = at(now), moves = sent(algorithm, n, done);
@@ -284,6 +314,7 @@ export function render(context) {
     const fast = player.playing() && target === null && clock >= seconds(now, algorithm, n) && clock < end(now);
     heading.textContent = `Time: ${written(clock)}${fast ? `, now ${FAST} times as fast` : ""}. `
       + `${short(now.megabytes)} MB at ${short(now.gigabits)} Gbit/s.`;
+    judge(now);
     [algorithm, other].forEach((way, i) => stages[i].update(view(now, way, half, most)));
     inside.textContent = `C${told(rank, chunk, cell, values).slice(1)}.`;
     tables(now, { done, last, moves, own, found, before, rank, chunk, cell });
@@ -320,12 +351,5 @@ export function render(context) {
     times.replaceChildren(table("time of one all-reduce, * the shortest", ["processes", ...ALGORITHMS], ...lengths.map(
       ([size, all]) => [size, ...all.map((time) => (time <= Math.min(...all) ? "* " : "") + written(time))])));
   }
-
-  // by itself, once: on a page, where nothing was asked for yet
-  let touched = false;
-  for (const event of ["pointerdown", "keydown"]) root.addEventListener(event, () => { touched = true; });
-  const calm = figure.live || isStill() ? () => {} : onceInView(stages[0].element, () => {
-    if (!touched && figure.state().step === 0 && !player.playing()) player.begin(false);
-  });
-  return figure.start(() => { calm(); player.end(); });
+  return figure.start(player.end);
 }

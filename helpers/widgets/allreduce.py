@@ -57,11 +57,11 @@ class AllReduce(Figure):
     """
 
     title = "Adding up without a master"
-    challenge = "Stop it, and guess which numbers change next. Then let the ring race the master."
-    caption = ("An all-reduce: each process (rank) has a vector in pieces (chunks), and all need "
-               "the sum. In the ring each sends one chunk to its neighbor and gets one from the "
-               "other side, so all links work. Halfway each has one complete sum, in the end "
-               "all. With a master, all goes through one link while others wait.")
+    challenge = "Guess how far the slower way is when the faster one is done. Then watch them race."
+    caption = ("An all-reduce: each process has a vector, and all need the sum. In the ring each "
+               "sends a part to one neighbor and gets one from the other, so all links work. "
+               "Halfway each has one complete part, in the end all. With a master, all goes "
+               "through one link while others wait.")
     presets = {
         "4 ranks": {"values": _first(4), "algorithm": RING, "step": 0},
         "halfway": {"values": _first(4), "algorithm": RING, "step": 3},

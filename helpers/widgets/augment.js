@@ -142,6 +142,12 @@ export function drawn(state, picture, other, found) {
   return state.share < 1 ? mixed(x, other, state.share) : x;
 }
 
+/** What a draw shows, by mixup's rule; the same as `label` in augment.py. */
+export function labelOf({ share, labels }) {
+  const parts = [share, 1 - share].map((part, i) => [part, labels[i]]).filter(([part]) => part > 1e-9);
+  return parts[1] ? parts.map(([part, word]) => `${+part.toPrecision(4)} ${word}`).join(", ") : parts[0][1];
+}
+
 export function augmentProblem(state) {
   const { limits, image, other } = state, whole = ["padding", "cutout", "draws"];
   const ranges = Object.fromEntries([...whole, ...FACTORS, "hue", "share"].map((name) => [name, [0, limits[name]]]));
@@ -189,7 +195,9 @@ function paintOn(canvas, { height, width, planes }, label) {
 
 const canvas = () => make("canvas", { role: "img", class: "ctr-canvas" });
 const SETTINGS = ["flip", "vertical_flip", "padding", "window", ...FACTORS, "hue", "cutout", "share", ...Object.keys(CHOICES)];
-const NAMES = [...SETTINGS, "image", "other", "draws", "noise", "limits"];
+const NAMES = [...SETTINGS, "image", "other", "labels", "draws", "noise", "limits"];
+/** The sliders that every reader sees; the rest is folded. */
+const MAIN = ["padding", "window", "brightness", "saturation", "cutout", "share"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Random draws of an image", NAMES, augmentProblem, draw);
@@ -207,6 +215,7 @@ export function render(context) {
   const said = make("div", { class: "ctr-formula", role: "status" });
   const cells = Array.from({ length: DRAWS }, (_, k) => make("div", { role: "gridcell", class: "ctr-draw", tabindex: k ? -1 : 0,
     click: () => look(k, true), focus: () => look(k, false), keydown: (event) => walk(event, k) }, canvas()));
+  const heading = make("div", { class: "ctr-title" });
   const rows = [0, 1].map((row) => make("div", { role: "row", class: "ctr-row" }, ...cells.slice(4 * row, 4 * row + 4)));
   const grid = make("div", { role: "grid", class: "ctr-draws", "aria-label": "eight draws" }, ...rows);
   const sources = ["original", "second image"].map((name) => make("div", {}, make("div", { class: "ctr-title" }, name), canvas()));
@@ -214,9 +223,9 @@ export function render(context) {
     click: () => figure.change(isOn(figure.state()) ? off : on) }, name));
   const code = codeBox();
   root.append(make("div", { class: "ctr-toggles", role: "group", "aria-label": "what is drawn at random" }, ...toggles), message,
-    make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, make("div", { class: "ctr-title" }, "eight draws"), grid)),
-    said, make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
-    folded("how much of each", controlled(...Object.values(controls)),
+    make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, heading, grid)),
+    said, controlled(...MAIN.map((name) => controls[name])), make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
+    folded("more settings", controlled(...Object.keys(controls).filter((name) => !MAIN.includes(name)).map((name) => controls[name])),
       hint("The order is fixed: a window of at least this share of the area, enlarged (1 is off); padded crop; flips; brightness, contrast, "
         + "saturation, hue; cutout; mixup with the second image (λ = 1 is off). “draw again” takes other random numbers; the controls keep them.")),
     folded("the code, with torchvision", code.element, hint("ColorJitter takes its steps in random order, and the square that RandomErasing cuts "
@@ -250,6 +259,7 @@ export function render(context) {
     const [image, other] = pictures(state.image, state.other), size = `${image.height} by ${image.width} pixels`;
     [["original", image], ["second image", other]].forEach(([name, one], i) => paintOn(sources[i].querySelector("canvas"), one, `${name}, ${size}`));
     sources[1].hidden = state.share === 1;
+    heading.textContent = `eight draws, ${state.share < 1 ? "each with the label" : "all with the label"} ${labelOf(state)}`;
     cells.forEach((cell, k) => {
       const found = parameters(state, k), told = words(k, found, state.share);
       paintOn(cell.firstChild, drawn(state, image, other, found), told);

@@ -9,6 +9,8 @@ import traitlets as t
 from torch import Tensor
 
 from ..data.photos import load_photo
+from .augment_words import FACTORS as _FACTORS
+from .augment_words import mixed_label, told, two_words
 from .figure import Figure, constant, html_boxes, html_table, module
 from .picture import HIGH, LOW, Picture, to_picture
 from .traits import BadValue, Choice, Count, Real, whole
@@ -18,7 +20,6 @@ _DRAWS, _EACH, _NOISE = 8, 14, 509
 _PHOTO = 40                         # pixels of a photograph's side: each costs some kilobytes
 _LIMITS = {"padding": 8, "cutout": 24, "brightness": 1.0, "contrast": 1.0, "saturation": 1.0,
            "hue": 0.5, "window": 0.1, "share": 1.0, "side": [LOW, HIGH], "draws": 100_000}
-_FACTORS = ("brightness", "contrast", "saturation")
 _OFF = {"flip": False, "vertical_flip": False, "padding": 0, "window": 1.0, "brightness": 0.0,
         "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "cutout": 0, "share": 1.0}
 _OPENING = {"brightness": 0.4, "saturation": 0.8, "hue": 0.1}
@@ -48,11 +49,11 @@ class AugmentPlayground(Figure):
     (`vertical_flip`); factors of `brightness`, `contrast`, `saturation`, each from 1 − s to 1 + s,
     and a turn of `hue`; a square of `cutout` pixels set to `cutout_fill`, "zeros" or the image's
     "mean" color; mixup, the share `share` of the draw and the rest `other` as it is.
-    `draw_again()` takes other random numbers.
+    `labels` are two words, of what the two images show. `draw_again()` takes other random numbers.
     """
 
     title = "One image, many draws"
-    challenge = 'In "how much of each": turn it up until you would not know the cat, then one back.'
+    challenge = "Turn each of them up until you would not know the cat any more, then one back."
     caption = ("Eight draws of the same image: a network never sees it twice in the same way, and "
                "learns what stays the same in all of them. What you cannot recognize any more, do "
                "not ask a network to.")
@@ -81,9 +82,11 @@ class AugmentPlayground(Figure):
     cutout_fill = Choice("zeros", "mean")
     share = Real(1.0, 0.0, _LIMITS["share"])
     draws = Count(0, 0, _LIMITS["draws"])
+    labels = t.List(read_only=True).tag(sync=True)
     noise = constant(_noise())
 
-    def __init__(self, image: Any = None, other: Any = None, **settings: Any):
+    def __init__(self, image: Any = None, other: Any = None, labels: Any = None, **settings: Any):
+        words = two_words(labels, image is None, other is None)
         if image is None and not settings:  # nothing was asked for: all that one sees at once
             settings = dict(_OPENING)
         image = to_picture(_square("chelsea", _PHOTO) if image is None else image, "image")
@@ -93,6 +96,7 @@ class AugmentPlayground(Figure):
             other = F.interpolate(coffee, side, mode="bilinear", antialias=True)[0].clamp(0, 1)
             # 32 shades each: fewer bytes for the page, once it is compressed
             other = (other * 31).round() / 31
+        self.set_trait("labels", words)  # before anything is sent
         super().__init__(image=image, other=other, **settings)
 
     @t.validate("image", "other")
@@ -104,6 +108,11 @@ class AugmentPlayground(Figure):
                            "one size, so set both inside `with "
                            "figure.hold_trait_notifications():`.")
         return proposal["value"]
+
+    @property
+    def label(self) -> str:
+        """What a draw shows, by mixup's rule: as much of each label as there is of its image."""
+        return mixed_label(self.share, self.labels)
 
     def draw_again(self) -> None:
         """Take the next random numbers."""
@@ -133,7 +142,7 @@ class AugmentPlayground(Figure):
 
     def words(self, draw: int) -> str:
         """Return the same in words."""
-        return _told(draw, self.parameters(draw), self.share)
+        return told(draw, self.parameters(draw), self.share)
 
     @property
     def output(self) -> Tensor:
@@ -168,27 +177,4 @@ class AugmentPlayground(Figure):
         high, wide = self.image.shape[1:]
         title = f"eight random draws of an image of {high} × {wide}"
         return html_boxes(html_table(rows, title, ("draw", "what is done")),
-                          note="The figure itself shows the eight images.")
-
-
-def _told(draw: int, found: dict, share: float) -> str:
-    """What happens to the image in a draw, in words; the same as `words` in augment.js."""
-    def digits(value: float) -> str:
-        return f"{math.floor(abs(value) * 100 + 0.5) / 100:.2f}"
-
-    said = []
-    if found["window"]:
-        said.append("window of {2} × {3} enlarged".format(*found["window"]))
-    moves = [(found["right"], "right", "left"), (found["down"], "down", "up")]
-    moves = [f"{abs(by)} {ahead if by > 0 else back}" for by, ahead, back in moves if by]
-    said += [f"moved {' and '.join(moves)}"] if moves else []
-    said += ["flipped left to right"] if found["flip"] else []
-    said += ["flipped top to bottom"] if found["vertical_flip"] else []
-    said += [f"{name} {digits(found[name])}" for name in _FACTORS if found[name] is not None]
-    if found["hue"] is not None:
-        said.append(f"hue {'−' if found['hue'] < 0 else '+'}{digits(found['hue'])}")
-    if found["hole"]:
-        said.append("cut out around row {}, column {}".format(*found["hole"]))
-    if share < 1:
-        said.append(f"{digits(share)} of it mixed with {digits(1 - share)} of the second image")
-    return f"draw {draw + 1}: {', '.join(said) or 'unchanged'}"
+                          note=f"The figure shows the eight images. Their label: {self.label}.")

@@ -10,9 +10,23 @@ OVER = "overfitting"
 LABELS = "the training labels are shuffled"
 ORDER = "the images come class by class"
 SOFTMAX = "a softmax before cross-entropy"
-MODE = "validated in training mode, class by class"
+MODE = "eval() is forgotten for the validation"
 BYTES = "the images are not normalized"
 GRADIENTS = "zero_grad is missing"
+
+# What each would mean, for who has forgotten it.
+MEANS = {
+    HIGH: "Each step throws the weights farther than it helps.",
+    LOW: "Each step is so small that the training hardly gets on.",
+    OVER: "The network learns its training images by heart.",
+    LABELS: "Each image has the label of some other one.",
+    ORDER: "First come all airplanes, then all automobiles, and so on.",
+    SOFTMAX: "The loss gets probabilities, and expects logits.",
+    MODE: "Then batch normalization goes by the mean of the batch that is tested; here, of images "
+          "of one class.",
+    BYTES: "Pixels go in as numbers from 0 to 255, instead of around 0.",
+    GRADIENTS: "Each step adds up the gradients of all batches before it.",
+}
 
 
 @dataclass(frozen=True)

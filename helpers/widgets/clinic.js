@@ -67,10 +67,11 @@ function chart(wide, what, lines, epochs, sign) {
 
 const LINES = [["batch", "single batches"], ["train", "training"], ["val", "validation"],
   ["guess", "a guess: loss 2.30, accuracy 10\u00a0%"], ["treated", "validation, after the treatment"]];
-const NAMES = ["ward", "patient", "answers", "cases", "wards"];
+const NAMES = ["ward", "patient", "answers", "cases", "wards", "means"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw);
+  const { means } = figure.state();
   const beds = make("div", { class: "ctr-beds", role: "group", "aria-label": "patients" }),
     told = make("div", { class: "ctr-formula" });
   const charts = make("div", { class: "ctr-boxes" }),
@@ -105,7 +106,8 @@ export function render(context) {
     const [letter, illness] = id.split(":");
     return make("div", { class: "ctr-choice", "data-id": id },
       make("button", { type: "button", class: "ctr-button", click: () => answer(letter, illness) },
-      make("span", { class: "ctr-verdict", "aria-hidden": "true" }), make("span", {}, illness),
+      make("span", { class: "ctr-verdict", "aria-hidden": "true" }),
+        make("span", {}, illness, make("span", { class: "ctr-means" }, ` ${means[illness]}`)),
         make("span", { class: "ctr-spoken" })), make("div", { class: "ctr-reason" }));
   };
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..measured import read_json
 from ..training.history import History, percent
-from .cases import CASES, WARDS
+from .cases import CASES, MEANS, WARDS
 from .figure import Figure, constant, html_boxes, html_table, module
 from .traits import BadValue, Choice, CopiedDict, one_of
 
@@ -58,11 +58,13 @@ class Clinic(Figure):
     challenge = "Eight trainings, one fault in each. How many do you find at the first try?"
     caption = ("Loss and accuracy, training and validation, and the loss of the first batch: each "
                "fault leaves its trace in one of these five, and what one takes for it at first "
-               "leaves another one. All curves were measured.")
+               "leaves another one. All curves were measured. BN-LeNet is LeNet with batch "
+               "normalization.")
     presets = {name: {"ward": name} for name in WARDS}
     _esm = module("clinic")
     cases = constant(_cases())
     wards = constant(WARDS)
+    means = constant(MEANS)
     ward = Choice(*WARDS)
     patient = Choice(*CASES)
     answers = _Answers().tag(sync=True)
@@ -118,7 +120,7 @@ class Clinic(Figure):
             "The loss of a guess is 2.30, its accuracy 10 %."))
         folds = "".join(
             f"<p><b>What is wrong with patient {name}?</b></p>" + "".join(
-                f"<details><summary>{html.escape(choice)}</summary><p>"
+                f"<details><summary>{html.escape(f'{choice}. {MEANS[choice]}')}</summary><p>"
                 f"{'Right.' if choice == case.illness else 'No.'} {html.escape(reason)} "
                 f"{html.escape(case.treatment) if choice == case.illness else ''}</p></details>"
                 for choice, reason in case.choices.items())

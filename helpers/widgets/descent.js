@@ -48,6 +48,13 @@ const RULES = {
     ? lr * (START_FACTOR + (1 - START_FACTOR) * e / warmup) : cosine(lr, least, (e - warmup) / (epochs - warmup))),
 };
 
+/** The settings of a schedule that is to last `steps` steps: the same as in hill.py. */
+export const fittedTo = (steps, lr) => ({ lr, epochs: steps, step_size: Math.max(1, Math.floor(steps / 3)), gamma: 0.1,
+  eta_min: 0, warmup: Math.max(1, Math.floor(steps / 5)) });
+
+/** The rate of step `n`, counted from 0, by such a schedule; `lr` is its first or highest. */
+export const rateAt = ({ schedule, steps }, lr, n) => RULES[schedule](fittedTo(steps, lr), n);
+
 /** ReduceLROnPlateau as PyTorch has it by default: told the epoch's loss, it returns the next rate. */
 export function plateau({ lr, factor, patience }) {
   let rate = lr, best = Infinity, bad = 0;

@@ -342,7 +342,9 @@ export function render(context) {
           ({ x: p * room, top: tops[row], bottom: tops[row] + rows[row] })) }));
       const edges = routes(nodes, { wires }, x, top, bottom, wide), lines = [], labels = [], dots = [], taken = [];
       const turn = {};  // an operation's edges come in the order of its inputs
-      edges.forEach(({ from, to, points }) => {
+      const spots = edges.map(({ points }) => Array.from({ length: 41 }, (_, i) => onEdge(points, i / 40)));
+      const frames = nodes.map((_, i) => [x(i) - wide / 2, top(i), x(i) + wide / 2, bottom(i)]);
+      edges.forEach(({ from, to, points }, k) => {
         const mine = turn[to] = (turn[to] || 0) + 1;
         const hand = replayable && known(to) ? handed(nodes[to], values, grads[to])[mine - 1] : null;
         const flows = hand && gone.has(to), live = to === active && at !== count + 1;
@@ -360,9 +362,8 @@ export function render(context) {
         const same = hand.slopes.every((one) => Object.is(one, hand.slopes[0])),
           label = `× ${same ? numeral(hand.slopes[0], 3) : "[…]"}`;
         const size = label.length * 7.2 + 11;
-        const free = [0.5, 0.34, 0.66, 0.42, 0.58].map((t) => onEdge(points, t)).find(([u, v]) =>
-          taken.every(([p, q, w]) =>
-          Math.abs(p - u) > (w + size) / 2 || Math.abs(q - v) > 14)) || onEdge(points, 0.5);
+        const free = freest(points, size, [...spots.keys()].filter((one) => one !== k).flatMap((one) => spots[one]),
+          taken, frames);
         taken.push([...free, size]);
         labels.push(make("rect", { class: "ag-pill", x: free[0] - size / 2, y: free[1] - 9, width: size, height: 18,
           rx: 9 }),
@@ -440,6 +441,17 @@ export function render(context) {
     }
   }
   return figure.start(steps.stop);
+}
+
+/** Where on an edge a label `size` wide covers least: of other edges, given as `spots`, of labels that are `taken`,
+    [x, y, width], and of boxes, [left, top, right, bottom]. Where it covers nothing, near the middle. */
+export function freest(points, size, spots, taken, boxes) {
+  const covers = ([u, v]) => spots.filter(([p, q]) => Math.abs(p - u) < size / 2 + 2 && Math.abs(q - v) < 11).length
+    + 50 * taken.filter(([p, q, w]) => Math.abs(p - u) < (w + size) / 2 && Math.abs(q - v) < 19).length
+    + 20 * boxes.filter(([left, top, right, bottom]) => u + size / 2 > left && u - size / 2 < right && v + 9 > top
+      && v - 9 < bottom).length;
+  const found = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.18, 0.82, 0.1, 0.9].map((t) => onEdge(points, t));
+  return found.reduce((best, one) => (covers(one) < covers(best) ? one : best));
 }
 
 /** The tip of an arrow at a point: up (-1) or down. */

@@ -1,13 +1,15 @@
 // Gradient descent: a ball on a map of the loss, and the loss after each step.
 import { button, checkbox, codeBox, controlled, folded, frame, hint, make, menu, short, slider } from "./common.js";
-import { logarithmic, plot, ticks } from "./chart.js";
-import { HILLS, MAP, codeOf, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
+import { curve, logarithmic, plot, ticks } from "./chart.js";
+import { rateAt } from "./descent.js";
+import { FALLS, HILLS, MAP, codeOf, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
 
 const RATES = [-3, -2, -1, 0].flatMap((power) => [1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.1, 2.2, 2.3,
   2.4, 2.5, 2.7, 3, 3.3,
   3.6, 4, 4.5, 5, 5.5, 6, 7, 8, 9].map((n) => Number((n * 10 ** power).toPrecision(2)))).filter((rate) => rate <= 3);
 const BALLS = { slow: "a third of the rate", main: "the rate", fast: "three times the rate" };
 const LOWEST = 1e-6, TALL = 0.75;  // losses below are drawn at the foot; the map's height by its width
+const RECENT = 20;  // steps of a noisy way that are drawn in full; earlier ones are faint
 
 /** The names of the balls that roll. */
 const balls = ({ race }) => (race ? Object.keys(BALLS) : ["main"]);
@@ -96,13 +98,14 @@ function player(onMove) {
   return { element, stop, playing: () => timer !== null, update(step, count) { at = step; last = count; } };
 }
 
-const NAMES = ["surface", "lr", "momentum", "nesterov", "noise", "race", "steps", "x", "y", "limits", "starts"];
+const NAMES = ["surface", "lr", "momentum", "nesterov", "noise", "schedule", "race", "steps", "x", "y", "limits",
+  "starts", "captions"];
 
 export function render(context) {
   const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw);
-  const { limits, starts } = figure.state();
+  const { limits, starts, captions } = figure.state();
   // how far the ball has rolled; what was computed for which state
-  let at = Infinity, seen = "", runs = [], painted = "";
+  let at = Infinity, seen = "", runs = [], painted = "", general = null;  // and what the card says of every surface
   const roll = player((step) => { at = step; figure.redraw(); });
   const change = (changes) => { roll.stop(); at = Infinity; figure.change(changes); };
   const set = (name) => (value) => change({ [name]: value });
@@ -114,13 +117,12 @@ export function render(context) {
     lr: rates("rate", set("lr")),
     momentum: slider("momentum", ...limits.momentum,
       (momentum) => change(momentum ? { momentum } : { momentum, nesterov: false }), 0.01),
-    race: checkbox("three rates", set("race")),
-    noise: slider("noise", ...limits.noise, set("noise"), 0.05),
-      steps: slider("steps", ...limits.steps, set("steps"), 5),
+    noise: slider("noise", ...limits.noise, set("noise"), 0.05), schedule: menu("schedule", FALLS, set("schedule")),
+    race: checkbox("three rates", set("race")), steps: slider("steps", ...limits.steps, set("steps"), 5),
     nesterov: checkbox("Nesterov", set("nesterov")),
     x: slider("start, weight 1", ...limits.x, set("x"), 0.01),
       y: slider("start, weight 2", ...limits.y, set("y"), 0.01) };
-  const { surface, lr, momentum, race, ...rest } = controls;
+  const { surface, lr, momentum, race, noise, schedule, ...rest } = controls;
   const canvas = make("canvas", { width: 480, height: 360, "aria-hidden": "true" }),
     over = make("div", { class: "ctr-over" });
   const handle = make("button", { type: "button", class: "ctr-handle", keydown: nudge }),
@@ -133,13 +135,13 @@ export function render(context) {
   const key = make("div", { class: "ctr-key" }, ...Object.keys(BALLS).map((kind) => make("span", {},
     make("svg", { width: 20, height: 16, viewBox: "0 0 20 16", "aria-hidden": "true" }, shape(kind, 10, 8, 5)), " ",
       make("span"))));
-  root.append(controlled(lr, momentum, surface, race), message, key,
+  root.append(controlled(lr, momentum, schedule, surface, noise, race), message, key,
     make("div", { class: "ctr-boxes" }, map, chart), roll.element, controlled(where), text, spoken,
     folded("more settings, and the code", controlled(...Object.values(rest)),
       hint("Noise is added to every gradient, as by batches. The ring can be moved with the arrow keys, too."),
         code.element));
   for (const one of [lr, momentum]) one.element.classList.add("ctr-two", "ctr-stretch");
-  surface.element.classList.add("ctr-two");
+  for (const one of [surface, schedule]) one.element.classList.add("ctr-two");
 
   let held = false;
   function put(event) {
@@ -174,7 +176,8 @@ export function render(context) {
     const line = (points) => `M${points.map((one) => one.map((v) => v.toFixed(1)).join(" ")).join("L")}`;
     const parts = runs.flatMap(({ kind, path }) => {
       const since = goneSince(path, n), points = path.slice(0, (since < 0 ? n : since) + 1).map((w) => pixel(held(w)));
-      const dots = points.slice(0, -1).map(([cx, cy]) => make("circle",
+      const old = state.noise ? Math.max(0, points.length - 1 - RECENT) : 0;
+      const dots = points.slice(old, -1).map(([cx, cy]) => make("circle",
         { cx, cy, r: 2.6, class: `ctr-spot ctr-spot-${kind}` }));
       let ball = shape(kind, ...points[points.length - 1], 7);
       if (since > 0) {  // an arrow where it crossed the edge
@@ -184,12 +187,15 @@ export function render(context) {
           transform: `translate(${tip.map((v) => v.toFixed(1))}) rotate(${turn.toFixed(1)})`,
             class: `ctr-ball ctr-ball-${kind}` });
       }
-      return [make("path", { d: line(points), class: "ctr-way ctr-halo" }),
-        make("path", { d: line(points), class: `ctr-way ctr-way-${kind}` }), ...dots, ball];
+      const late = line(points.slice(old));
+      const past = { d: line(points.slice(0, old + 1)), class: `ctr-way ctr-way-${kind} ctr-past` };
+      return [old ? make("path", past) : null,
+        make("path", { d: late, class: "ctr-way ctr-halo" }),
+        make("path", { d: late, class: `ctr-way ctr-way-${kind}` }), ...dots, ball];
     });
     return make("svg", { viewBox: `0 0 ${wide} ${tall}`, width: wide, height: tall, role: "img",
       "aria-label": `map of the loss over two weights, ${state.surface}, with the way of `
-        + `${state.race ? "three balls" : "the ball"}; the text below says where it is` }, ...parts);
+        + `${state.race ? "three balls" : "the ball"}; the text below says where it is` }, ...parts.filter(Boolean));
   }
 
   /** The losses up to step `n`. */
@@ -214,6 +220,16 @@ export function render(context) {
       across: ticks(0, state.steps).map((step) => [step / state.steps, step]) }, ...lines);
   }
 
+  /** The rate of each step, where it changes. */
+  function falling(state, wide, n) {
+    const { x, y, draw } = plot({ wide, tall: 110, left: 46, right: 10, top: 24, foot: 22 });
+    const at = (step) => [x((step + 0.5) / state.steps), y(rateAt(state, state.lr, step) / state.lr)];
+    const [cx, cy] = at(Math.max(0, n - 1));
+    return draw("the rate of each step; the text below says that of this one", { title: "rate",
+      up: [0, 0.5, 1].map((share) => [share, short(share * state.lr)]) },
+    curve("schedule", Array.from({ length: state.steps }, (_, step) => at(step))), shape("main", cx, cy, 5));
+  }
+
   function draw(state) {
     const known = JSON.stringify(state);
     if (seen !== known) {
@@ -233,7 +249,9 @@ export function render(context) {
     handle.setAttribute("aria-label",
       `start at ${short(state.x)}, ${short(state.y)}: drag it, or press the arrow keys`);
     over.replaceChildren(ways(state, wide, n));
-    chart.replaceChildren(losses(state, beside ? Math.min(420, room - wide - 22) : wide, beside ? tall : 180, n));
+    const falls = state.schedule !== "constant", across = beside ? Math.min(420, room - wide - 22) : wide;
+    chart.replaceChildren(...[falls ? falling(state, across, n) : null,
+      losses(state, across, beside ? Math.max(180, tall - (falls ? 110 : 0)) : 180, n)].filter(Boolean));
     [...key.children].forEach((one, i) => {
       const index = runs.findIndex(({ kind }) => kind === Object.keys(BALLS)[i]);
       one.hidden = !state.race || index < 0;
@@ -246,6 +264,8 @@ export function render(context) {
     text.textContent = said;
     if (!roll.playing()) spoken.textContent = said;
     code.update(codeOf(state));
+    const caption = root.parentElement && root.parentElement.querySelector(".ctr-caption");
+    if (caption) caption.textContent = `${general = general ?? caption.textContent} ${captions[state.surface]}`;
   }
   return figure.start(roll.stop);
 }

@@ -1,5 +1,7 @@
 """`GradientDescent`: a ball that rolls down the loss of two weights, as torch.optim.SGD steps."""
 
+import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -7,12 +9,16 @@ import traitlets as t
 from torch import Tensor
 
 from . import surfaces
+from .descent import RULES, Rule, code, made
 from .figure import Figure, constant, html_boxes, html_table, module
 from .surfaces import STARTS, SURFACES
 from .traits import BadValue, Choice, Count, Real, one_of
 
 _LIMITS = {"lr": [0.001, 3.0], "momentum": [0.0, 0.99], "noise": [0.0, 1.0], "steps": [5, 300],
            "x": [-surfaces.WIDE, surfaces.WIDE], "y": [-surfaces.HIGH, surfaces.HIGH]}
+SCHEDULES = ("constant", "StepLR", "CosineAnnealingLR", "warm-up + cosine")
+_JITTERY = {"surface": "bowl", "x": -1.8, "y": 1.2, "lr": 0.15, "momentum": 0.0, "noise": 1.0,
+            "steps": 120}
 
 
 class GradientDescent(Figure):
@@ -20,6 +26,9 @@ class GradientDescent(Figure):
 
     `lr` is the rate; `momentum` and `nesterov` are those of torch.optim.SGD. `noise` is the
     standard deviation of what is added to each gradient, as batches do, the same for all balls.
+    `schedule` is one of `SCHEDULES`, which changes the rate from step to step: StepLR takes a tenth
+    of it after each third of the steps, the cosine ends near 0, and the warm-up begins with a tenth
+    and takes a fifth of the steps.
     `race` lets three balls roll, with a third of the rate, with it, and with three times it. Start
     and rate are the surface's own unless they are given. Raises BadValue for what does not fit.
     """
@@ -27,29 +36,27 @@ class GradientDescent(Figure):
     title = "A ball on the loss"
     challenge = ("Get below a loss of 0.001 within 20 steps; then find the rate at which the "
                  "ball flies out.")
-    caption = ("More color is a higher loss. The rate must suit the direction in which it is most "
-               "curved, or each step ends higher on the other side; along the flat direction the "
-               "ball then creeps, unless momentum carries it.")
+    caption = "The map shows the loss of two weights: the more color, the higher it is."
     presets = {
         "diverges": {"surface": "bowl", "x": -1.8, "y": 0.4, "lr": 0.21, "momentum": 0.0,
                      "steps": 25},
-        "creeps": {"surface": "bowl", "x": -1.8, "y": 1.2, "lr": 0.01, "momentum": 0.0,
-                   "steps": 60},
-        "just right": {"surface": "bowl", "x": -1.8, "y": 1.2, "lr": 0.18, "momentum": 0.0,
-                       "steps": 25},
         "momentum in a valley": {"surface": "valley", "x": -1.6, "y": 1.2, "lr": 0.01,
                                  "momentum": 0.9, "steps": 120},
         "three rates": {"surface": "bowl", "x": -1.8, "y": 1.2, "lr": 0.1, "momentum": 0.0,
                         "race": True, "steps": 25},
+        "noise, constant rate": _JITTERY | {"schedule": "constant"},
+        "noise, falling rate": _JITTERY | {"schedule": "CosineAnnealingLR"},
     }
     _esm = module("hill")
     limits = constant(_LIMITS)
     starts = constant({name: list(one) for name, one in STARTS.items()})
+    captions = constant(surfaces.CAPTIONS)
     surface = Choice(*SURFACES)
     lr = Real(STARTS["bowl"][2], *_LIMITS["lr"])
     momentum = Real(0.0, *_LIMITS["momentum"])
     nesterov = t.Bool(False).tag(sync=True)
     noise = Real(0.0, *_LIMITS["noise"])
+    schedule = Choice(*SCHEDULES)
     race = t.Bool(False).tag(sync=True)
     steps = Count(25, *_LIMITS["steps"])
     x = Real(STARTS["bowl"][0], *_LIMITS["x"])
@@ -72,21 +79,41 @@ class GradientDescent(Figure):
         """The rates of the balls."""
         return [self.lr / 3, self.lr, 3 * self.lr] if self.race else [self.lr]
 
+    def _rule(self) -> Rule:
+        """Return the scheduler and its settings, made for so many steps."""
+        one = SimpleNamespace(step_size=max(1, self.steps // 3), gamma=0.1, eta_min=0.0,
+                              epochs=self.steps, warmup=max(1, self.steps // 5))
+        return RULES[self.schedule](one)
+
+    def code(self) -> str:
+        """Return the expression that makes the scheduler: of `optimizer`, with `lr_scheduler`."""
+        return code(self._rule())
+
     def path(self, rate: float | None = None) -> Tensor:
         """Return the weights after 0, 1, … steps, (steps + 1, 2), float64, by torch.optim.SGD."""
+        return self._run(rate)[0]
+
+    def rates_by_step(self, rate: float | None = None) -> Tensor:
+        """Return the rate of step 1, 2, …, (steps,), float64, as the scheduler sets it."""
+        return self._run(rate)[1]
+
+    def _run(self, rate: float | None) -> tuple[Tensor, Tensor]:
         w = torch.tensor([self.x, self.y], dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.SGD([w], lr=self.lr if rate is None else rate,
                                     momentum=self.momentum, nesterov=self.nesterov)
-        path = [w.detach().clone()]
-        with torch.enable_grad():
+        scheduler, path, rates = made(self._rule(), optimizer), [w.detach().clone()], []
+        with torch.enable_grad(), warnings.catch_warnings():  # SequentialLR's own, where it is old
+            warnings.filterwarnings("ignore", message="The epoch parameter")
             for noise in surfaces.noise(self.steps):
                 optimizer.zero_grad()
                 surfaces.loss(self.surface, w).backward()
                 if w.grad is not None:
                     w.grad += self.noise * noise
+                rates.append(optimizer.param_groups[0]["lr"])
                 optimizer.step()
+                scheduler.step()
                 path.append(w.detach().clone())
-        return torch.stack(path)
+        return torch.stack(path), torch.tensor(rates, dtype=torch.float64)
 
     def losses(self, rate: float | None = None) -> Tensor:
         """Return the loss after 0, 1, … steps, (steps + 1,), float64."""
@@ -117,5 +144,6 @@ class GradientDescent(Figure):
                   for rate, path, losses in paths]
         curved = self.curvature()
         return html_boxes(*tables, note=(
-            f"The surface: {self.surface}. Where the ball starts the loss is curved by up to "
-            f"{curved:.3g}; there, rates above {self.limit(curved):.3g} cannot settle."))
+            f"The surface: {self.surface}. {surfaces.CAPTIONS[self.surface]} Where the ball starts "
+            f"the loss is curved by up to {curved:.3g}; there, rates above "
+            f"{self.limit(curved):.3g} cannot settle. The schedule: {self.schedule}."))

@@ -3,6 +3,7 @@ import { choiceProblem, frame, make, rangeProblem, short } from "./common.js";
 import { argmax, arrived, backward, bytesOf, forward, fromHalf, normalized, sizeOf, softmax,
   unpacked } from "./network_layers.js";
 import { descent, explained, fields, placed, spot } from "./network_sum.js";
+import { cameBack } from "./network_back.js";
 import { netLayers, outline } from "./network_maps.js";
 import { netDrill } from "./network_drill.js";
 import { show, sources } from "./network_picture.js";
@@ -70,7 +71,7 @@ export function render(context) {
     up(i) { figure.change({ path: path().slice(0, i + 1) }); drawNow(); if (!drill.enter()) columns.focus(); },
   };
   const drawNow = () => draw(figure.state());  // at once: the reader's place goes there
-  const input = make("div", { class: "net-input" }, photo, verdict);
+  const words = make("div", {}, verdict), input = make("div", { class: "net-input" }, photo, words);
   const end = make("div", { class: "net-classes", role: "radiogroup", "aria-label": "class whose logit is looked at" },
     ...bars.map((one) => one.row));
   const columns = netLayers(graph, looks, { photo: input, end }), drill = netDrill(graph, looks);
@@ -84,13 +85,15 @@ export function render(context) {
       figure.redraw();
     } });
   const coarse = () => matchMedia("(pointer: coarse)").matches;
-  const keys = make("div", { class: "ctr-hint net-keys" }, coarse() ? "Tap a number of any map, and see what made it."
+  const keys = make("div", { class: "ctr-hint net-keys" }, coarse()
+    ? "Move the layers sideways; tap a number of a map."
     : "Point at a number, or go with the arrow keys: Page Up and Down to another map, Shift and an arrow to another "
       + "layer, Enter into its sum, Escape back.");
-  const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, make("span", {}, "below 0"), make("i", {}),
-    make("span", {}, "above 0"), make("small", {}, "each layer by its largest number"));
-  root.append(picked.element, message, make("div", { class: "net-above" }, make("div", {}, status, keys), scale),
-    columns.element);
+  const low = make("span"), high = make("span");
+  const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, low, make("i", {}), high,
+    make("small", {}, "each layer by its largest number"));
+  const above = make("div", { class: "net-above" }, make("div", {}, status, keys), scale);
+  root.append(picked.element, message, above, columns.element);
 
   function path() {
     const now = model.get("path");
@@ -196,14 +199,19 @@ export function render(context) {
       row.classList.toggle("net-best", i === best);
       row.classList.toggle("net-true", i === label);
     });
-    const room = figure.wide();
+    const room = figure.wide(), holder = room < 560 ? words : above;
     root.classList.toggle("net-narrow", room < 560);
+    if (scale.parentNode !== holder) holder.append(scale);
     columns.update({ values: back ? grads : results, boxes, chosen: [layer, place], back, dark,
       steady: Boolean(over) }, room, drill.element);
     const weightsHere = weights || sparseHolds(layer, place);
-    const made = weightsHere ? explained(graph, used, results, layer, place) : null;
+    const made = !weightsHere ? null : back ? cameBack(graph, used, results, grads, layer, place)
+      : explained(graph, used, results, layer, place);
+    [low.textContent, high.textContent] = back ? [`lowers ${classes[target]}`, `raises ${classes[target]}`]
+      : ["below 0", "above 0"];
     drill.update(trail, made,
       { room, coarse: coarse(), steady: Boolean(over), isDark: dark, pixel: layer ? null : pixelOf(bytes, place),
+      logit: classes[target],
       extra: back ? `gradient of the logit of ${classes[target]}: ${short(grads[layer][place], 3)}` : "",
         waiting: "What made this number is shown as soon as the weights are here." });
   }

@@ -1,9 +1,10 @@
 // One number of a network taken apart: what it reads, kernel, products and sum; each number of it leads a layer down.
 import { button, make, short } from "./common.js";
 import { called, placed, told } from "./network_sum.js";
+import { toldBack } from "./network_back.js";
 import { extreme, inkFor, tint } from "./network_maps.js";
 
-const MOST = 12;  // lines of a dense layer that are shown at once
+const MOST = 12, FEW = 4;  // lines of a dense layer that are shown at once, and on a phone
 
 /** A number in at most about four characters: ".31", "−1.2", "25". */
 export function mini(value) {
@@ -105,7 +106,7 @@ export function netDrill(graph, looks) {
   function convolution(made, room, coarse) {
     const [from] = made.from, below = graph[from], { across } = made, least = Math.max(70, across * 24);
     const fits = Math.max(1, Math.min(made.parts.length, 8, Math.floor((room + 12) / (least + 16))));
-    const { shown, rest } = heaviest(made.parts, all ? 64 : coarse && room < 560 ? 2 : fits);
+    const { shown, rest } = heaviest(made.parts, all ? 64 : coarse && room < 560 ? 1 : fits);
     const side = Math.min(34, Math.floor(((room + 12) / fits - 16) / across));
     const flat = (name) => extreme(made.parts.flatMap((part) => part[name]));
     const scale = { patch: flat("patch"), kernel: flat("kernel"), products: flat("products") };
@@ -139,22 +140,26 @@ export function netDrill(graph, looks) {
     return [make("div", { class: "net-parts" }, ...blocks),
       more(rest.length, `and ${rest.length} more map${rest.length > 1 ? "s" : ""}, together ${short(left)}`)];
   }
-  function dense(made) {
-    const [from] = made.from, below = graph[from], most = Math.max(...made.parts.map((part) => Math.abs(part.product)))
-      || 1;
-    const shown = made.parts.slice(0, all ? 100 : MOST), rest = made.parts.slice(shown.length);
+  /** Lines of products: of a dense layer, or of what comes back to a number, from `layer` of each. */
+  function dense(made, room) {
+    const back = made.kind === "back", most = Math.max(...made.parts.map((part) => Math.abs(part.product))) || 1;
+    const source = (part) => (back ? part.layer : made.from[0]), node = (part) => graph[source(part)];
+    const where = (part) => `${back ? `${called(node(part))}, ` : ""}${placed(node(part), part.place)}`;
+    const shown = made.parts.slice(0, all ? 100 : room < 560 ? FEW : MOST), rest = made.parts.slice(shown.length);
     const lines = shown.map((part) => make("div", { role: "row", class: "net-line" },
-      step(from, part.place, short(part.value),
-        { label: `${placed(below, part.place)}: ${short(part.value, 5)}, times ${short(part.weight,
-        5)} is ${short(part.product, 5)}`,
-        tells: `${called(below)}, ${placed(below, part.place)}` }),
-      make("span", { class: "net-where" }, placed(below, part.place)),
+      step(source(part), part.place, short(part.value),
+        { label: `${where(part)}: ${short(part.value, 5)}, times ${short(part.weight, 5)} is ${short(part.product, 5)}`,
+        tells: `${called(node(part))}, ${placed(node(part), part.place)}` }),
+      make("span", { class: "net-where" }, where(part)),
         make("span", { class: "net-times" }, `× ${short(part.weight)} =`),
       make("span", { class: "net-bar" },
         make("i", { style: `width:${(50 * Math.abs(part.product)) / most}%;${part.product < 0 ? "right"
         : "left"}:50%;background:rgb(${tint(Math.sign(part.product), dark)})` })),
       make("b", {}, short(part.product))));
-    return [make("div", { class: "ctr-hint" }, `The largest of ${made.parts.length} products:`),
+    const count = made.parts.length;
+    if (!count) return [];
+    return [make("div", { class: "ctr-hint" }, rest.length ? `The largest of ${count} products:`
+      : count > 1 ? `${count} products:` : "1 product:"),
       make("div", { role: "grid", class: "net-lines", "aria-label": "the largest products" }, ...lines),
       more(rest.length, `and ${rest.length} more, together ${short(rest.reduce((total, part) => total + part.product,
         0))}`)];
@@ -189,8 +194,10 @@ export function netDrill(graph, looks) {
       : `Their sum is divided by ${made.divisor}.`)];
   }
 
-  /** Show `made`, what `explained` gives, of the last of `path`; `extra` says more of the number. */
-  function update(path, made, { extra = "", room, coarse, isDark, steady = false, waiting = "", pixel = null }) {
+  /** Show `made`, what `explained` or, for a gradient of `logit`, `cameBack` gives, of the last of `path`; `extra` says
+      more of the number. */
+  function update(path, made, { extra = "", room, coarse, isDark, steady = false, waiting = "", pixel = null,
+    logit = "" }) {
     dark = isDark;
     const [number, place] = path[path.length - 1], node = graph[number], key = `${number},${place}`;
     if (key !== last) all = false;
@@ -200,7 +207,7 @@ export function netDrill(graph, looks) {
       : button(`${called(graph[layer])}`, () => looks.up(i),
         `back up to ${called(graph[layer])}, ${placed(graph[layer], at)}`)))));
     trail.hidden = path.length < 2;
-    follow.hidden = !made || made.kind === "input";
+    follow.hidden = !made || made.kind === "input" || made.kind === "back";
     heading.replaceChildren(make("b", {}, `${called(node)}, ${placed(node, place)}`), made
       ? ` = ${short(made.value, 4)}` : "", extra ? make("span", { class: "net-extra" }, extra) : "");
     if (!made) {
@@ -210,11 +217,17 @@ export function netDrill(graph, looks) {
     }
     const hadFocus = body.contains(document.activeElement);
     sum.hidden = one.hidden = false;
-    sum.textContent = told(graph, made);
-    one.textContent = made.kind === "input" ? "" : node.op === "conv" || node.op === "linear" || node.op === "pool"
-      ? "Click a number that it reads, and see what made that one." : "Click the number, and see what made it.";
-    const draw = { conv: () => convolution(made, room, coarse), linear: () => dense(made), pool: () => pooled(made),
+    const back = made.kind === "back";
+    sum.textContent = back ? toldBack(made, logit) : told(graph, made);
+    const next = back ? "Click a number that reads this one, and go on toward the answer."
+      : !["conv", "linear", "pool"].includes(node.op) ? "Click the number, and see what made it."
+        : coarse ? "Tap a number, and see what made that one."
+          : "Click a number that it reads, and see what made that one.";
+    one.textContent = made.kind === "input" || (back && !made.parts.length) ? "" : next;
+    const draw = { conv: () => convolution(made, room, coarse), linear: () => dense(made, room),
+      back: () => dense(made, room), pool: () => pooled(made),
       input: () => [pixel] }[made.kind] || (() => few(made));
+    element.setAttribute("aria-label", back ? "what comes back to this number" : "what made this number");
     body.className = `net-body net-of-${made.kind}`;
     body.replaceChildren(...draw().filter(Boolean));
     walk.settle();

@@ -105,11 +105,14 @@ const CURVES = { relu: (x) => (x > 0 ? x : 0), tanh: Math.tanh, sigmoid: (x) => 
 const SLOPES = { relu: (x) => (x > 0 ? 1 : 0), tanh: (x, y) => 1 - y * y, sigmoid: (x, y) => y * (1 - y),
   leaky: (x, y, { slope }) => (x > 0 ? 1 : slope) };
 
+/** The slope of a layer that bends each number by itself. */
+export const slopeAt = (node, x, y) => SLOPES[node.op](x, y, node);
+
 /** By how much a batch norm multiplies the numbers of channel `c`. */
 export const normScale = (node, weights, c) => weights[node.weight + c] / Math.sqrt(weights[node.var + c] + node.eps);
 
 /** The place of the largest of some numbers; of several, the first. */
-const winner = (values, places) => places.reduce((best, place) => (values[place] > values[best] ? place : best),
+export const winner = (values, places) => places.reduce((best, place) => (values[place] > values[best] ? place : best),
   places[0]);
 
 const FORWARD = {
@@ -202,9 +205,8 @@ export function backward(graph, weights, results, target) {
     const below = node.inputs.map((one) => graph[one].shape), rule = BACKWARD[node.op];
     if (rule) rule(node, weights, below, given, results[number], grads[number], into);
     else {
-      const slope = SLOPES[node.op];
       for (let i = 0; i < given[0].length; i++) {
-        into[0][i] += grads[number][i] * slope(given[0][i], results[number][i], node);
+        into[0][i] += grads[number][i] * slopeAt(node, given[0][i], results[number][i]);
       }
     }
   }

@@ -3,6 +3,7 @@ import { make, short } from "./common.js";
 import { called, placed, placeOf, spot, titled } from "./network_sum.js";
 
 const GAP = 3, SHOWN = 16, INPUT = 132;
+const STRIP = 50, STRIP_ROWS = 4;  // on a phone: pixels of a map, and how many of them stand below each other
 // pixels between maps; maps of a layer that are shown; pixels of the photograph
 const DENSE = 10, DENSE_TALL = 240;  // numbers of a dense layer that stand in one column; pixels of its height
 
@@ -30,15 +31,12 @@ export function shownMaps(node, chosen) {
 }
 
 /** Where the maps of a layer stand: how many columns of them, and how large; for dense layers of single numbers. */
-export function arranged(node, { tall, wide, flow }) {
+export function arranged(node, { tall, flow }) {
   const [channels, height, width] = node.shape, flat = height * width === 1, many = flat ? channels
     : Math.min(channels, SHOWN), gap = flat ? 0 : GAP;
   const plan = (side, columns) => ({ side, columns, gap, many, flat });
-  if (flow) {  // on a phone: rows across the screen
-    const side = flat ? Math.max(10, Math.min(28, Math.floor(wide / Math.min(many, 20))))
-      : Math.max(44, Math.min(64, Math.floor(wide / 6) - GAP));
-    return plan(side, Math.max(1, Math.min(many, Math.floor((wide + gap) / (side + gap)))));
-  }
+  // on a phone: a strip of layers, to be moved sideways
+  if (flow && !flat) return plan(STRIP, Math.ceil(many / STRIP_ROWS));
   if (flat) {  // as high as the bars of ten classes, whatever there is
     const rows = many <= DENSE ? many : Math.min(many, 2 * DENSE), columns = Math.ceil(many / rows);
     return plan(many <= DENSE ? Math.floor(DENSE_TALL / DENSE) : Math.floor(DENSE_TALL / (2 * DENSE)), columns);
@@ -57,13 +55,13 @@ export const extent = ({ side, columns, gap, many }) =>
     stands above the channels of the input, `end` behind the last layer. */
 export function netLayers(graph, looks, { photo, end }) {
   const shown = [...graph.keys()].filter((number) => graph[number].op !== "reshape");
-  let now = null, focus = shown[0];
+  let now = null, focus = shown[0], narrow = null, stoodAt = -1;
   const columns = shown.map((number) => layerOf(number)),
     dense = columns.findIndex(({ node }) => node.shape[1] * node.shape[2] === 1);
-  columns[0].element.prepend(photo);
   const maps = make("div", { class: "net-row" }, ...columns.slice(0, dense).map((one) => one.element));
   const numbers = make("div", { class: "net-row net-numbers" }, ...columns.slice(dense).map((one) => one.element), end);
-  const element = make("div", { class: "net-strip" }, maps, numbers);
+  const scroller = make("div", { class: "net-scroll" }, maps, numbers);
+  const element = make("div", { class: "net-strip" }, scroller);
 
   function layerOf(number) {
     const node = graph[number], canvas = make("canvas", { class: "net-canvas", "aria-hidden": "true" });
@@ -203,14 +201,14 @@ export function netLayers(graph, looks, { photo, end }) {
     one.row.setAttribute("aria-rowindex", channel * height + row + 1);
   }
 
-  /** On a phone, what is taken apart stands below its layer; what the reader looks at stays at its place. */
-  function put(drill, flow) {
-    const place = flow ? column(now.chosen[0]).element : element, held = drill.contains(document.activeElement) ? drill
-      : place;
-    if (flow ? drill.previousSibling === place : drill.parentNode === element && !drill.nextSibling) return;
-    const before = drill.isConnected ? held.getBoundingClientRect().top : null;
-    if (flow) place.after(drill); else place.append(drill);
-    if (flow && before !== null) window.scrollBy(0, held.getBoundingClientRect().top - before);
+  /** On a phone, the strip moves to a layer when one comes to it. */
+  function moveTo(number) {
+    if (number === stoodAt) return;
+    stoodAt = number;
+    if (scroller.contains(document.activeElement)) return;  // the reader is in the strip, and sees what they chose
+    const one = column(number).element.getBoundingClientRect(), all = scroller.getBoundingClientRect();
+    if (one.left < all.left) scroller.scrollLeft += one.left - all.left - 8;
+    else if (one.right > all.right) scroller.scrollLeft += Math.min(one.right - all.right, one.left - all.left) + 8;
   }
 
   /** `room`: pixels across; `next`: values of each layer, boxes that are read, [layer, place] and so on. */
@@ -220,13 +218,18 @@ export function netLayers(graph, looks, { photo, end }) {
     focus = now.chosen[0];
     const flow = room < 560, deep = dense > 9;
     element.classList.toggle("net-flow", flow);
+    if (flow !== narrow) {
+      narrow = flow;
+      (flow ? element : columns[0].element).prepend(photo);
+      if (!element.contains(drill)) element.append(drill);
+    }
     element.classList.toggle("net-deep", deep);
     let tall = deep ? 200 : 560;
-    const plans = () => columns.map(({ node }) => arranged(node, { tall, wide: room, flow }));
+    const plans = () => columns.map(({ node }) => arranged(node, { tall, flow }));
     const total = () => plans().slice(0, dense).reduce((sum, plan) => sum + Math.max(38, extent(plan).wide) + 10, -10);
     if (!flow && !deep) while (tall > 220 && total() > room) tall -= 6;
     plans().forEach((plan, i) => { columns[i].plan = plan; paintLayer(columns[i]); });
-    if (!next.steady) put(drill, flow);
+    if (flow && !next.steady) moveTo(now.chosen[0]);
   }
   return { element, update, focus: () => column(focus).cell.focus({ preventScroll: true }) };
 }

@@ -40,6 +40,9 @@ def looked_at(graph: Sequence[dict], layer: int, place: int) -> tuple[str, int, 
 
 def place_of(graph: Sequence[dict], look: Any) -> list[int]:
     """Return [layer, place] of (name, channel, row, column); what is left out is 0."""
+    if not isinstance(look, str) and not (is_filled(look, 4) and isinstance(look[0], str)):
+        raise BadValue("look must be a layer's name, or the name with channel, row and column, "
+                       f"such as ('conv1', 2, 14, 14), not {look!r}.")
     name, *parts = [look] if isinstance(look, str) else [*look]
     layer = number_of(graph, name)
     _, height, width = shape = graph[layer]["shape"]

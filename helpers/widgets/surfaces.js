@@ -1,5 +1,9 @@
 // Losses of two weights with their slopes and curvatures, and the way of SGD down them, as PyTorch goes it.
 import { choiceProblem, rangeProblem, short } from "./common.js";
+import { code, fittedTo, rateAt } from "./descent.js";
+
+/** The schedules that a ball's rate may follow. */
+export const FALLS = ["constant", "StepLR", "CosineAnnealingLR", "warm-up + cosine"];
 
 export const MAP = { wide: 2, high: 1.5 };  // weights from −2 to 2 and from −1.5 to 1.5
 const HOURS = [0, 0.2, 0.4, 0.6, 0.8, 1], WARMER = [1.21, 0.99, 0.85, 0.69, 0.59, 0.48];
@@ -65,7 +69,7 @@ export function descended(state, rate = state.lr) {
   let at = { w: [state.x, state.y], v: [0, 0] };
   const path = [at.w];
   for (let n = 0; n < state.steps; n++) {
-    at = stepped(state, rate, at, n);
+    at = stepped(state, rateAt(state, rate, n), at, n);
     if (!at.w.every(Number.isFinite)) break;
     path.push(at.w);
   }
@@ -98,13 +102,17 @@ function reckoned(curved, momentum, nesterov) {
 
 /** What has happened to the ball of the rate `lr` up to step `n`, in words. */
 export function told(state, path, n) {
-  const { surface, momentum, nesterov, lr, noise } = state;
+  const { surface, momentum, nesterov, noise, schedule } = state, still = schedule === "constant";
+  const lr = rateAt(state, state.lr, Math.max(0, n - 1));
   const since = goneSince(path, n), curved = steepest(surface, path, n);
-  const high = lr > rateLimit(curved, momentum, nesterov), grows = high && !momentum && !noise && surface === "bowl";
+  const high = lr > rateLimit(curved, momentum, nesterov),
+    grows = high && !momentum && !noise && still && surface === "bowl";
   const rule = ` The largest curvature on its way is ${short(curved)}. `
     + `${momentum ? `With momentum ${short(momentum)} no` : "No"} rate above ${reckoned(curved, momentum, nesterov)} `
-    + `can settle at such a place, and this one is ${short(lr)}`
-    + (grows ? `: each jump is ${short(lr * curved - 1)} times as high as the one before.` : ".");
+    + `can settle at such a place, and this one is ${still ? "" : "now "}${short(lr)}`
+    + (grows ? `: each jump is ${short(lr * curved - 1)} times as high as the one before.` : ".")
+    + (noise ? ` The noise moves the ball by about rate × noise = ${short(lr * noise)} in each step`
+      + `${still ? ": it never comes to rest." : ", the less the lower the rate."}` : "");
   if (since >= 0) return `Step ${n}: the ball has left the picture, at step ${since}.${rule}`;
   const [x, y] = path[n], [least] = curvatures(surface, x, y),
     flat = Math.hypot(...HILLS[surface].slope(x, y)) < 0.05 && least < 0;
@@ -121,17 +129,21 @@ const IN_PYTHON = {
 };
 
 /** The same descent as a program. */
-export function codeOf({ surface, x, y, lr, momentum, nesterov, steps }) {
+export function codeOf({ surface, x, y, lr, momentum, nesterov, steps, schedule }) {
+  const still = schedule === "constant";
   const real = (value) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
-  return `import torch\n\ndef loss(x, y):\n    return ${IN_PYTHON[surface]}\n\n`
+  return `import torch\n${still ? "" : "from torch.optim import lr_scheduler\n"}\n`
+    + `def loss(x, y):\n    return ${IN_PYTHON[surface]}\n\n`
     + `w = torch.tensor([${real(x)}, ${real(y)}], requires_grad=True)\n`
     + `optimizer = torch.optim.SGD([w], lr=${lr}${momentum ? `, momentum=${momentum}` : ""}`
-    + `${nesterov ? ", nesterov=True" : ""})\nfor step in range(${steps}):\n`
-    + "    optimizer.zero_grad()\n    loss(*w).backward()\n    optimizer.step()";
+    + `${nesterov ? ", nesterov=True" : ""})\n`
+    + (still ? "" : `scheduler = ${code({ ...fittedTo(steps, lr), schedule })}\n`)
+    + `for step in range(${steps}):\n    optimizer.zero_grad()\n    loss(*w).backward()\n    optimizer.step()`
+    + (still ? "" : "\n    scheduler.step()");
 }
 
 export function hillProblem(state) {
-  return choiceProblem(state, { surface: Object.keys(HILLS) })
+  return choiceProblem(state, { surface: Object.keys(HILLS), schedule: FALLS })
     || rangeProblem(state, state.limits, ["steps"])
     || (["nesterov", "race"].every((name) => typeof state[name] === "boolean") ? ""
       : "Nesterov and race are on or off.")

@@ -43,6 +43,20 @@ SURFACES = tuple(_LOSSES)
 STARTS = {"bowl": (-1.8, 0.4, 0.21), "valley": (-1.6, 1.2, 0.03), "saddle": (0.02, 1.3, 0.1),
           "two minima": (1.9, 1.2, 0.1), "cup": (1.0, 0.0, 0.5)}
 
+CAPTIONS = {
+    "bowl": "Ten times as curved across as along: the rate must suit the steep direction, or each "
+            "step ends higher on the other side, and along the flat one the ball creeps.",
+    "valley": "The walls are steep and the floor hardly falls: the walls forbid a high rate, and "
+              "with a low one the ball creeps along the floor, unless momentum carries it.",
+    "saddle": "In the middle the slope is 0, and yet it is no minimum: to the left and the right "
+              "the loss falls. The closer a ball comes to the middle, the longer it stays there.",
+    "two minima": "Two hollows, the left one deeper. Where a ball ends depends on its start, on "
+                  "the rate, and on whether momentum carries it over the ridge.",
+    "cup": "Each place is one law of cooling, a · exp(−k · hours): weight 1 is a, weight 2 is k, "
+           "and the loss says how far it is from the readings of a cup.",
+}
+"""What there is to see on each surface."""
+
 
 def loss(surface: str, w: Tensor) -> Tensor:
     """Return the loss at the weights (…, 2)."""

@@ -17,16 +17,36 @@ CELLS = ["from helpers import ConvExplorer\nfigure = ConvExplorer(\"edge\")\nfig
          "print('read', figure.stride, tuple(figure.output.shape), figure.input[0, 0].item())",
          "figure.kernel = [[0, 2], [0, 0]]",
          "try:\n    figure.dilation = 9\nexcept ValueError as error:\n    print('refused:', error)"]
+# Of other figures: a preset to press, what Python reads before and after it, and what it then sets.
+OTHERS = {
+    "NetworkExplorer": ("back: what moves it", "figure.mode", "forward", "back",
+                        "figure.mode = 'forward'"),
+    "GradientDescent": ("noise, falling rate", "figure.schedule, figure.noise, figure.steps",
+                        "constant 0.0 25", "CosineAnnealingLR 1.0 120", "figure.noise = 0.5"),
+    "Clinic": ("slow or stuck", "figure.ward", "all eight", "slow or stuck",
+               "figure.ward = 'all eight'"),
+    "BatchNormExplorer": ("2 images a batch", "figure.batch_size", "16", "2",
+                          "figure.batch_size = 64"),
+    "AllReduce": ("8 ranks", "figure.processes, figure.steps", "4 6", "8 14",
+                  "figure.processes = 3"),
+}
+
+
+def cells_of(kind: str) -> list[str]:
+    _, read, *_, change = OTHERS[kind]
+    return [f"from helpers.widgets import {kind}\nfigure = {kind}()\nfigure",
+            f"print('read', {read})", change]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Start JupyterLab on a free port with one notebook; give its address."""
+    """Start JupyterLab on a free port with a notebook for each figure; give its address."""
     folder = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in CELLS])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3",
-                                       "language": "python"}
-    nbformat.write(notebook, folder / "figure.ipynb")
+    for name, sources in {"figure": CELLS, **{kind: cells_of(kind) for kind in OTHERS}}.items():
+        notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, sources)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3",
+                                           "language": "python"}
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -52,40 +72,88 @@ def lab(tmp_path_factory):
                 time.sleep(0.5)
         else:
             pytest.fail((folder / "log").read_text()[-2000:])
-        yield f"http://127.0.0.1:{port}/lab/tree/figure.ipynb?token=x"
+        # a workspace for each: else what was open before is opened again
+        yield f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token=x".format
     finally:
         server.terminate()
         server.wait(20)
         log.close()
 
 
-def test_browser_and_python_see_the_same_figure(lab, chromium):
-    context = chromium.new_context(viewport={"width": 1400, "height": 1600})
-    tab, ours = context.new_page(), []
-    tab.on("pageerror", lambda error: ours.append(str(error)) if "ctr" in str(error) else None)
-    asked = tab.locator("dialog.jp-Dialog")  # on a busy computer, about a kernel that is late
-    tab.add_locator_handler(asked, lambda: (print("JupyterLab asks:", asked.inner_text()),
-                                            asked.locator(".jp-mod-accept").click()))
-    tab.goto(lab)
-    cells = tab.locator(".jp-Notebook .jp-CodeCell")
-    cells.first.wait_for(timeout=90_000)
-    # The kernel has to be there before the first cell is run.
-    tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(
-        timeout=90_000, state="attached")
+class Opened:
+    """A notebook in JupyterLab."""
 
-    def run(index: int) -> str:
-        prompt = cells.nth(index).locator(".jp-InputPrompt").first
+    def __init__(self, chromium, address: str):
+        self.context = chromium.new_context(viewport={"width": 1400, "height": 1600})
+        self.tab, self.ours = self.context.new_page(), []
+        self.tab.on("pageerror",
+                    lambda error: self.ours.append(str(error)) if "ctr" in str(error) else None)
+        # on a busy computer, about a kernel that is late
+        asked = self.tab.locator("dialog.jp-Dialog")
+        self.tab.add_locator_handler(asked, lambda: (
+            print("JupyterLab asks:", asked.inner_text()),
+            asked.locator(".jp-mod-accept").click()))
+        self.tab.goto(address)
+        self.cells = self.tab.locator(".jp-Notebook .jp-CodeCell")
+        self.cells.first.wait_for(timeout=90_000)
+        # The kernel has to be there before the first cell is run.
+        self.tab.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(
+            timeout=90_000, state="attached")
+
+    def run(self, index: int) -> list[str]:
+        """Run a cell; return what it gave."""
+        prompt = self.cells.nth(index).locator(".jp-InputPrompt").first
         for _ in range(10):  # while JupyterLab is still starting, a key may go nowhere
-            cells.nth(index).locator(".cm-content").click()
-            tab.keyboard.press("Control+Enter")
-            tab.wait_for_timeout(1_000)
+            self.cells.nth(index).locator(".cm-content").click()
+            self.tab.keyboard.press("Control+Enter")
+            self.tab.wait_for_timeout(1_000)
             if prompt.inner_text() != "[ ]:":
                 break
-        tab.wait_for_function(
+        self.tab.wait_for_function(
             """i => /\\[\\d+\\]/.test(document.querySelectorAll('.jp-Notebook .jp-CodeCell')[i]
             .querySelector('.jp-InputPrompt').innerText)""", arg=index, timeout=90_000)
-        return cells.nth(index).locator(".jp-OutputArea-output").all_inner_texts()
+        return self.cells.nth(index).locator(".jp-OutputArea-output").all_inner_texts()
 
+
+@pytest.fixture
+def opened(lab, chromium):
+    """Open a notebook: `opened("figure")`."""
+    made = []
+
+    def start(name: str) -> Opened:
+        made.append(Opened(chromium, lab(name)))
+        return made[-1]
+    yield start
+    for one in made:
+        one.context.close()
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_preset_reaches_python_and_python_the_page(opened, kind):
+    preset, _, before, after, _ = OTHERS[kind]
+    page = opened(kind)
+    page.run(0)
+    card = page.tab.locator(".ctr-card")
+    card.wait_for(timeout=60_000)
+    assert page.run(1)[0].strip() == f"read {before}"
+    button = card.get_by_role("button", name=preset, exact=True)
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    page.run(1)
+    told = "text => document.querySelectorAll('.jp-Notebook .jp-CodeCell')[1].innerText" \
+           ".includes(text)"
+    page.tab.wait_for_function(told, arg=f"read {after}")
+    page.run(2)
+    page.tab.wait_for_function("""name => [...document.querySelectorAll(".ctr-preset")].find(
+        (one) => one.innerText === name).getAttribute("aria-pressed") === "false" """, arg=preset)
+    assert card.locator("svg[role=img], canvas").count() and not card.get_by_role(
+        "alert").inner_text()
+    assert not page.ours
+
+
+def test_browser_and_python_see_the_same_figure(opened):
+    page = opened("figure")
+    tab, cells, run = page.tab, page.cells, page.run
     run(0)
     figure = tab.locator(".ctr")
     figure.wait_for(timeout=60_000)
@@ -113,5 +181,4 @@ def test_browser_and_python_see_the_same_figure(lab, chromium):
     run(1)
     tab.wait_for_function("document.querySelectorAll('.jp-Notebook .jp-CodeCell')[1]"
                           ".innerText.includes('read 1 (6, 6) 0.0')")
-    assert not ours
-    context.close()
+    assert cells.count() == len(CELLS) and not page.ours

@@ -49,7 +49,20 @@ def test_figures_work_with_the_widgets_that_colab_has(with_old_packages):
 
 
 def test_figures_name_themselves_with_the_widgets_that_colab_has(with_old_packages):
-    out = with_old_packages("-c", "import ipywidgets, helpers; print(ipywidgets.__version__, "
-                                  "helpers.ConvExplorer())")
-    version, name = out.split(" ", 1)
-    assert f"ipywidgets=={version}" in OLD and "ConvExplorer object" in name
+    """Each is made, and made again from what a notebook keeps of it."""
+    out = with_old_packages("-c", """if True:
+        import ipywidgets
+        from helpers import widgets
+        print(ipywidgets.__version__)
+        for name in widgets.__all__:
+            kind = getattr(widgets, name)
+            if isinstance(kind, type) and issubclass(kind, widgets.Figure) and name != "Figure":
+                figure = kind()
+                again = kind.from_state(figure.get_state())
+                assert again.page_state().keys() == figure.page_state().keys()
+                print(figure)""")
+    version, *names = out.strip().split("\n")
+    assert f"ipywidgets=={version}" in OLD and len(names) == 13
+    assert all(re.search(r"\.\w+ object at", one) for one in names)
+    for kind in ("NetworkExplorer", "GradientDescent", "Clinic", "BatchNormExplorer", "AllReduce"):
+        assert any(f".{kind} object" in one for one in names)

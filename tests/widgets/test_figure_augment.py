@@ -68,6 +68,18 @@ def test_cutout_and_mixup_of_the_playground():
     assert figure.words(3) == "draw 4: 0.25 of it mixed with 0.75 of the second image"
 
 
+@pytest.mark.parametrize("share, label", [(1.0, "cat"), (0.7, "0.7 cat, 0.3 ship"), (0.0, "ship")])
+def test_mixup_mixes_the_labels_as_the_images(share, label):
+    figure = AugmentPlayground(picture(), picture(), ["cat", "ship"], share=share)
+    assert figure.label == label and label in figure.to_html()
+    assert AugmentPlayground.from_state(figure.get_state()).label == label
+    assert AugmentPlayground(share=0.5).label == "0.5 cat, 0.5 cup"
+    assert AugmentPlayground(picture(), share=0.5).label == "0.5 the image, 0.5 cup"
+    for bad in (["cat"], "cat", ["cat", ""], ["cat", 3], ["cat", "x" * 25], 7):
+        with pytest.raises(BadValue, match="two words"):
+            AugmentPlayground(labels=bad)
+
+
 def test_two_images_of_another_size_are_set_together():
     figure = AugmentPlayground()
     before = figure.get_state()

@@ -11,7 +11,7 @@ from support import ROOT
 from helpers import Clinic, plot_history, read_json
 from helpers.measured import resources
 from helpers.widgets import BadValue
-from helpers.widgets.cases import CASES, WARDS
+from helpers.widgets.cases import CASES, MEANS, WARDS
 
 
 def test_the_curves_are_small_and_from_the_real_images():
@@ -34,6 +34,8 @@ def test_every_choice_has_a_reason_of_its_own(name):
     places = [[*one.choices].index(one.illness) for one in CASES.values()]
     assert len({*places}) >= 3, "the right choice is not always in the same place"
     assert len({one.illness for one in CASES.values()}) == 8
+    assert {*MEANS} == {choice for one in CASES.values() for choice in one.choices}
+    assert all(20 < len(said) < 110 and said.endswith(".") for said in MEANS.values())
 
 
 def test_what_the_reasons_say_of_the_curves():

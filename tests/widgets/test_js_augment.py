@@ -118,6 +118,12 @@ def composed(figure: AugmentPlayground) -> str:
     return code
 
 
+def test_the_label_of_a_mixture_is_pythons():
+    figures = [AugmentPlayground(share=share / 10) for share in range(11)]
+    states = [{name: one.get_state()[name] for name in ("share", "labels")} for one in figures]
+    assert run_js("augment", "figure.labelOf(now)", states) == [one.label for one in figures]
+
+
 @pytest.mark.parametrize("settings, steps", [
     ({}, []), ({"flip": True}, ["RandomHorizontalFlip"]),
     ({"padding": 4, "padding_mode": "reflect"}, ["RandomCrop"]),

@@ -7,6 +7,7 @@ import torch
 from widget_support import COUNTS, compare, compared, draw, real, run_js
 
 from helpers.widgets import SURFACES, GradientDescent, surfaces
+from helpers.widgets.hill import SCHEDULES
 
 LIMITS = GradientDescent().limits
 
@@ -21,7 +22,8 @@ def settings(g) -> dict:
     momentum = real(g, 0.01, 0.99) if draw(g, 0, 2) else 0.0
     return {"surface": SURFACES[draw(g, 0, len(SURFACES) - 1)], "lr": 10 ** real(g, -3, 0.4),
             "momentum": momentum, "nesterov": bool(momentum and draw(g, 0, 1)),
-            "noise": real(g, 0, 1) if draw(g, 0, 1) else 0.0, "race": bool(draw(g, 0, 1)),
+            "noise": real(g, 0, 1) if draw(g, 0, 1) else 0.0,
+            "schedule": SCHEDULES[draw(g, 0, len(SCHEDULES) - 1)], "race": bool(draw(g, 0, 1)),
             "steps": draw(g, 5, 60), "x": real(g, -2, 2), "y": real(g, -1.5, 1.5)}
 
 
@@ -103,6 +105,15 @@ def test_paths_equal_those_of_sgd(count):
     assert sum(regular) > 0.7 * count and 0.1 * count < sum(left) < 0.9 * count
 
 
+@compared("hill", "Array.from({ length: now.steps }, (_, n) => "
+                  "figure.rateAt(now, now.rate, n))", 34)
+def test_rates_of_all_steps_equal_those_of_the_schedulers(g):
+    figure = GradientDescent(**settings(g) | {"steps": draw(g, 5, 300)})
+    rate = figure.rates[0]
+    return {"schedule": figure.schedule, "steps": figure.steps, "rate": rate}, (
+        figure.rates_by_step(rate))
+
+
 @compared("hill", "[figure.rateLimit(now.curved, now.momentum, now.nesterov)]", 33,
           counts=[pytest.param(15, id="sample"),
                   pytest.param(300, id="full", marks=pytest.mark.long)])
@@ -152,6 +163,8 @@ def test_a_ball_that_is_gone_is_said_to_be_gone_with_the_limit():
     assert "1.1 times as high" in words
     assert all(since == -1 for name, (since, _) in told.items() if name != "diverges")
     assert "With momentum 0.9 no rate above" in told["momentum in a valley"][1]
+    assert "rate × noise = 0.15 in" in told["noise, constant rate"][1]
+    assert "this one is now " in told["noise, falling rate"][1]
     saddle = GradientDescent("saddle", x=0.0).page_state()
     assert "no minimum" in run_js("hill", "figure.told(now, figure.descended(now), now.steps)",
                                   [saddle])[0]
@@ -161,10 +174,13 @@ def test_a_ball_that_is_gone_is_said_to_be_gone_with_the_limit():
     assert math.isinf(surfaces.limit(-1.0))
 
 
-@pytest.mark.parametrize("surface", SURFACES)
-def test_the_code_in_the_figure_runs_and_descends_the_same_way(surface):
-    figure = GradientDescent(surface, x=1.0, y=0.0, lr=0.02, momentum=0.5, steps=12)
+@pytest.mark.parametrize("surface, schedule", [
+    *((surface, "constant") for surface in SURFACES), *(("bowl", one) for one in SCHEDULES[1:])])
+def test_the_code_in_the_figure_runs_and_descends_the_same_way(surface, schedule):
+    figure = GradientDescent(surface, x=1.0, y=0.0, lr=0.02, momentum=0.5, steps=12,
+                             schedule=schedule)
     (code,) = run_js("hill", "figure.codeOf(now)", [figure.page_state()])
     names = {}
     exec(code, names)
+    assert (figure.code() in code) == ("lr_scheduler" in code) == (schedule != "constant")
     assert names["w"].tolist() == pytest.approx(figure.path()[-1].tolist(), abs=1e-5)

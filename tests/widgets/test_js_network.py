@@ -94,6 +94,38 @@ def test_the_numbers_behind_a_number_make_it(g):
     return now, torch.tensor([[value, value, 1.0] for value in values]).flatten()
 
 
+def assert_passed_back(mine, theirs) -> None:
+    """The gradient of each place, as the sum and as the number that is told."""
+    scale = max(1.0, theirs[1])
+    for (gradient, total, told), truth in zip(mine, theirs[0], strict=True):
+        assert gradient == pytest.approx(truth, abs=1e-5 * scale)
+        assert total == pytest.approx(truth, abs=1e-5 * scale)
+        assert "is the derivative of the logit of “cat” with respect to this number" in told
+
+
+@compared("network", f"""(() => {{ {LOADED}
+    const grads = figure.backward(now.graph, weights, results, now.target);
+    return now.places.map(([number, place]) => {{
+        const made = figure.cameBack(now.graph, weights, results, grads, number, place);
+        const own = number === now.graph.length - 1 ? Number(place === now.target) : 0;
+        const total = made.parts.reduce((sum, one) => sum + one.value * one.weight, own);
+        return [made.gradient, total, figure.toldBack(made, "cat")]; }}); }})()""", 15,
+          assert_passed_back, COUNTS)
+def test_what_comes_back_to_a_number_is_the_sum_that_is_shown(g):
+    """Of gradients of the numbers that read it, times slopes; the gradient is autograd's."""
+    network, image = random_network(g)
+    now = case_of(network, image, target=draw(g, 0, 1))
+    results = layers.run(now["graph"], layers.unpacked(now["weights"]), image.requires_grad_())
+    for one in results[1:]:
+        one.retain_grad()
+    results[-1][0, now["target"]].backward()
+    kept = [n for n, node in enumerate(now["graph"]) if node["op"] != "reshape"]
+    now["places"] = [[n, draw(g, 0, results[n].numel() - 1)] for n in kept for _ in range(4)]
+    grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in results]
+    truth = [grads[n].flatten()[place].item() for n, place in now["places"]]
+    return now, [truth, max(one.abs().max().item() for one in grads)]
+
+
 def box_of(gradient) -> list[int] | None:
     """First and last channel, row and column of what is not zero."""
     places = gradient.nonzero()

@@ -138,9 +138,8 @@ def test_the_ring_is_done_while_the_master_is_still_collecting(alone):
 
 def test_chunks_travel_while_it_plays_and_all_ends_by_itself(alone):
     page = alone(AllReduce(4, megabytes=10.0))
+    page.button("play").click()
     page.tab.wait_for_function("document.querySelectorAll('.ctr-flying').length > 4")
-    assert page.button("stop").count() == 1, "it began when it was in view"
-    assert page.button("reset").get_attribute("aria-disabled") == "true", "nobody has asked for it"
     place = "document.querySelector('.ctr-flying').getAttribute('transform')"
     before = page.tab.evaluate(place)
     page.tab.wait_for_function(f"(old) => {place} !== old", arg=before)
@@ -169,15 +168,39 @@ def test_chunks_travel_while_it_plays_and_all_ends_by_itself(alone):
     check(page)
 
 
-def test_a_film_begins_only_where_nothing_was_chosen_and_only_in_view(alone):
-    page = alone(AllReduce(4, step=2))
-    page.tab.wait_for_timeout(400)
-    assert page.button("play").count() == 1 and page.value("step") == 2
-    page.button("next step").click()
+def test_nothing_plays_and_no_time_is_told_before_the_reader_has_guessed(alone):
+    page = alone(AllReduce(4))
+    page.tab.wait_for_timeout(600)
+    assert page.button("play").count() == 1 and page.value("step") == 0
+    assert page.all(".ctr-stage-head span", "e.innerText") == ["6 steps", "6 steps"]
+    assert page.all(".ctr-guessed", "e.innerText") == [""]
+    page.button("about halfway").click()
     page.tab.wait_for_selector(".ctr-flying")
     page.fig.get_by_role("button", name="8 ranks").click()
     page.tab.wait_for_timeout(300)
     assert page.button("play").count() == 1 and page.value("step") == 0, "a preset stops it"
+    assert page.button("about halfway").get_attribute("aria-pressed") == "false", "another race"
+
+
+@pytest.mark.parametrize("settings, right, told", [
+    ({"processes": 4}, "still at its beginning", "has then done 1 of its 6 steps, 25"),
+    ({"processes": 2}, "about halfway", "has then done 1 of its 2 steps, 50"),
+    ({"processes": 8, "megabytes": 0.1, "latency": 1000.0}, "nearly done, too", "13 of its 14"),
+    ({"processes": 8, "megabytes": 0.1, "latency": 1000.0, "algorithm": "everyone to everyone"},
+     "about halfway", "“ring” has then done 7 of its 14 steps, 53")])
+def test_a_guess_is_judged_when_the_faster_way_is_done(alone, settings, right, told):
+    page = alone(AllReduce(**settings), **STILL)
+    answers = ["still at its beginning", "about halfway", "nearly done, too"]
+    for one in [*(one for one in answers if one != right), right]:
+        page.button(one).click()
+        page.settle()
+        said = page.text(".ctr-guessed").replace("\u00a0", " ")
+        assert said.startswith("Right: " if one == right else "No: ") and told in said
+        assert page.button(one).get_attribute("aria-pressed") == "true"
+    name, other = settings.get("algorithm", "ring"), "to one and back"
+    rival = AllReduce(**settings).seconds(other if name == "ring" else "ring")
+    share = AllReduce(**settings).seconds() / rival
+    assert f"{round(100 * share)} % of its time" in said
 
 
 def test_gradients_are_changed_and_sums_taken_apart(alone):

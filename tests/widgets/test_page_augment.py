@@ -30,8 +30,8 @@ def check(page) -> None:
     assert second.is_visible() == (mine.share < 1)
 
 
-def test_random_draws_of_an_image_are_pythons(on_page):
-    page = on_page("08", AugmentPlayground)
+def test_random_draws_of_an_image_are_pythons(alone):
+    page = alone(AugmentPlayground())
     mine = page.mine
     check(page)
     page.box("flip top to bottom").press("Space")
@@ -61,8 +61,22 @@ def test_random_draws_of_an_image_are_pythons(on_page):
     assert page.fig.get_by_role("combobox", name="pad with").is_disabled()
 
 
-def test_draws_are_read_by_a_finger(on_page):
-    page = on_page("08", AugmentPlayground, **PHONE)
+def test_the_main_sliders_are_in_sight_and_mixup_tells_the_label(alone):
+    page = alone(AugmentPlayground())
+    folds = page.fig.locator("details")
+    folds.evaluate_all("all => all.forEach((one) => { one.open = false; })")
+    for name in ("padding", "window", "brightness", "saturation", "cutout", "mixup λ"):
+        assert page.slider(name).is_visible(), name
+    assert not page.slider("hue").is_visible()
+    heading = page.fig.locator(".ctr-title").filter(has_text="eight draws")
+    assert heading.inner_text() == "eight draws, all with the label cat"
+    page.slider("mixup λ").fill("0.7")
+    page.settle()
+    assert heading.inner_text() == "eight draws, each with the label 0.7 cat, 0.3 cup"
+
+
+def test_draws_are_read_by_a_finger(alone):
+    page = alone(AugmentPlayground(), **PHONE)
     page.fig.get_by_role("gridcell").nth(3).tap()
     check(page)
     assert "Draw 4" in page.text("[role=status]") and page.fits()

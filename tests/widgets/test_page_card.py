@@ -361,7 +361,7 @@ def test_six_large_buttons_switch_what_is_drawn_at_random(opened):
         page.settle()
     assert page.all(".ctr-toggle", "e.ariaPressed") == before and page.alert() == ""
     page.fig.locator("details").evaluate_all("all => all.forEach((d) => { d.open = false; })")
-    assert not page.slider("padding").is_visible()
+    assert page.slider("padding").is_visible() and not page.slider("hue").is_visible()
     page.fig.get_by_text("the code, with torchvision").click()
     page.button("copy the code").click()
     tab.wait_for_function("document.querySelector('.ctr-code button').innerText === 'copied'")
@@ -385,6 +385,7 @@ def test_the_gradient_opens_where_nothing_arrives(opened):
 
 def test_tables_of_the_all_reduce_are_folded(opened):
     tab = opened("figures/allreduce.html")
+    tab.wait_for_selector("[data-course-figure][data-ready]")
     folds = tab.locator("details")
     assert folds.count() == 3 and not tab.get_by_role("table").count()
     folds.nth(1).locator("summary").click()

@@ -8,7 +8,7 @@ from support import ROOT
 from widget_support import PHONE, OnPage
 
 from helpers.widgets import Clinic
-from helpers.widgets.cases import CASES, WARDS
+from helpers.widgets.cases import CASES, MEANS, WARDS
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
 from figures import with_figures
@@ -52,6 +52,7 @@ def check(page, letter: str, given: list[str]) -> None:
     """Compare the choices of a patient with the cases."""
     case, shown = CASES[letter], choices(page)
     assert [*shown] == [*case.choices]
+    assert page.all(".ctr-means", "e.innerText") == [MEANS[one] for one in case.choices]
     for name, (verdict, reason) in shown.items():
         right = name == case.illness
         assert verdict == (("right" if right else "wrong") if name in given else "")

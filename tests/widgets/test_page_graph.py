@@ -96,6 +96,32 @@ def test_the_curve_is_dragged(on_page):
     assert "over y" in chart.text_content() and "slope 2" in chart.text_content()
 
 
+COVERED = """() => {
+    const pills = [...document.querySelectorAll(".ag-pill")].map((e) => e.getBoundingClientRect());
+    const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom - 1
+        && b.top < a.bottom - 1;
+    const both = pills.filter((a, i) => pills.some((b, k) => k !== i && meet(a, b))).length;
+    const labels = [...document.querySelectorAll("[data-slope]")];
+    const edges = [...document.querySelectorAll("[data-edge]")];
+    const under = labels.filter((label) => edges.some((edge) => {
+        if (edge.dataset.edge === label.dataset.slope) return false;
+        const box = label.getBoundingClientRect(), matrix = edge.getScreenCTM();
+        const at = (s) => edge.getPointAtLength(s).matrixTransform(matrix);
+        return Array.from({ length: Math.ceil(edge.getTotalLength() / 2) }, (_, i) => at(2 * i))
+            .some(({ x, y }) => x > box.left && x < box.right && y > box.top && y < box.bottom);
+    }));
+    return [both, under.map((label) => label.dataset.slope)]; }"""
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_no_slope_lies_over_another_one_or_over_another_edge(alone, width):
+    page = alone(AutogradGraph(), width=width)
+    for name in AutogradGraph.presets:
+        page.fig.get_by_role("button", name=name, exact=True).click()
+        page.settle()
+        assert page.tab.evaluate(COVERED) == [0, []], name
+
+
 def test_a_reader_types_an_expression(on_page):
     page = on_page("01", AutogradGraph, 1)
     field = page.fig.get_by_role("textbox", name="expression")

@@ -7,7 +7,8 @@ from serving import opener, served
 from support import ROOT
 from widget_support import PHONE, OnPage
 
-from helpers.widgets import GradientDescent
+from helpers.widgets import GradientDescent, surfaces
+from helpers.widgets.hill import SCHEDULES
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
 from figures import with_figures
@@ -87,6 +88,11 @@ def test_it_opens_diverging_and_every_surface_and_preset_is_pythons(opened):
     check(page)
     text = page.text(".ctr-formula").replace("\u00a0", " ")
     assert "at step 14" in text and "2 / 10 = 0.2" in text
+    said = {surface: page.tab.locator(".ctr-card").first.locator(".ctr-caption").inner_text()
+            for surface in ("valley", "saddle", "two minima", "cup", "bowl")
+            if not page.choose("surface", surface) and not page.settle()}
+    assert said == {surface: f"{GradientDescent.caption} {surfaces.CAPTIONS[surface]}"
+                    for surface in said}
     for surface in ("valley", "saddle", "two minima", "cup"):
         page.choose("surface", surface)
         page.mine = GradientDescent(surface)
@@ -148,6 +154,30 @@ def test_steps_play_and_the_way_back(opened):
     check(page)
 
 
+def test_a_falling_rate_is_drawn_and_the_ball_follows_it(opened):
+    page = opened()
+    page.fig.get_by_role("button", name="noise, constant rate").click()
+    page.mine = GradientDescent(**GradientDescent.presets["noise, constant rate"])
+    check(page)
+    assert page.fig.locator(".ctr-past").count() == 1, "what is long ago is faint"
+    curve = page.fig.get_by_role("img", name="the rate of each step")
+    assert not curve.count()
+    for schedule in SCHEDULES[1:]:
+        page.choose("schedule", schedule)
+        page.mine.schedule = schedule
+        check(page)
+        assert curve.count() == 1 and page.fits()
+        code = page.text("[aria-label='the code']")
+        assert page.mine.code() in code and code.endswith("scheduler.step()")
+    rates = page.mine.rates_by_step().tolist()
+    for step in (1, 60):
+        page.slider("step").fill(str(step))
+        check(page, step)
+        now = float(page.text(".ctr-formula").split("is now ")[1].split(".\u0020")[0].split(" ")[0]
+                    .rstrip("."))
+        assert now == pytest.approx(rates[step - 1], rel=6e-3)
+
+
 def test_three_balls_have_three_shapes_and_nesterov_needs_a_momentum(opened):
     page = opened(1)
     check(page)
@@ -183,8 +213,8 @@ def test_on_a_phone_a_finger_drags_the_ring_and_elsewhere_scrolls(opened, width)
     for one in page.fig.locator(".ctr-handle, .ctr-stepper[role=group] button").all():
         box = one.bounding_box()
         assert box["width"] >= 43 and box["height"] >= 43
-    page.fig.get_by_role("button", name="just right").tap()
-    page.mine = GradientDescent(**GradientDescent.presets["just right"])
+    page.fig.get_by_role("button", name="momentum in a valley").tap()
+    page.mine = GradientDescent(**GradientDescent.presets["momentum in a valley"])
     check(page)
     box = map_.bounding_box()
     page.tab.touchscreen.tap(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"])

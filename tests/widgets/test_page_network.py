@@ -221,8 +221,18 @@ def test_what_comes_back(opened):
     value = page.mine.gradient("conv2")[4, 2, 2].item()
     assert f"logit of {page.says()}" in page.heading()
     assert abs(number(page.heading().split(": ")[1]) - value) <= 0.01 * abs(value) + 1e-9
+    means, terms, _ = page.text(".ctr-sum").split("\n")
+    assert f"is the derivative of the logit of “{page.says()}” with respect to this" in means
+    products = [number(one) for one in page.all(".net-line > b", "e.innerText")]
+    assert number(terms.split(" = ")[1]) == pytest.approx(value, rel=0.01, abs=1e-9)
+    assert sum(products) == pytest.approx(value, rel=0.02, abs=1e-4), "a pool has one reader"
+    page.fig.locator(".net-line [data-to]").first.click()
+    assert page.heading().startswith("pool2, map 4, row 1, column 1"), "on toward the answer"
+    assert not page.button("follow the largest").is_visible()
     page.fig.get_by_text("ship", exact=True).click()
     assert page.heading().startswith("fc3, number 8") and "of ship: 1" in page.heading()
+    assert page.all(".net-scale span", "e.innerText") == ["lowers ship", "raises ship"]
+    assert not page.fig.locator(".net-line").count(), "the logit itself: nothing reads it"
     page.mine.target = 8
     page.click("relu2", 3, 2, 2, columns=2)
     value = page.mine.gradient("relu2")[3, 2, 2].item()
@@ -308,13 +318,25 @@ def test_without_a_camera_there_is_no_button(opened):
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_on_a_phone_what_is_taken_apart_stands_below_its_layer(opened, width):
+def test_on_a_phone_the_layers_are_a_strip_and_what_is_taken_apart_stands_below(opened, width):
     page = opened(**{**PHONE, "width": width}).awake()
     assert page.fits()
-    page.click("conv1", 2, 14, 14, columns=6, tap=True)
+    tall = page.tab.evaluate("document.querySelector('.ctr-card').offsetHeight")
+    assert tall < (1_550 if width == 390 else 1_700), "not a mile of maps"
+    for layer in ("input", "conv1", "pool2", "fc1", "fc3"):
+        node = next(one for one in page.mine.graph if one["name"] == layer)
+        maps = page.fig.locator(f"[data-layer='{layer}'] .net-maps")
+        maps.scroll_into_view_if_needed()
+        box = maps.bounding_box()
+        assert box["x"] >= -1 and box["x"] + box["width"] <= width + 1, "it can be reached"
+        assert page.drawn(layer) or node["shape"][1] == 1
+    page.fig.locator(".net-class").last.scroll_into_view_if_needed()
+    box = page.fig.locator(".net-class").last.bounding_box()
+    assert box["x"] > 0 and box["x"] + box["width"] <= width + 1 and page.fits()
+    page.click("conv1", 2, 14, 14, columns=2, tap=True)
     assert page.heading().startswith("conv1, map 2")
-    assert page.tab.evaluate("document.querySelector('.net-drill').previousSibling.dataset.layer "
-                             "=== 'conv1'")
+    strip, drill = (page.fig.locator(one).bounding_box() for one in (".net-scroll", ".net-drill"))
+    assert 0 <= drill["y"] - strip["y"] - strip["height"] < 30 and strip["height"] < 320
     boxes = page.fig.locator(".net-body [data-to]").evaluate_all(
         "all => all.map(e => [e.offsetWidth, e.offsetHeight])")
     assert boxes and all(min(box) >= 40 for box in boxes) and page.fits()
