@@ -7,6 +7,7 @@ helpers/measured/pooling.json and so on. The ladder and chapter 5 have benchmark
 """
 
 import json
+import math
 import os
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -210,6 +211,48 @@ def recipe(names: dict) -> dict:
                                 for name, (run, _) in names["bought"].items()}}
 
 
+@experiment("09", ["set-up"], ["range-test"])
+def range_test(names: dict) -> dict:
+    """Where the smoothed loss of the range test is lowest, and from where on it is a guess's."""
+    tried, mean = names["tried"], names["smooth"](names["losses"])
+    lowest = mean.index(min(mean))
+    return {"lowest at": tried[lowest], "lowest loss": mean[lowest],
+            "worse than a guess from": next(rate for rate, loss in zip(tried, mean, strict=True)
+                                            if rate > tried[lowest] and loss > math.log(10))}
+
+
+@experiment("09a", ["set-up"], ["nudge"], changes={
+    "for count in (1, 2, 4, 8):": "found = {}\nfor count in (1, 2, 4, 8):",
+    "    print(": "    found[f'{20 * count} steps'] = apart.item()\n    print("})
+def nudges(names: dict) -> dict:
+    """How far two trainings come apart of which one began with another first weight."""
+    return names["found"]
+
+
+@experiment("09b", ["set-up"], ["profile"])
+def recipe_profile(names: dict) -> dict:
+    """Shares of the time of a step of FastResNet: convolutions and batch normalization."""
+    found = names["shares"](names["FastResNet"]())
+    return {what: sum(share for share, key in found if what.replace(" ", "_") in key)
+            for what in ("convolution", "batch norm")}
+
+
+@experiment("09c", ["set-up"], ["averaged", "before", "update-bn"], changes={
+    "def add_weights": "averaged = swa_utils.AveragedModel(model, use_buffers=True,\n"
+    "    multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay=0.99))\n\ndef add_weights",
+    "    moving.update_parameters(model)": "    moving.update_parameters(model)\n"
+    "    averaged.update_parameters(model)"})
+def averages(names: dict) -> dict:
+    """Accuracies of a network and of its averaged weights, with whose statistics."""
+    before, after = names["before"], names["after"]
+    return {"the network": before["network"],
+            "mean, without `update_bn`": before["mean"], "mean": after["mean"],
+            "moving average, without `update_bn`": before["moving"],
+            "moving average": after["moving"],
+            "moving average, averaged buffers": names["evaluate"](names["averaged"],
+                                                                  names["val"])[1]}
+
+
 @experiment("09b", ["set-up", "profile", "speed"], ["speeds", "if-possible"])
 def recipe_speed(names: dict) -> dict:
     """How many times as fast as float32 each setting is on three networks, and seconds to compile.
@@ -240,8 +283,21 @@ def recipe_speed(names: dict) -> dict:
 def many_devices(names: dict) -> dict:
     """An epoch on one and on two processes: the latter are run here."""
     ranks = helpers.launch(helpers.workers.train_cifar, processes=2, epochs=1, seed=names["seed"])
+    speed = sum(rank["images"] for rank in ranks) / ranks[0]["seconds"]
     return {"one epoch": {"one process": names["accuracy_here"],
-                          "two processes": ranks[0]["accuracy"]}}
+                          "two processes": ranks[0]["accuracy"]},
+            "times as fast in two processes": speed / names["history"].images_per_second}
+
+
+@experiment("10b", ["set-up"], ["scaling", "lines", "lines-tested"])
+def messages(names: dict) -> dict:
+    """How much longer a message of 1 MB takes than one of 1 kB, and steps than by the model."""
+    measured = names["measured"]
+    return {"1 MB over 1 kB": names["mega"] / names["kilo"],
+            **{f"step of {count} images over the model's":
+               step / names["step_seconds"](2, 2 * count, names["compute"], names["message"],
+                                            names["gradient_bytes"])
+               for count, step in zip(names["batches"], measured["ddp"], strict=True)}}
 
 
 @experiment("10b", ["set-up"], ["batch-and-rate"])

@@ -160,6 +160,36 @@ def recipe(found):
     yield percent(*found["rate and warm-up"]["constant, clipped"]["0.3"])
 
 
+def range_test(found):
+    yield f"lowest point was between {span(*found['lowest at'], 2).replace('to', 'and')}"
+    yield f"above a guess's from {span(*found['worse than a guess from'], 2)} on"
+
+
+def nudges(found):
+    for name, apart in found.items():
+        yield row(name.split()[0], " to ".join(f"{value:.2g}" for value in apart))
+
+
+def recipe_profile(found):
+    for name, words in (("convolution", "took"), ("batch norm", "does little arithmetic, took")):
+        yield f"{words} {span(*(100 * share for share in found[name]), 0)} %"
+
+
+def averages(found):
+    runs = read_json("averages.json")["by seed"]
+    for name in found:
+        if "buffers" not in name:
+            yield row(name, *(f"{100 * run[name]:.1f}" for run in runs))
+    gains = [100 * (run[kind] - run["the network"]) for run in runs
+             for kind in ("mean", "moving average")]
+    yield f"Between {min(gains):.1f} and {max(gains):.1f} points more"
+    lost = [100 * (run["moving average, without `update_bn`"] - run["the network"])
+            for run in runs]
+    yield f"the moving average {min(lost):.0f} to {max(lost):.1f} points".replace("-0", "0")
+    assert all(abs(run["moving average, averaged buffers"] - run["moving average"]) < 0.005
+               for run in runs), "as the text says"
+
+
 def recipe_speed(found):
     for net in ("FastResNet", "LeNet", "BNLeNet"):
         times = found[f"times as fast, {net}"]
@@ -183,9 +213,10 @@ def large_batches(found):
 MEASURED = [("04", pooling), ("05", lenet_changes), ("05", lenet_longer), ("05", lenet_classes),
             ("05c", quiet_bug), ("06", batch_norm), ("06a", batch_norm_turns),
             ("06b", batch_norm_why), ("06c", batch_norm_order), ("07", resnet),
-            ("07", resnet_follow), ("07a", without_blocks), ("07b", transfer),
-            ("08", augmentation), ("08a", augmentation_speed), ("09", recipe),
-            ("09b", recipe_speed), ("10", many_devices), ("10b", large_batches)]
+             ("07", resnet_follow), ("07a", without_blocks), ("07b", transfer),
+             ("08", augmentation), ("08a", augmentation_speed), ("09", recipe), ("09", range_test),
+             ("09a", nudges), ("09b", recipe_profile), ("09b", recipe_speed), ("09c", averages),
+             ("10", many_devices), ("10b", large_batches)]
 
 
 @pytest.mark.parametrize("chapter, said", MEASURED)
@@ -194,6 +225,38 @@ def test_tables_cite_what_was_measured(chapter, said):
     assert measured["seeds"] >= 3 and "stand-in" not in measured["source"]
     for line in said(measured["lowest and highest"]):
         assert line in text, line
+
+
+def test_chapter_9_compares_by_seed():
+    """Differences of runs that share a seed, in points, as the text says them."""
+    by_seed, text = read_json("recipe.json")["by seed"], text_of("09")
+    rates, short = by_seed["rate and warm-up"], by_seed["short"]
+
+    def gains(now, then):
+        return [100 * (a - b) for a, b in zip(now, then, strict=True)]
+
+    constant, falls, whole = (rates[way] for way in ("constant", "falls", "warm-up, falls"))
+    for values, said, *wanted in (
+            (gains(constant["0.01"], constant["0.1"]), "lie six to fourteen points", 6, 14),
+            (gains(falls["0.03"], constant["0.03"]), "brings −1 to +5 points", -1, 5),
+            (gains(whole["0.1"], constant["0.1"]), "11 to 17 points", 11, 17),
+            (gains(whole["0.1"], falls["0.03"]), "at 0.03: 0.7 to 2.8", 0.7, 2.8)):
+        digits = int(any(one != int(one) for one in wanted))
+        assert [round(end, digits) for end in ends(values)] == wanted and said in text, said
+    tuned = gains([2 * one for one in whole["0.1"]],
+                  [a + b for a, b in zip(constant["0.01"], constant["0.03"], strict=True)])
+    assert f"{statistics.mean(tuned) / 2:.0f} on average" in text
+    plain = short["warm-up, falls, 0.1"]
+    for name in ("gradients clipped at 1", "weight decay 0.0005"):
+        one, two, three = (f"{gain:+.1f}".replace("-", "−") for gain in gains(short[name], plain))
+        assert f"{one}, {two} and {three}" in text
+    for name in ("label smoothing 0.1", "crop and flip", "the last three"):
+        high, low = ends(gains(short[name], plain))
+        assert f"{-low:.1f} to {-high:.1f}" in text, name
+
+
+def ends(values):
+    return min(values), max(values)
 
 
 @pytest.mark.parametrize("chapter, names", [
