@@ -1,7 +1,6 @@
 // All-reduce: how the gradients of several processes are summed, stepped forward and backward, and what it costs.
-import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint,
-  parse,
-  rangeProblem, short, slider } from "./common.js";
+import { button, choiceProblem, controlled, drawingOf, explanation, folded, frame, grid, hint, make, matrixProblem,
+  menu, paint, parse, rangeProblem, short, slider } from "./common.js";
 import { film, isStill, onceInView } from "./motion.js";
 import { mega, stage } from "./ring.js";
 
@@ -229,7 +228,7 @@ export function render(context) {
   const costs = make("div", { class: "ctr-boxes ctr-costs" }), times = make("div", { class: "ctr-scroll ctr-costs" });
   const heading = make("div", { class: "ctr-formula ctr-now" });
   const both = make("div", { class: "ctr-stages" }, ...stages.map(({ element }) => element));
-  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step), heading, both, inside,
+  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step), drawingOf(heading, both, inside),
     hint("The fuller a chunk, the more ranks are in its sum. Beside the links: how many MB have gone through. "
       + "Point at a chunk to see its terms."),
     folded("every number, to walk through and to change",

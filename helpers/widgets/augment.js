@@ -1,5 +1,6 @@
 // The augmentation playground: one image, and eight random draws of it, each with its parameters in words.
-import { button, checkbox, choiceProblem, codeBox, controlled, folded, frame, hint, make, menu, rangeProblem, slider } from "./common.js";
+import { button, checkbox, choiceProblem, codeBox, controlled, drawingOf, folded, frame, hint, make, menu,
+  rangeProblem, slider } from "./common.js";
 
 // A picture is {height, width, planes}: red, green and blue from 0 to 1, each row by row.
 
@@ -214,7 +215,8 @@ export function render(context) {
     click: () => figure.change(isOn(figure.state()) ? off : on) }, name));
   const code = codeBox();
   root.append(make("div", { class: "ctr-toggles", role: "group", "aria-label": "what is drawn at random" }, ...toggles), message,
-    make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, make("div", { class: "ctr-title" }, "eight draws"), grid)),
+    drawingOf(make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources),
+      make("div", {}, make("div", { class: "ctr-title" }, "eight draws"), grid))),
     said, make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
     folded("how much of each", controlled(...Object.values(controls)),
       hint("The order is fixed: a window of at least this share of the area, enlarged (1 is off); padded crop; flips; brightness, contrast, "

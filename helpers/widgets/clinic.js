@@ -1,5 +1,5 @@
 // The clinic: curves of trainings that went wrong. What is it, and by what can one tell?
-import { button, frame, make, short } from "./common.js";
+import { button, drawingOf, frame, make, short } from "./common.js";
 import { curve, half, plot, ticks } from "./chart.js";
 
 const GUESS = { loss: Math.log(10), accuracy: 0.1 }, HIGHEST = 7;  // a loss above is drawn at the upper edge
@@ -83,7 +83,7 @@ export function render(context) {
     const letter = nextPatient(figure.state());
     if (letter) { go(letter); beds.querySelector("[aria-pressed=true]").focus({ preventScroll: true }); }
   });
-  root.append(message, beds, told, key, charts, ask, choices, make("div", { class: "ctr-stepper" }, next), points,
+  root.append(message, beds, told, drawingOf(key, charts), ask, choices, make("div", { class: "ctr-stepper" }, next), points,
     heard);
   const go = (patient) => { heard.textContent = ""; figure.change({ patient }); draw(figure.state()); };
 

@@ -1,5 +1,5 @@
 // The gradient's size at each layer of a network, plain and residual: measured in Python, selected and drawn here.
-import { checkbox, choiceProblem, controlled, folded, frame, hint, make, menu, slider } from "./common.js";
+import { checkbox, choiceProblem, controlled, drawingOf, folded, frame, hint, make, menu, slider } from "./common.js";
 import { counted, curve, logarithmic, plot, pointed, sample } from "./chart.js";
 import { film } from "./motion.js";
 
@@ -144,7 +144,7 @@ export function render(context) {
   const [now, whole] = [0, 1].map(() => make("div", { class: "ctr-formula", role: "status" }));
   const clipped = hint("");
   const parts = [controlled(depth, norm, ...menus.map(([, one]) => one)), message,
-    player.play && make("div", { class: "ctr-stepper" }, player.play), picture, key, controlled(layers), now, whole,
+    player.play && make("div", { class: "ctr-stepper" }, player.play), drawingOf(picture, key), controlled(layers), now, whole,
     clipped,
     hint("The gradient starts at the loss, on the right. The area of the disc, and what is filled of each bar, is its "
       + "size at that layer, as a share of the largest one in that network. Point at a layer, or move the slider "

@@ -1,5 +1,5 @@
 // The graph of an expression or a function: values flow down, the slopes stand on the edges, gradients flow up.
-import { button, controlled, explanation, frame, make, menu, parse, slider, stepper } from "./common.js";
+import { button, controlled, drawingOf, explanation, frame, make, menu, parse, slider, stepper } from "./common.js";
 import { plot, pointed, ticks } from "./chart.js";
 import { OPERATIONS, bracketed, evaluate, gradients, graphOf, handed, numeral, phrase, remarks } from "./expression.js";
 
@@ -199,7 +199,8 @@ export function render(context) {
   const words = explanation("what happens in this step");
   words.elements[0].classList.add("ctr-steady");
   main.append(picture, remark, make("div", { class: "ag-steps" }, steps.element, controlled(step)), ...words.elements);
-  root.append(entry, fields, message, make("div", { class: "ag-both" }, main, beside));
+  root.append(entry, fields, message,
+    drawingOf(make("div", { class: "ag-both" }, main, beside)));
   root.classList.add("ag");
   let built = "", text = null, lastDrawn = null, reach = {}, move = () => {};
 

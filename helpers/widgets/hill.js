@@ -1,5 +1,6 @@
 // Gradient descent: a ball on a map of the loss, and the loss after each step.
-import { button, checkbox, codeBox, controlled, folded, frame, hint, make, menu, short, slider } from "./common.js";
+import { button, checkbox, codeBox, controlled, drawingOf, folded, frame, hint, make, menu, short,
+  slider } from "./common.js";
 import { logarithmic, plot, ticks } from "./chart.js";
 import { HILLS, MAP, codeOf, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
 
@@ -133,8 +134,8 @@ export function render(context) {
   const key = make("div", { class: "ctr-key" }, ...Object.keys(BALLS).map((kind) => make("span", {},
     make("svg", { width: 20, height: 16, viewBox: "0 0 20 16", "aria-hidden": "true" }, shape(kind, 10, 8, 5)), " ",
       make("span"))));
-  root.append(controlled(lr, momentum, surface, race), message, key,
-    make("div", { class: "ctr-boxes" }, map, chart), roll.element, controlled(where), text, spoken,
+  root.append(controlled(lr, momentum, surface, race), message,
+    drawingOf(key, make("div", { class: "ctr-boxes" }, map, chart)), roll.element, controlled(where), text, spoken,
     folded("more settings, and the code", controlled(...Object.values(rest)),
       hint("Noise is added to every gradient, as by batches. The ring can be moved with the arrow keys, too."),
         code.element));

@@ -1,5 +1,5 @@
 // A network with one picture going through it: every map of every layer, and behind each number what made it.
-import { choiceProblem, frame, make, rangeProblem, short } from "./common.js";
+import { choiceProblem, drawingOf, frame, make, rangeProblem, short } from "./common.js";
 import { argmax, arrived, backward, bytesOf, forward, fromHalf, normalized, sizeOf, softmax,
   unpacked } from "./network_layers.js";
 import { descent, explained, fields, placed, spot } from "./network_sum.js";
@@ -90,7 +90,7 @@ export function render(context) {
   const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, make("span", {}, "below 0"), make("i", {}),
     make("span", {}, "above 0"), make("small", {}, "each layer by its largest number"));
   root.append(picked.element, message, make("div", { class: "net-above" }, make("div", {}, status, keys), scale),
-    columns.element);
+    drawingOf(columns.element));
 
   function path() {
     const now = model.get("path");

@@ -1,7 +1,7 @@
 // The batch normalization explorer: one feature of a batch, before and after in both modes, and the running statistics.
-import { button, controlled, frame, hint, make, menu, rangeProblem, short, slider } from "./common.js";
+import { button, controlled, drawingOf, frame, hint, make, menu, rangeProblem, short, slider } from "./common.js";
 import { curve, half, plot, ticks } from "./chart.js";
-import { player } from "./film.js";
+import { player } from "./motion.js";
 
 const EPS = 1e-5, MOMENTUM = 0.1;
 
@@ -177,7 +177,7 @@ export function render(context) {
   let waiting = 0, timer = null;
   const next = () => figure.change(nextBatch(figure.state()));
   const stop = () => { clearInterval(timer); timer = null; waiting = 0; };
-  const film = player("batch", root, null, () => { next(); return 350; }, () => {});
+  const film = player("batch", root, null, () => { next(); return 350; });
   /** Twenty batches, seen one after the other where motion is welcome. */
   function twenty() {
     film.stop();
@@ -206,9 +206,9 @@ export function render(context) {
   dials.classList.add("ctr-n-dials");
   const modesOf = make("div", { class: "ctr-c-views", role: "group", "aria-label": "mode" }, ...modes);
   root.append(make("div", { class: "ctr-c-bar" }, modesOf,
-    size.element, buttons), dials, message, rows, trails,
-  make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
-    key("eval", "running, by which evaluation normalizes"), key("truth", "of all images")),
+    size.element, buttons), dials, message,
+  drawingOf(rows, trails, make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
+    key("eval", "running, by which evaluation normalizes"), key("truth", "of all images"))),
   hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In "
     + "training, each batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at "
     + "the ends."),

@@ -1,5 +1,5 @@
 // The schedule explorer: the learning rate of each epoch, and what it does to a descent with noise in its gradient.
-import { checkbox, codeBox, controlled, frame, hint, make, menu, short, slider } from "./common.js";
+import { checkbox, codeBox, controlled, drawingOf, frame, hint, make, menu, short, slider } from "./common.js";
 import { counted, curve, linear, logarithmic, plot, pointed, sample } from "./chart.js";
 import { SCHEDULES, SETTINGS, START, STEPS, WEIGHTS, code, literal, misfit, scheduleProblem,
   trained } from "./descent.js";
@@ -67,7 +67,7 @@ export function render(context) {
   const text = codeBox();
   const caption = make("caption"), body = make("tbody");
   const heads = ["schedule", "rate", "loss"].map((name) => make("th", { scope: "col" }, name));
-  root.append(controlled(...Object.values(controls)), message, key, charts, controlled(epochs), now, text.element,
+  root.append(controlled(...Object.values(controls)), message, drawingOf(key, charts), controlled(epochs), now, text.element,
     make("div", { class: "ctr-boxes ctr-compare" },
       make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body),
       hint(`The descent: ${WEIGHTS} weights that start at ${START}, the mean of w²/2 as the loss, ${STEPS} steps an `
