@@ -228,7 +228,8 @@ export function render(context) {
   const costs = make("div", { class: "ctr-boxes ctr-costs" }), times = make("div", { class: "ctr-scroll ctr-costs" });
   const heading = make("div", { class: "ctr-formula ctr-now" });
   const both = make("div", { class: "ctr-stages" }, ...stages.map(({ element }) => element));
-  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step), drawingOf(heading, both, inside),
+  root.append(controlled(ways, processes, links.megabytes), message, steps, controlled(step),
+    drawingOf(heading, both, inside),
     hint("The fuller a chunk, the more ranks are in its sum. Beside the links: how many MB have gone through. "
       + "Point at a chunk to see its terms."),
     folded("every number, to walk through and to change",

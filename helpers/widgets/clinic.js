@@ -21,6 +21,12 @@ export function score(state) {
   return { of: all.length, found: found.filter(Boolean).length, first: found.filter((n) => n === 1).length };
 }
 
+/** What is said where the challenge is met, or "": all of the ward are found. */
+export function clinicMet(state) {
+  const { of, found, first } = score(state);
+  return found === of ? `All are found, ${first} of ${of} at the first try.` : "";
+}
+
 /** The next patient of the ward whose illness has not been found, or null. */
 export function nextPatient(state) {
   const all = within(state), at = all.indexOf(seenPatient(state));
@@ -70,7 +76,7 @@ const LINES = [["batch", "single batches"], ["train", "training"], ["val", "vali
 const NAMES = ["ward", "patient", "answers", "cases", "wards"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw);
+  const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw, { met: clinicMet });
   const beds = make("div", { class: "ctr-beds", role: "group", "aria-label": "patients" }),
     told = make("div", { class: "ctr-formula" });
   const charts = make("div", { class: "ctr-boxes" }),
@@ -83,8 +89,8 @@ export function render(context) {
     const letter = nextPatient(figure.state());
     if (letter) { go(letter); beds.querySelector("[aria-pressed=true]").focus({ preventScroll: true }); }
   });
-  root.append(message, beds, told, drawingOf(key, charts), ask, choices, make("div", { class: "ctr-stepper" }, next), points,
-    heard);
+  root.append(message, beds, told, drawingOf(key, charts), ask, choices,
+    make("div", { class: "ctr-stepper" }, next), points, heard);
   const go = (patient) => { heard.textContent = ""; figure.change({ patient }); draw(figure.state()); };
 
   function answer(letter, illness) {

@@ -1,7 +1,6 @@
 // The convolution explorer: a photograph or a few numbers, the kernel on a patch of it, and what that gives.
-import {
-  button, controlled, editable, frame, grid, hint, make, matrixProblem, menu, rangeProblem, resized, short, slider,
-} from "./common.js";
+import { button, controlled, drawingOf, editable, frame, grid, hint, make, matrixProblem, menu, rangeProblem, resized,
+  short, slider } from "./common.js";
 import { block, fit, painted, reach } from "./cells.js";
 import { enlarged } from "./full.js";
 import { join, placed, stops } from "./joins.js";
@@ -82,20 +81,20 @@ export function onlyCorners(kernel) {
 export const convMet = ({ kernel }) => (onlyCorners(kernel) ? "Only corners: each row and each column of this kernel "
   + "sums to 0, so no upright and no level edge gives an answer. A slanted one still does." : "");
 
-/** In which colors a kernel's answer to a photograph is seen: "gray" where nothing gets below 0; "cut", gray from 0 to
-    1 without what lies beyond, where the weights sum to 1, which gives a photograph again; else "signed". */
-export function shadeOf(kernel) {
+/** In which colors a kernel's answer is seen: "gray" where no weight is below 0; "cut", gray from 0 to 1 without what
+    lies beyond, where the weights sum to 1, so that a photograph gives a photograph again; else "signed". */
+export function shadeOf(kernel, view) {
   const weights = kernel.flat();
   if (!weights.some((v) => v < 0)) return "gray";
-  return Math.abs(weights.reduce((a, b) => a + b, 0) - 1) < 1e-4 ? "cut" : "signed";
+  return view === "picture" && Math.abs(weights.reduce((a, b) => a + b, 0) - 1) < 1e-4 ? "cut" : "signed";
 }
 
 /** Which colors that is, of outputs whose sizes reach up to `most`. */
 const colorsOf = (shade, most) => ({ gray: [0, most], cut: [0, 1], signed: [-most, most] }[shade]);
 
 const SHADES = { gray: "", signed: "In the output blue is below 0, orange above.",
-  cut: "The weights sum to 1, so the output is a photograph again, in gray: what gets below 0 is black, what gets above "
-    + "1 white." };
+  cut: "The weights sum to 1, so the output is a photograph again, in gray: what gets below 0 is black, what gets "
+    + "above 1 white." };
 
 /** The next place of a film of rows × columns outputs, and how long to wait: slow first, then row after row. */
 export function filmed(at, rows, columns) {
@@ -124,11 +123,11 @@ function kernelGallery(kernels, choose) {
   return {
     element: make("div", { class: "ctr-c-kernels", role: "group", "aria-label": "kernels" },
       ...all.map((one) => one.button)),
-    paint(rows) {
+    paint(rows, view) {
       for (const { name, answer } of all) {
         const out = conv2d({ input: rows, kernel: kernels[name], stride: 1, padding: 1, dilation: 1 });
         const most = reach(out, 0.01);
-        const shade = shadeOf(kernels[name]);
+        const shade = shadeOf(kernels[name], view);
         painted(answer, out, colorsOf(shade, most), shade === "signed");
       }
     },
@@ -207,8 +206,8 @@ export function render(context) {
   const surface = make("div", { class: "ctr-c-surface", tabindex: 0, role: "application", keydown: walk },
     source.canvas);
   const lines = make("svg", { class: "ctr-c-lines", "aria-hidden": "true" });
-  const stage = make("div", { class: "ctr-drawing ctr-c-stage" }, make("div", { class: "ctr-c-pair" }, source.place, result.place),
-    arithmetic.element, lines);
+  const stage = drawingOf(make("div", { class: "ctr-c-pair" }, source.place, result.place), arithmetic.element, lines);
+  stage.classList.add("ctr-c-stage");
   source.place.append(source.title, surface, input.element);
   const own = chooser(stage, limits.photo, (photo) => figure.change({ photo, view: "picture" }), figure.say);
   result.place.append(result.title, result.canvas, output.element, scale);
@@ -285,7 +284,7 @@ export function render(context) {
     if (key.every((one, i) => one === old[i])) return;
     if (key[0] !== old[0]) {
       made.rows = laidOn(now);
-      gallery.paint(made.rows);
+      gallery.paint(made.rows, view);
     }
     made.out = conv2d({ ...now, input: made.rows });
     made.key = key;
@@ -311,7 +310,7 @@ export function render(context) {
     result.place.style.marginRight = `${edge}px`;
     const padded = [rows.length + 2 * padding, rows[0].length + 2 * padding], shape = [out.length, out[0].length];
     const [kh, kw] = [now.kernel.length, now.kernel[0].length];
-    const shade = picture ? shadeOf(now.kernel) : out.flat().some((v) => v < 0) ? "signed" : "gray";
+    const shade = out.flat().some((v) => v < 0) && !picture ? "signed" : shadeOf(now.kernel, view);
     const pixel = picture ? Math.min((wide - gap) / 2 / padded[1], 440 / padded[0])
       : Math.min(56, Math.floor((wide - gap - 4) / (padded[1] + shape[1])), Math.max(14, Math.floor(450 / padded[0])));
     room = { padded, shape, span: [kh, kw].map((n) => dilation * (n - 1) + 1), step: pixel, shade,

@@ -178,11 +178,11 @@ export function render(context) {
     cone);
   const fold = make("details", { class: "rf-layers" }, make("summary", {}, "the layers, to be changed"),
     make("div", { class: "ctr-scroll", tabindex: 0, role: "region", "aria-label": "table of the layers" }, table), add);
-  fold.open = figure.wide() >= 600 && figure.state().layers.length <= FEW;
   root.append(controlled(choice, sizes, layerSlider), message, said,
     drawingOf(make("div", { class: "rf-both" }, seen, side, fold)));
   root.classList.add("rf");
-  let gray = null, decoded = "", rowsOfCone = [];
+  let gray = null, decoded = "", rowsOfCone = [], few = null, held = false;
+  fold.addEventListener("click", () => { held = true; });  // from now on it opens and closes for the reader only
 
   function drag(event) {
     if (event.type === "pointerdown") photo.setPointerCapture(event.pointerId);
@@ -279,6 +279,10 @@ export function render(context) {
     const all = figure.wide(), wide = all >= 600;
     root.classList.toggle("rf-wide", wide);
     root.classList.toggle("rf-many", layers.length > FEW);
+    if (few !== (layers.length <= FEW)) {
+      few = layers.length <= FEW;
+      if (!held) fold.open = wide && few;
+    }
     const room = Math.min(440, wide ? Math.floor(all * 0.46) : all);
     paintPhoto(now, weights, room);
     drawCone(now, lengths, wide ? all - room - 24 : all - 2);
@@ -286,7 +290,7 @@ export function render(context) {
   function paintPhoto({ layers, size, layer, index, row, heat: counted, picture }, weights, room) {
     if (decoded !== picture.data + size) {
       decoded = picture.data + size;
-      gray = scaled(Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0)), picture.side, size);
+      gray = scaled(Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0)), picture.width, size);
     }
     const most = Math.max(...weights.flat());
     const margin = Math.round(room * 0.05), inner = room - 2 * margin, unit = inner / size;

@@ -45,6 +45,15 @@ export function written(values, shape = [], digits = 4) {
   return `[${rows.join("; ")}]`;
 }
 
+/** What is said where the challenge is met, or "": of an x that is one number, once its gradient is shown. */
+export function graphMet(state) {
+  const { nodes, inputs, replayable } = shownGraph(state);
+  const leaf = nodes.findIndex(({ op, name }) => op === "leaf" && name === "x");
+  if (leaf < 0 || state.step < lastStep(nodes)) return "";
+  const slope = computed(nodes, inputs, replayable).grads[leaf];
+  return slope.length === 1 && Math.abs(slope[0]) < 0.05 ? `Almost 0: it is ${numeral(slope[0])}.` : "";
+}
+
 /** How wide an edge is: 4 pixels for a gradient of 1, 2 more for each power of ten, from 1 to 11. */
 export function edgeWidth(amounts) {
   const most = Math.max(...amounts.map(Math.abs));
@@ -171,7 +180,8 @@ const NAMES = ["expression", "nodes", "inputs", "replayable", "over", "step", "l
 const ALL = 50;  // every step of any graph
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Graph of a computation", NAMES, graphProblem, draw);
+  const { root, message, ...figure } = frame(context, "Graph of a computation", NAMES, graphProblem, draw,
+    { met: graphMet });
   const shown = () => shownGraph(figure.state());
   const goto = (step) => figure.change({ step: step >= lastStep(shown().nodes) ? ALL : step });
   const step = slider("step", 0, 1, goto);

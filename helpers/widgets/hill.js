@@ -30,6 +30,14 @@ export function edgeBetween(a, b) {
   return a.map((one, i) => one + share * (b[i] - one));
 }
 
+/** What is said where the challenge is met, or "": a ball that starts high is below a loss of 0.001 after at most 20
+    steps. */
+export function hillMet(state) {
+  const losses = descended({ ...state, steps: Math.min(20, state.steps) }).map((w) => HILLS[state.surface].loss(...w));
+  const step = losses.findIndex((loss) => loss < 0.001);
+  return losses[0] > 0.1 && step > 0 ? `Below 0.001 after ${step} steps.` : "";
+}
+
 /** The shape of a ball of a kind around a place in pixels. */
 function shape(kind, cx, cy, r) {
   const style = { class: `ctr-ball ctr-ball-${kind}` };
@@ -100,7 +108,7 @@ function player(onMove) {
 const NAMES = ["surface", "lr", "momentum", "nesterov", "noise", "race", "steps", "x", "y", "limits", "starts"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw);
+  const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw, { met: hillMet });
   const { limits, starts } = figure.state();
   // how far the ball has rolled; what was computed for which state
   let at = Infinity, seen = "", runs = [], painted = "";

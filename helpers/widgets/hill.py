@@ -25,8 +25,7 @@ class GradientDescent(Figure):
     """
 
     title = "A ball on the loss"
-    challenge = ("Get below a loss of 0.001 within 20 steps; then find the rate at which the "
-                 "ball flies out.")
+    challenge = "The ball flies out. Get it below a loss of 0.001 within 20 steps."
     caption = ("More color is a higher loss. The rate must suit the direction in which it is most "
                "curved, or each step ends higher on the other side; along the flat direction the "
                "ball then creeps, unless momentum carries it.")

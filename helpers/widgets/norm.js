@@ -44,6 +44,12 @@ export function gapOf(values, now) {
   return mean(false) - mean(true);
 }
 
+/** What is said where the challenge is met, or "". */
+export function normMet(now) {
+  const gap = gapOf(batchOf(now), now);
+  return Math.abs(gap) < 0.05 ? `Closed: the gap is ${fixed(gap)}. Now open it again.` : "";
+}
+
 /** The state after the next batch. */
 export function nextBatch(now) {
   const moved = { draws: now.draws + 1 };
@@ -167,7 +173,8 @@ const NEW = { running_mean: 0, running_var: 1, draws: 0 };
 const LABELS = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw);
+  const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw,
+    { met: normMet });
   const { limits } = figure.state(), still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const modes = ["training", "evaluation"].map((name) => 
     button(name, () => figure.change({ training: name === "training" })));

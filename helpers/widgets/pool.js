@@ -141,7 +141,7 @@ export function render(context) {
   function draw(state) {
     const now = { ...state, input: seen(state) };
     const out = pool2d(now), { mode, kernel_size: kernel, stride, padding } = now, first = firstLook(now);
-    const reach = poolWindow(now, ...first), beyond = reach.pixels.length < kernel ** 2 ? [padding, now.ceil_mode].join() : "";
+    const beyond = poolWindow(now, ...first).pixels.length < kernel ** 2 ? `${padding}, ${now.ceil_mode}` : "";
     const at = output.at(out, beyond && beyond !== edges ? first : null);
     edges = beyond;
     const { pixels, covered, winner, divisor } = poolWindow(now, ...at), isMax = mode === "max";
@@ -176,7 +176,8 @@ export function render(context) {
     const total = short(out[at[0]][at[1]], 5),
       values = pixels.map(({ value }) => (value < 0 && !isMax ? `(${short(value)})` : short(value)));
     const left = kernel ** 2 - covered.length;
-    const told = left ? `\n${left} of the ${kernel ** 2} places of this window lie beyond the edge: they are left out.` : "";
+    const told = left ? `\n${left} of the ${kernel ** 2} places of this window lie beyond the edge and are left out.`
+      : "";
     sum.update((isMax ? `output (${at.join(", ")}) = max(${values.join(", ")}) = ${total}`
       : `output (${at.join(", ")}) = (${values.join(" + ")}) / ${divisor} = ${total}`) + told,
       `output row ${at[0]}, column ${at[1]} is ${total}`);
