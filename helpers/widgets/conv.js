@@ -78,8 +78,7 @@ export function onlyCorners(kernel) {
 }
 
 /** What is said where the challenge is met, or "". */
-export const convMet = ({ kernel }) => (onlyCorners(kernel) ? "Only corners: each row and each column of this kernel "
-  + "sums to 0, so no upright and no level edge gives an answer. A slanted one still does." : "");
+export const convMet = ({ kernel }) => (onlyCorners(kernel) ? "Only corners: all rows and columns sum to 0." : "");
 
 /** In which colors a kernel's answer is seen: "gray" where no weight is below 0; "cut", gray from 0 to 1 without what
     lies beyond, where the weights sum to 1, so that a photograph gives a photograph again; else "signed". */
@@ -334,7 +333,8 @@ export function render(context) {
         + outSize(n, k, stride, padding, dilation);
     formula.textContent = rows.length === rows[0].length && kh === kw ? size(rows.length, kh, "output size")
       : `${size(rows.length, kh, "height")},  ${size(rows[0].length, kw, "width")}`;
-    shades.textContent = picture ? SHADES[shade] : "";
+    shades.textContent = [picture ? SHADES[shade] : "", onlyCorners(now.kernel) ? "No upright and no level edge gives "
+      + "an answer here; a slanted one still does." : ""].join(" ").trim();
     point();
   }
 

@@ -92,7 +92,7 @@ export function firstLook(state) {
 export function poolMet(state) {
   if (!state.shift) return "";
   const stays = unchanged(state)[state.mode].flat(), count = stays.filter(Boolean).length;
-  return stays.length >= 4 && 2 * count > stays.length ? `${count} of ${stays.length} stayed what they were.` : "";
+  return stays.length >= 4 && 2 * count > stays.length ? `${count} of ${stays.length} stay.` : "";
 }
 
 const NAMES = ["input", "mode", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "shift",

@@ -213,6 +213,7 @@ def test_the_code_for_another_page_shows_the_same_state(opened, address):
 def test_full_screen_and_back(opened, script):
     page = OnPage(opened(CHAPTER, script=script), 0)
     before = page.fig.locator("figure").bounding_box()
+    place = page.tab.evaluate("scrollY")
     page.button("full screen").click()
     page.tab.wait_for_function(
         "document.querySelector('.ctr-card').getBoundingClientRect().width === innerWidth")
@@ -226,6 +227,7 @@ def test_full_screen_and_back(opened, script):
         page.tab.evaluate("document.exitFullscreen()")
     page.tab.wait_for_function("document.activeElement.innerText === 'full screen'")
     assert page.fig.locator("figure").bounding_box()["width"] == before["width"]
+    assert page.tab.evaluate("scrollY") == place > 1000
 
 
 @pytest.mark.parametrize("name", ALONE.values())
@@ -385,6 +387,7 @@ def test_the_gradient_opens_where_nothing_arrives(opened):
 
 def test_tables_of_the_all_reduce_are_folded(opened):
     tab = opened("figures/allreduce.html")
+    tab.wait_for_selector("[data-ready]")
     folds = tab.locator("details")
     assert folds.count() == 3 and not tab.get_by_role("table").count()
     folds.nth(1).locator("summary").click()
