@@ -203,7 +203,7 @@ export function cardAround(root, label, model, names, figure) {
   const diff = () => { const now = figure.state(); return pick(now, differing(now)); };
   const element = make("figure", { class: "ctr-card", "aria-label": title, tabindex: "-1", "data-figure": id });
   const whole = () => pick(figure.state(), mine), bounds = pick(kept, mine);
-  const met = make("span", { class: "ctr-met", role: "status" });
+  const met = make("span", { class: "ctr-met", "aria-live": "polite" });
   let begun = false, written = null;
 
   function remember(text) {

@@ -72,7 +72,7 @@ def link_of(page) -> str:
     """The link that "copy link" gives."""
     page.fig.get_by_role("button", name="copy link").first.click()
     page.tab.wait_for_function(
-        "[...document.querySelectorAll('[aria-live]')].some(e => e.innerText)")
+        "[...document.querySelectorAll('.ctr-share [aria-live]')].some(e => e.innerText)")
     return page.fig.locator(".ctr-share input").input_value()
 
 

@@ -311,7 +311,7 @@ def test_colors_are_explained_where_they_mean_something(alone):
 
 
 @pytest.mark.parametrize("view", ["picture", "numbers"])
-@pytest.mark.parametrize("width", [390, 320])
+@pytest.mark.parametrize("width", [410, 320])
 def test_in_a_narrow_window_numbers_can_be_read_and_nothing_lies_over_a_button(alone, width, view):
     """With a mouse: fingers get the large cells in any case."""
     page = alone(ConvExplorer("edge", photo="astronaut", view=view), width=width)
