@@ -19,9 +19,8 @@ def expect_band(name: str, value: float, source: str | None = None) -> None:
     """Say whether `value` (a fraction, such as an accuracy) lies in the band measured for `name`.
 
     Bands differ by profile and by data, so pass `data.source`; without a source, the numbers come
-    from neither. In CI (environment variable CI) a
-    value outside its band raises AssertionError; elsewhere it is explained. Raises KeyError for an
-    unknown name.
+    from neither. In CI (environment variable CI) a value outside its band raises AssertionError;
+    elsewhere it is explained. Raises KeyError for an unknown name.
     """
     bands = read_json("bands.json")
     if name not in bands:

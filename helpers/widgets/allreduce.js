@@ -1,7 +1,6 @@
 // All-reduce: how the gradients of several processes are summed, stepped forward and backward, and what it costs.
-import { button, choiceProblem, controlled, explanation, folded, frame, grid, hint, make, matrixProblem, menu, paint,
-  parse,
-  rangeProblem, short, slider } from "./common.js";
+import { button, choiceProblem, controlled, drawingOf, explanation, folded, frame, grid, hint, make, matrixProblem,
+  menu, paint, parse, rangeProblem, short, slider } from "./common.js";
 import { film, isStill } from "./motion.js";
 import { mega, stage } from "./ring.js";
 
@@ -260,7 +259,7 @@ export function render(context) {
   root.append(controlled(ways, processes, links.megabytes), message,
     hint("Each box is a process; its number is called its rank. It holds a vector, cut into parts, the chunks. The "
       + "fuller a chunk is drawn, the more ranks are in its sum."),
-    guess, steps, controlled(step), heading, both, inside,
+    guess, steps, controlled(step), drawingOf(heading, both, inside),
     hint("Beside the links: how many MB have gone through. Point at a chunk to see its terms."),
     folded("every number, to walk through and to change",
       make("div", { class: "ctr-boxes" }, start.element, result.element), ...news.elements,

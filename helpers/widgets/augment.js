@@ -1,5 +1,6 @@
 // The augmentation playground: one image, and eight random draws of it, each with its parameters in words.
-import { button, checkbox, choiceProblem, codeBox, controlled, folded, frame, hint, make, menu, rangeProblem, slider } from "./common.js";
+import { button, checkbox, choiceProblem, codeBox, controlled, drawingOf, folded, frame, hint, make, menu,
+  rangeProblem, slider } from "./common.js";
 
 // A picture is {height, width, planes}: red, green and blue from 0 to 1, each row by row.
 
@@ -223,7 +224,7 @@ export function render(context) {
     click: () => figure.change(isOn(figure.state()) ? off : on) }, name));
   const code = codeBox();
   root.append(make("div", { class: "ctr-toggles", role: "group", "aria-label": "what is drawn at random" }, ...toggles), message,
-    make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, heading, grid)),
+    drawingOf(make("div", { class: "ctr-gallery" }, make("div", { class: "ctr-sources" }, ...sources), make("div", {}, heading, grid))),
     said, controlled(...MAIN.map((name) => controls[name])), make("div", { class: "ctr-stepper" }, button("draw again", () => figure.change({ draws: (figure.state().draws + 1) % (limits.draws + 1) }))),
     folded("more settings", controlled(...Object.keys(controls).filter((name) => !MAIN.includes(name)).map((name) => controls[name])),
       hint("The order is fixed: a window of at least this share of the area, enlarged (1 is off); padded crop; flips; brightness, contrast, "

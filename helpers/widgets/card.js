@@ -1,6 +1,7 @@
 // The card around each figure: title, challenge, presets, reset, link, full screen, caption. And its state as a text:
 // in an address, `#figure=PoolExplorer&stride=1&mode=average`, and in the memory of the browser's tab.
 import { make } from "./common.js";
+import { filling } from "./full.js";
 
 const LINK_LONGEST = 16000, LINK_WORDS = 500;  // characters of a state, and of one text in it
 const LINK_BAD = "This link does not fit this figure: it is for another version, or was damaged on its way; nothing "
@@ -113,27 +114,30 @@ function cardTool(icon, name, onClick) {
 }
 
 /** A button that shows `card` on the whole screen and back, or null where that cannot be. */
-function fullScreen(card) {
+function fullScreen(card, paint) {
   const able = Boolean(document.fullscreenEnabled && card.requestFullscreen);
   if (!able && window.self !== window.top) return null;  // a frame of its own is all that there is to fill
-  const isFull = () => document.fullscreenElement === card || card.classList.contains("ctr-full");
-  const name = () => (isFull() ? "leave full screen" : "full screen");
-  function told(was) {
-    for (const one of ["aria-label", "title"]) tool.setAttribute(one, name());
-    tool.lastChild.textContent = name();
-    if (was && !isFull()) tool.focus();
-  }
-  const fill = (on) => { card.classList.toggle("ctr-full", on); told(!on); };
-  const tool = cardTool("full", "full screen", () => {
-    if (card.classList.contains("ctr-full")) fill(false);
-    else if (isFull()) document.exitFullscreen();
-    else if (able) card.requestFullscreen().catch(() => fill(true));
-    else fill(true);
-  });
+  const isFixed = () => card.classList.contains("ctr-fixed"), isNative = () => document.fullscreenElement === card;
+  const isFull = () => isNative() || isFixed(), filled = filling(card, paint, isFull);
   let was = false;
-  card.addEventListener("fullscreenchange", () => { told(was); was = isFull(); });
+  function changed() {
+    const now = isFull(), name = now ? "leave full screen" : "full screen";
+    if (was === now) return;
+    for (const one of ["aria-label", "title"]) tool.setAttribute(one, name);
+    tool.lastChild.textContent = name;
+    if (now) filled.start(); else { filled.stop(); tool.focus({ preventScroll: true }); }
+    was = now;
+  }
+  const fix = (on) => { card.classList.toggle("ctr-fixed", on); changed(); };
+  const tool = cardTool("full", "full screen", () => {
+    if (isFixed()) return fix(false);
+    if (isNative()) return document.exitFullscreen();
+    filled.before();
+    return able ? card.requestFullscreen().catch(() => fix(true)) : fix(true);
+  });
+  card.addEventListener("fullscreenchange", changed);
   card.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && card.classList.contains("ctr-full") && !event.defaultPrevented) fill(false);
+    if (event.key === "Escape" && isFixed() && !event.defaultPrevented) fix(false);
   });
   return tool;
 }
@@ -184,8 +188,9 @@ function sharing(card, page, title, diff, whole) {
 
 /**
  * The card around `root`. `figure` has `state()`, `change(changes)`, `take(changes)`, which a stranger's state goes
- * through, `problem(changes)`, and `say(text)`. `update(now)` is called when something was drawn, `start` after the
- * first time, `touched` when the reader has changed something; `stop` ends it.
+ * through, `problem(changes)`, `say(text)`, `paint()`, which draws it anew, and `met(state)`, what is said of a
+ * challenge that is met, or "". `update(now)` is called when something was drawn, `start` after the first time,
+ * `touched` when the reader has changed something; `stop` ends it.
  */
 export function cardAround(root, label, model, names, figure) {
   const about = model.get("card") || {};
@@ -198,6 +203,7 @@ export function cardAround(root, label, model, names, figure) {
   const diff = () => { const now = figure.state(); return pick(now, differing(now)); };
   const element = make("figure", { class: "ctr-card", "aria-label": title, tabindex: "-1", "data-figure": id });
   const whole = () => pick(figure.state(), mine), bounds = pick(kept, mine);
+  const met = make("span", { class: "ctr-met", "aria-live": "polite" });
   let begun = false, written = null;
 
   function remember(text) {
@@ -214,7 +220,7 @@ export function cardAround(root, label, model, names, figure) {
     figure.change({ ...pick(opening, all), ...changes });
   }
   const reset = cardTool("reset", "reset", () => { if (reset.getAttribute("aria-disabled") === "false") go({}); });
-  const share = page && sharing(element, page, title, diff, whole), full = fullScreen(element);
+  const share = page && sharing(element, page, title, diff, whole), full = fullScreen(element, figure.paint);
   // one that does not fit to what the chapter opened the figure with is not offered
   const fits = ([, values]) => !figure.problem({ ...pick(opening, mine), ...values });
   const fitting = Object.entries(presets).filter(fits);
@@ -223,7 +229,7 @@ export function cardAround(root, label, model, names, figure) {
   element.append(
     make("div", { class: "ctr-head" },
       make("div", { class: "ctr-name" }, title), make("div", { class: "ctr-tools" }, reset, share && share.open, full)),
-    make("div", { class: "ctr-challenge" }, challenge),
+    make("div", { class: "ctr-challenge" }, make("span", {}, challenge), met),
     share ? share.panel : "",
     buttons.length ? make("div", { class: "ctr-presets", role: "group", "aria-label": "presets" },
       ...buttons.map(({ button }) => button)) : "",
@@ -234,6 +240,8 @@ export function cardAround(root, label, model, names, figure) {
       const holds = Object.keys(values).every((name) => sameValue(now[name], values[name]));
       button.setAttribute("aria-pressed", String(holds));
     }
+    const said = figure.met(now);
+    if (met.textContent !== (said && `✓ ${said}`)) met.textContent = said && `✓ ${said}`;
     const changed = differing(now), more = all.some((name) => !mine.includes(name) && now[name] !== opening[name]);
     reset.setAttribute("aria-disabled", String(!changed.length && !more));
     if (begun) remember(changed.length ? linkText(id, pick(now, changed)) : "");

@@ -1,5 +1,6 @@
 // What charts share: round numbers and decades for an axis, its rules and names, curves, and where a reader points.
 import { make, short } from "./common.js";
+import { enlarged } from "./full.js";
 
 /** About `count` round numbers from `low` to `high`: steps of 1, 2 or 5 times a power of ten. */
 export function ticks(low, high, count = 5) {
@@ -84,8 +85,8 @@ export function pointed({ left, right }, look) {
   function follow(event) {
     if (event.type === "pointerdown") place.setPointerCapture(event.pointerId);
     else if (event.pointerType !== "mouse" && !event.buttons) return;
-    const box = place.getBoundingClientRect();
-    look((event.clientX - box.left - left) / (box.width - left - right));
+    const box = place.getBoundingClientRect(), times = enlarged(place);
+    look(((event.clientX - box.left) / times - left) / (box.width / times - left - right));
   }
   const place = make("div", { class: "ctr-flow", pointerdown: follow, pointermove: follow });
   return place;

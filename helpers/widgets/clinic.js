@@ -1,5 +1,5 @@
 // The clinic: curves of trainings that went wrong. What is it, and by what can one tell?
-import { button, frame, make, short } from "./common.js";
+import { button, drawingOf, frame, make, short } from "./common.js";
 import { curve, half, plot, ticks } from "./chart.js";
 
 const GUESS = { loss: Math.log(10), accuracy: 0.1 }, HIGHEST = 7;  // a loss above is drawn at the upper edge
@@ -19,6 +19,12 @@ export function tries({ answers, cases }, letter) {
 export function score(state) {
   const all = within(state), found = all.map((letter) => tries(state, letter));
   return { of: all.length, found: found.filter(Boolean).length, first: found.filter((n) => n === 1).length };
+}
+
+/** What is said where the challenge is met, or "": all of the ward are found. */
+export function clinicMet(state) {
+  const { of, found, first } = score(state);
+  return found === of ? `All are found, ${first} of ${of} at the first try.` : "";
 }
 
 /** The next patient of the ward whose illness has not been found, or null. */
@@ -70,7 +76,7 @@ const LINES = [["batch", "single batches"], ["train", "training"], ["val", "vali
 const NAMES = ["ward", "patient", "answers", "cases", "wards", "means"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw);
+  const { root, message, ...figure } = frame(context, "The clinic", NAMES, clinicProblem, draw, { met: clinicMet });
   const { means } = figure.state();
   const beds = make("div", { class: "ctr-beds", role: "group", "aria-label": "patients" }),
     told = make("div", { class: "ctr-formula" });
@@ -84,8 +90,8 @@ export function render(context) {
     const letter = nextPatient(figure.state());
     if (letter) { go(letter); beds.querySelector("[aria-pressed=true]").focus({ preventScroll: true }); }
   });
-  root.append(message, beds, told, key, charts, ask, choices, make("div", { class: "ctr-stepper" }, next), points,
-    heard);
+  root.append(message, beds, told, drawingOf(key, charts), ask, choices,
+    make("div", { class: "ctr-stepper" }, next), points, heard);
   const go = (patient) => { heard.textContent = ""; figure.change({ patient }); draw(figure.state()); };
 
   function answer(letter, illness) {

@@ -118,6 +118,16 @@ export function slider(name, low, high, onChange, step = 1) {
   } };
 }
 
+/** What a figure draws, the part of it that grows in full screen: one in each figure. */
+export function drawingOf(...parts) {
+  return make("div", { class: "ctr-drawing" }, ...parts);
+}
+
+/** The drawing, and words that belong to it: beside it where there is room for both. */
+export function withWords(element, ...words) {
+  return make("div", { class: "ctr-with-words" }, element, make("div", { class: "ctr-words" }, ...words));
+}
+
 /** Controls beside each other. */
 export function controlled(...controls) {
   return make("div", { class: "ctr-controls" }, ...controls.map(({ element }) => element));
@@ -178,7 +188,8 @@ export function checkbox(name, onChange) {
  */
 export function grid(name, { onEdit = null, onPick = null } = {}) {
   const title = make("div", { class: "ctr-title" });
-  const table = make("div", { role: "grid", class: "ctr-grid", "aria-label": name });
+  const table = make("div", { role: "grid", class: "ctr-grid", "aria-label": name,
+    "aria-description": "rows and columns are counted from 0" });
   const element = make("div", { class: "ctr-box" }, title, table);
   let cells = [], shape = "", at = [0, 0], values = [[]], editor = null;
 
@@ -286,10 +297,11 @@ export function grid(name, { onEdit = null, onPick = null } = {}) {
   return { element, update, at: () => at, move };
 }
 
-/** The side of a cell, in pixels, with which grids of these numbers of columns stand side by side, if they can. */
-export function sideBySide(root, ...columns) {
-  const total = columns.reduce((a, b) => a + b, 0), fits = Math.floor((root.clientWidth - 24 * columns.length) / total);
-  return fits >= 24 ? Math.min(34, fits) : 34;
+/** The side of a cell, in pixels, at most `most`, with which grids of these numbers of columns stand side by side in
+    `room` pixels, if they can. */
+export function sideBySide(room, most, ...columns) {
+  const total = columns.reduce((a, b) => a + b, 0), fits = Math.floor((room - 24 * columns.length) / total);
+  return fits >= 24 ? Math.min(most, fits) : 34;
 }
 
 /** A grid whose numbers the reader may change: one of the figure's matrices, by name. */
@@ -314,7 +326,12 @@ export function walked(name, onMove) {
     view.move(Math.floor(next / shape[1]), next % shape[1], false);
   }, name);
   return { element: view.element, steps,
-    at(values) { shape = [values.length, values[0].length]; at = (at || shape.map((n) => n >> 1)).map((i, axis) => Math.min(i, shape[axis] - 1)); return at; },
+    /** The output that is looked at, within `values`; `wanted` is another one to look at. */
+    at(values, wanted = null) {
+      shape = [values.length, values[0].length];
+      at = (wanted || at || shape.map((n) => n >> 1)).map((i, axis) => Math.min(i, shape[axis] - 1));
+      return at;
+    },
     update(values, options) { view.update(values, { ...options, marked: new Set([at.join()]) }); } };
 }
 
@@ -353,16 +370,23 @@ export function stepper(onStep, what) {
  * The frame of a figure. `check(state)` returns "" or one sentence; a change that it refuses leaves everything as it
  * was. `draw(state)` is called once after each change, whether it came from the reader or from Python, and by `start`,
  * which returns what ends the figure; `stop`, if given, is called then, too. `complete(changes, state)` may add to the
- * changes of a preset, a link or a reset what follows from them.
+ * changes of a preset, a link or a reset what follows from them. `met(state)` returns what is said beside the challenge
+ * when the state meets it, else "".
  */
-export function frame({ model, el }, label, names, check, draw, { complete = (changes) => changes } = {}) {
+export function frame({ model, el }, label, names, check, draw,
+  { complete = (changes) => changes, met = () => "" } = {}) {
   const message = make("div", { class: "ctr-message", role: "alert" });
   const root = make("div", { class: "ctr", role: "group", "aria-label": label,
     "ctr-empty": () => { message.textContent = ""; } });
   const state = () => Object.fromEntries(names.map((name) => [name, model.get(name)]));
   const whole = (changes) => ({ ...state(), ...complete(changes, state()) });
   const problem = (changes) => { try { return check(whole(changes)); } catch { return "It does not fit."; } };
-  const show = () => { const now = state(); if (!check(now)) draw(now); card.update(now); };
+  const show = () => {
+    const now = state();
+    root.classList.toggle("ctr-roomy", root.clientWidth >= 700);
+    if (!check(now)) draw(now);
+    card.update(now);
+  };
   let waiting = false, mine = false;
   const redraw = () => {
     if (waiting) return;
@@ -396,7 +420,8 @@ export function frame({ model, el }, label, names, check, draw, { complete = (ch
   };
   const say = (text) => { message.textContent = text; };
   const card = cardAround(root, label, model, names,
-    { state, problem, take, say, change: (changes) => change(complete(changes, state())) });
+    { state, problem, take, say, paint: show, met: (now) => (check(now) ? "" : met(now)),
+      change: (changes) => change(complete(changes, state())) });
   el.replaceChildren(card.element);  // what stood here for readers without JavaScript
   for (const name of names) model.on(`change:${name}`, changed);
   let width = 0;
@@ -409,5 +434,6 @@ export function frame({ model, el }, label, names, check, draw, { complete = (ch
   };
   const live = typeof model.send === "function";  // there is a Python behind it
   const set = (name) => (value) => change({ [name]: value });
-  return { root, message, change, set, state, redraw, start, live, wide: () => root.clientWidth || 340, say };
+  const wide = () => (root.querySelector(".ctr-drawing") || root).clientWidth || 340;
+  return { root, message, change, set, state, redraw, start, live, wide, say };
 }

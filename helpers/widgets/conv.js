@@ -1,10 +1,10 @@
 // The convolution explorer: a photograph or a few numbers, the kernel on a patch of it, and what that gives.
-import {
-  button, controlled, editable, frame, grid, hint, make, matrixProblem, menu, rangeProblem, resized, short, slider,
-} from "./common.js";
+import { button, controlled, drawingOf, editable, frame, grid, hint, make, matrixProblem, menu, rangeProblem, resized,
+  short, slider } from "./common.js";
 import { block, fit, painted, reach } from "./cells.js";
-import { player } from "./film.js";
+import { enlarged } from "./full.js";
 import { join, placed, stops } from "./joins.js";
+import { player } from "./motion.js";
 import { chooser, photoProblem, photoRows } from "./photo.js";
 
 /** How many places a kernel has along one axis; below 1 where it does not fit. As in torch.nn.Conv2d. */
@@ -77,6 +77,24 @@ export function onlyCorners(kernel) {
     .every((sum) => Math.abs(sum) < 1e-6 * most);
 }
 
+/** What is said where the challenge is met, or "". */
+export const convMet = ({ kernel }) => (onlyCorners(kernel) ? "Only corners: all rows and columns sum to 0." : "");
+
+/** In which colors a kernel's answer is seen: "gray" where no weight is below 0; "cut", gray from 0 to 1 without what
+    lies beyond, where the weights sum to 1, so that a photograph gives a photograph again; else "signed". */
+export function shadeOf(kernel, view) {
+  const weights = kernel.flat();
+  if (!weights.some((v) => v < 0)) return "gray";
+  return view === "picture" && Math.abs(weights.reduce((a, b) => a + b, 0) - 1) < 1e-4 ? "cut" : "signed";
+}
+
+/** Which colors that is, of outputs whose sizes reach up to `most`. */
+const colorsOf = (shade, most) => ({ gray: [0, most], cut: [0, 1], signed: [-most, most] }[shade]);
+
+const SHADES = { gray: "", signed: "In the output blue is below 0, orange above.",
+  cut: "The weights sum to 1, so the output is a photograph again, in gray: what gets below 0 is black, what gets "
+    + "above 1 white." };
+
 /** The next place of a film of rows × columns outputs, and how long to wait: slow first, then row after row. */
 export function filmed(at, rows, columns) {
   const place = at + 1, row = Math.floor(at / columns);
@@ -93,7 +111,6 @@ const SETTINGS = [["stride", 1], ["padding", 0], ["dilation", 1]];
 
 /** The kernels by name, each as what it makes of the picture. */
 function kernelGallery(kernels, choose) {
-  const signed = (name) => kernels[name].flat().some((v) => v < 0);
   const all = Object.keys(kernels).map((name) => {
     const answer = make("canvas"), weights = make("canvas", { class: "ctr-c-weights" }), most = reach(kernels[name]);
     painted(weights, kernels[name], [-most, most], true);
@@ -105,11 +122,12 @@ function kernelGallery(kernels, choose) {
   return {
     element: make("div", { class: "ctr-c-kernels", role: "group", "aria-label": "kernels" },
       ...all.map((one) => one.button)),
-    paint(rows) {
+    paint(rows, view) {
       for (const { name, answer } of all) {
         const out = conv2d({ input: rows, kernel: kernels[name], stride: 1, padding: 1, dilation: 1 });
         const most = reach(out, 0.01);
-        painted(answer, out, [signed(name) ? -most : 0, most], signed(name));
+        const shade = shadeOf(kernels[name], view);
+        painted(answer, out, colorsOf(shade, most), shade === "signed");
       }
     },
     update(kernel) {
@@ -130,16 +148,17 @@ function arithmeticOf(kernel) {
     make("div", { class: "ctr-c-break" }), sign("="), part("products", products), sign("→"), part("their sum", sum));
   let cell = 44, broken = false;
   return { element, broken: () => broken,
-    /** Find room in `wide` pixels: on one line, if its cells are large enough there for mouse or finger. */
+    /** Find room in `wide` pixels: on one line, if its cells are large enough there to be read, and for a finger. */
     update(weight, wide, touch) {
       const across = Math.max(weight.length, weight[0].length);
       const line = Math.floor((wide - 150) / 3 / Math.max(across, 3)), half = Math.floor((wide - 36) / 2 / across);
-      broken = line < (touch ? 40 : 22);
-      cell = Math.min(44, broken ? half : line, Math.floor((wide < 500 ? 200 : 180) / across));
+      broken = line < (touch ? 40 : 31);
+      cell = Math.min(44, broken ? half : line, Math.floor((wide < 500 ? 200 : 250) / across));
       element.classList.toggle("ctr-c-broken", broken);
       weights.style.minWidth = `${cell * weight[0].length + 2}px`;
       kernel.update(weight, { size: cell, signed: true, heading: " " });
       fit(kernel.element.querySelector("[role=grid]"), weight);
+      return broken ? 12 : 0;  // what the way around it takes at the right
     },
     /** Show these numbers; of the `spread` patch only each `dilation`-th one is read. */
     show(spread, terms, total, { range, colors, signed, dilation }) {
@@ -153,7 +172,8 @@ function arithmeticOf(kernel) {
 }
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Convolution explorer", NAMES, convProblem, draw);
+  const { root, message, ...figure } = frame(context, "Convolution explorer", NAMES, convProblem, draw,
+    { met: convMet });
   const { kernels, patterns, limits } = figure.state(), touch = window.matchMedia("(pointer: coarse)").matches;
   let middle = null, made = {}, room = null, frameOfFilm = null;
 
@@ -185,21 +205,21 @@ export function render(context) {
   const surface = make("div", { class: "ctr-c-surface", tabindex: 0, role: "application", keydown: walk },
     source.canvas);
   const lines = make("svg", { class: "ctr-c-lines", "aria-hidden": "true" });
-  const stage = make("div", { class: "ctr-c-stage" }, make("div", { class: "ctr-c-pair" }, source.place, result.place),
-    arithmetic.element, lines);
-  source.place.append(source.title, surface, input.element,
-    chooser(stage, limits.photo, (photo) => figure.change({ photo, view: "picture" }), figure.say));
+  const stage = drawingOf(make("div", { class: "ctr-c-pair" }, source.place, result.place), arithmetic.element, lines);
+  stage.classList.add("ctr-c-stage");
+  source.place.append(source.title, surface, input.element);
+  const own = chooser(stage, limits.photo, (photo) => figure.change({ photo, view: "picture" }), figure.say);
   result.place.append(result.title, result.canvas, output.element, scale);
   const formula = make("div", { class: "ctr-formula" });
-  const [verdict, told] = ["c-verdict", "spoken"].map((name) => make("div", { class: `ctr-${name}`, role: "status" }));
+  const shades = hint(""), told = make("div", { class: "ctr-spoken", role: "status" });
   const play = player("output", root, step, run, () => { frameOfFilm = null; look(place()); });
   for (const one of [source, result]) {
     for (const type of ["pointerdown", "pointermove"]) one.place.addEventListener(type, (event) => follow(one, event));
   }
   const dials = controlled(...Object.values(sliders), kernelSize);
   dials.classList.add("ctr-c-dials");
-  root.append(make("div", { class: "ctr-c-bar" }, viewsOf, inputMenu.element, inputSize.element, play.element),
-    gallery.element, dials, message, stage, verdict, formula, hint(touch
+  root.append(make("div", { class: "ctr-c-bar" }, viewsOf, own, inputMenu.element, inputSize.element, play.element),
+    gallery.element, dials, message, stage, formula, shades, hint(touch
       ? "Draw a finger over a picture to move the window. Tap a weight of the kernel or a number of the input to "
         + "change it."
       : "Point at a picture, or walk with the arrow keys. Click a weight of the kernel or a number of the input and "
@@ -249,7 +269,7 @@ export function render(context) {
     const { view, stride } = figure.state();
     const shown = one.place.querySelector(view === "picture" ? "canvas" : "[role=grid]");
     const { top, left } = shown.getBoundingClientRect();
-    const at = [event.clientY - top, event.clientX - left].map((n) => n / room.step);
+    const at = [event.clientY - top, event.clientX - left].map((n) => n / (room.step * enlarged(stage)));
     const end = one === source ? room.padded : room.shape;
     if (at.some((n, axis) => n < 0 || n > end[axis])) return;
     play.stop();
@@ -263,7 +283,7 @@ export function render(context) {
     if (key.every((one, i) => one === old[i])) return;
     if (key[0] !== old[0]) {
       made.rows = laidOn(now);
-      gallery.paint(made.rows);
+      gallery.paint(made.rows, view);
     }
     made.out = conv2d({ ...now, input: made.rows });
     made.key = key;
@@ -283,16 +303,17 @@ export function render(context) {
   function draw(now) {
     const { view, photo, stride, padding, dilation } = now, picture = view === "picture", last = room;
     compute(now);
-    const { rows, out } = made, wide = figure.wide(), gap = wide < 500 ? 24 : 28;
+    const { rows, out } = made, wide = figure.wide(), edge = arithmetic.update(now.kernel, wide, touch);
+    const gap = wide < 500 ? 24 : 28 + edge;
     const most = reach(out, picture ? 0.01 : 0);
-    result.place.style.marginRight = wide < 500 ? "12px" : "";  // where the way around stands
+    result.place.style.marginRight = `${edge}px`;
     const padded = [rows.length + 2 * padding, rows[0].length + 2 * padding], shape = [out.length, out[0].length];
     const [kh, kw] = [now.kernel.length, now.kernel[0].length];
-    const signed = [...now.kernel.flat(), ...out.flat()].some((v) => v < 0);
-    const pixel = picture ? Math.min((wide - gap) / 2 / padded[1], 380 / padded[0])
-      : Math.min(44, Math.floor((wide - gap - 4) / (padded[1] + shape[1])), Math.max(14, Math.floor(350 / padded[0])));
-    room = { padded, shape, span: [kh, kw].map((n) => dilation * (n - 1) + 1), step: pixel, signed,
-      colors: signed ? [-most, most] : [0, Math.max(most, picture ? 0 : 1)], fresh: true, view };
+    const shade = out.flat().some((v) => v < 0) && !picture ? "signed" : shadeOf(now.kernel, view);
+    const pixel = picture ? Math.min((wide - gap) / 2 / padded[1], 440 / padded[0])
+      : Math.min(56, Math.floor((wide - gap - 4) / (padded[1] + shape[1])), Math.max(14, Math.floor(450 / padded[0])));
+    room = { padded, shape, span: [kh, kw].map((n) => dilation * (n - 1) + 1), step: pixel, shade,
+      signed: shade === "signed", colors: colorsOf(shade, picture ? most : Math.max(most, 1)), fresh: true, view };
     if (!last || last.view !== view) {
       const [i, j] = striking(now);
       middle = [i, j].map((n, axis) => n * stride - padding + (room.span[axis] - 1) / 2);
@@ -306,21 +327,20 @@ export function render(context) {
     inputSize.update(now.input.length);
     kernelSize.update(kh);
     for (const name of Object.keys(sliders)) sliders[name].update(now[name]);
-    if (picture) drawPicture(now, most, (wide - gap) / 2); else drawNumbers(now);
-    arithmetic.update(now.kernel, wide, touch);
+    if (picture) drawPicture(now, (wide - gap) / 2); else drawNumbers(now);
     const size = (n, k, name) =>
       `${name} = ⌊(${n} + 2·${padding} − ${dilation}·(${k} − 1) − 1) / ${stride}⌋ + 1 = `
         + outSize(n, k, stride, padding, dilation);
     formula.textContent = rows.length === rows[0].length && kh === kw ? size(rows.length, kh, "output size")
       : `${size(rows.length, kh, "height")},  ${size(rows[0].length, kw, "width")}`;
-    verdict.textContent = onlyCorners(now.kernel) ? "✓ Only corners: each row and each column of this kernel sums to "
-      + "0, so no upright and no level edge gives an answer. A slanted one still does." : "";
+    shades.textContent = [picture ? SHADES[shade] : "", onlyCorners(now.kernel) ? "No upright and no level edge gives "
+      + "an answer here; a slanted one still does." : ""].join(" ").trim();
     point();
   }
 
-  function drawPicture({ padding }, most, half) {
-    const { rows, out } = made, { step: pixel, padded, shape, signed } = room;
-    const beyond = out.some((row) => row.some((v) => Math.abs(v) > most));
+  function drawPicture({ padding }, half) {
+    const { rows, out } = made, { step: pixel, padded, shape, signed, colors: [low, high] } = room;
+    const values = out.flat(), below = values.some((v) => v < low), above = values.some((v) => v > high);
     painted(source.canvas, rows, [0, 1], false, { border: padding });
     for (const [{ canvas, place: box }, [tall, across]] of [[source, padded], [result, shape]]) {
       box.style.minWidth = `${half}px`;
@@ -330,8 +350,8 @@ export function render(context) {
     source.title.textContent = `photograph, ${rows.length} × ${rows[0].length}${frame}`;
     result.title.textContent = `output, ${shape.join(" × ")}`;
     scale.className = `ctr-c-scale ${signed ? "ctr-c-signed" : "ctr-c-gray"}`;
-    scale.replaceChildren(make("span", {}, signed ? `${beyond ? "≤ " : ""}${short(-most, 2)}` : "0"), make("i"),
-      make("span", {}, `${beyond ? "≥ " : ""}${short(most, 2)}`));
+    scale.replaceChildren(make("span", {}, `${below ? "≤ " : ""}${short(low, 2)}`), make("i"),
+      make("span", {}, `${above ? "≥ " : ""}${short(high, 2)}`));
   }
 
   function drawNumbers({ padding }) {

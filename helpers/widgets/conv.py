@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..convolution import KERNELS, conv_out_size
 from .figure import Figure, constant, html_boxes, html_matrices, html_table, module
-from .photo import HIGH, LOW, Photo
+from .picture import LEAST, MOST, Photo
 from .traits import BadValue, Choice, Count, Matrix, named
 
 _LIMITS = {"input": 16, "kernel": 7, "stride": 4, "padding": 4, "dilation": 4,
-           "photo": [LOW, HIGH]}
+           "photo": [LEAST, MOST]}
 _CHECKED = ("input", "photo", "view", "kernel", "stride", "padding", "dilation")
 
 

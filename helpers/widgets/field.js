@@ -1,5 +1,5 @@
 // The receptive field: what one output of a stack of layers sees of a photograph, and from the side how it comes about.
-import { button, checkbox, controlled, frame, make, menu, short, slider } from "./common.js";
+import { button, checkbox, controlled, drawingOf, frame, hint, make, menu, short, slider } from "./common.js";
 
 /** The lengths of all rows, the input's first. */
 export function layerSizes(layers, size) {
@@ -138,6 +138,7 @@ export function places(layers, sizes, row, wide) {
 /** The hue of a layer, from orange for the input to blue for the last of them, through red and violet. */
 export const hue = (row, count) => Math.round((385 - 165 * row / count) % 360);
 
+const FEW = 4;  // layers whose table finds room below the side view
 const NAMES = ["layers", "size", "layer", "index", "row", "heat", "picture", "limits", "stacks"];
 
 export function render(context) {
@@ -171,16 +172,17 @@ export function render(context) {
       (name ? make("th", { scope: "col" }, name) : make("td"))))), body);
   const add = button("add a layer", () => restack([...figure.state().layers, [3, 1, 0, 1]], figure.state().size));
   const seen = make("div", { class: "rf-left" }, make("div", { class: "ctr-title" }, "on the photograph"), photo,
+    hint("Rows and columns are counted from 0."),
     make("div", { class: "rf-place" }, rowSlider.element, indexSlider.element, heat.element));
   const side = make("div", { class: "rf-right" }, make("div", { class: "ctr-title" }, "from the side, along the row"),
     cone);
   const fold = make("details", { class: "rf-layers" }, make("summary", {}, "the layers, to be changed"),
     make("div", { class: "ctr-scroll", tabindex: 0, role: "region", "aria-label": "table of the layers" }, table), add);
-  fold.open = !window.matchMedia("(max-width: 600px)").matches;
-  root.append(controlled(choice, sizes, layerSlider), message, said, make("div", { class: "rf-both" }, seen, side),
-    fold);
+  root.append(controlled(choice, sizes, layerSlider), message, said,
+    drawingOf(make("div", { class: "rf-both" }, seen, side, fold)));
   root.classList.add("rf");
-  let gray = null, decoded = "", rowsOfCone = [];
+  let gray = null, decoded = "", rowsOfCone = [], few = null, held = false;
+  fold.addEventListener("click", () => { held = true; });  // from now on it opens and closes for the reader only
 
   function drag(event) {
     if (event.type === "pointerdown") photo.setPointerCapture(event.pointerId);
@@ -201,8 +203,7 @@ export function render(context) {
   function pick(event) {
     if (event.type === "pointerdown") cone.setPointerCapture(event.pointerId);
     else if (!event.buttons) return;
-    const drawing = cone.firstChild, box = drawing.getBoundingClientRect(),
-      scale = drawing.viewBox.baseVal.width / box.width;
+    const svg = cone.firstChild, box = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / box.width;
     const x = (event.clientX - box.left) * scale, y = (event.clientY - box.top) * scale;
     const { layers, size, layer, index, row } = figure.state();
     const away = ({ middle }) => Math.abs(middle - y);
@@ -277,13 +278,19 @@ export function render(context) {
     said.replaceChildren(make("strong", {}, first), ` ${others.join(" ")}`);
     const all = figure.wide(), wide = all >= 600;
     root.classList.toggle("rf-wide", wide);
-    paintPhoto(now, weights, wide ? Math.min(420, Math.floor(all * 0.46)) : Math.min(420, all));
-    drawCone(now, lengths, wide ? all - Math.min(420, Math.floor(all * 0.46)) - 24 : all - 2);
+    root.classList.toggle("rf-many", layers.length > FEW);
+    if (few !== (layers.length <= FEW)) {
+      few = layers.length <= FEW;
+      if (!held) fold.open = wide && few;
+    }
+    const room = Math.min(440, wide ? Math.floor(all * 0.46) : all);
+    paintPhoto(now, weights, room);
+    drawCone(now, lengths, wide ? all - room - 24 : all - 2);
   }
   function paintPhoto({ layers, size, layer, index, row, heat: counted, picture }, weights, room) {
     if (decoded !== picture.data + size) {
       decoded = picture.data + size;
-      gray = scaled(Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0)), picture.side, size);
+      gray = scaled(Uint8Array.from(atob(picture.data), (one) => one.charCodeAt(0)), picture.width, size);
     }
     const most = Math.max(...weights.flat());
     const margin = Math.round(room * 0.05), inner = room - 2 * margin, unit = inner / size;

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..convolution import Field, conv_out_size, receptive_field
 from ..data.photos import load_photo
 from .figure import Figure, constant, html_boxes, html_table, module
-from .gray import GrayPicture
+from .picture import SquarePhoto
 from .traits import BadValue, Copied, Count, is_filled, named, whole
 
 _LIMITS = {"kernel": 15, "stride": 6, "padding": 7, "dilation": 16, "layers": 8, "size": 96}
@@ -77,7 +77,7 @@ class ReceptiveField(Figure):
     """
 
     title = "What one output sees"
-    challenge = "Drag over the cat. With which of these stacks does one output see a whole eye?"
+    challenge = "Drag over the cat, and look with each stack how much of an eye one output sees."
     caption = ("Only the lit pixels can change the chosen output. The more paths lead from a pixel "
                "to it, the stronger the orange: most lead from the middle of the field.")
     presets = {"3 × 3, three times": _preset("three 3s", 48),
@@ -93,7 +93,7 @@ class ReceptiveField(Figure):
     row = Count(0, 0, _LIMITS["size"] + 100)
     index = Count(0, 0, _LIMITS["size"] + 100)
     heat = t.Bool(True).tag(sync=True)
-    picture = GrayPicture()
+    picture = SquarePhoto()
     stacks = constant(STACKS)
 
     def __init__(self, layers: str | Sequence[Sequence[int]] = "ResNet", size: int | None = None, *,

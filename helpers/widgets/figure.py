@@ -16,7 +16,7 @@ from .traits import BadValue
 
 _FOLDER = resources.files("helpers.widgets")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
-_SHARED = ("common", "card")  # elements, and the card that `frame` puts around every figure
+_SHARED = ("common", "card", "full")  # elements, and the card that `frame` puts around every figure
 _Widget = anywidget.AnyWidget
 _LIVE = "With JavaScript, this is a figure to play with."
 

@@ -1,5 +1,5 @@
 // The gradient's size at each layer of a network, plain and residual: measured in Python, selected and drawn here.
-import { checkbox, choiceProblem, controlled, folded, frame, hint, make, menu, slider } from "./common.js";
+import { checkbox, choiceProblem, controlled, drawingOf, folded, frame, hint, make, menu, slider } from "./common.js";
 import { counted, curve, logarithmic, plot, pointed, sample } from "./chart.js";
 import { film } from "./motion.js";
 
@@ -23,6 +23,13 @@ export function amount(value) {
 export function ratio(norms) {
   const first = norms[0], last = norms[norms.length - 1];
   return first !== null && last > 0 ? first / last : null;
+}
+
+/** What is said where the challenge is met, or "". */
+export function flowMet(state) {
+  const part = state.depth === 64 && state.kind !== "residual" ? ratio(chosen(state).plain.norms) : null;
+  const near = part !== null && part >= 0.01 && part <= 100;
+  return near ? `It arrives: ${amount(part)} times that of the last layer.` : "";
 }
 
 /** The layer whose place is nearest to `share`, from 0 (the first one) to 1 (the last one). */
@@ -114,7 +121,8 @@ function chart(wide, found, kinds, layer, from) {
 const NAMES = ["depth", "norm", "weights", "kind", "frames", "limits"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Gradient at each layer of a network", NAMES, flowProblem, draw);
+  const { root, message, ...figure } = frame(context, "Gradient at each layer of a network", NAMES, flowProblem, draw,
+    { met: flowMet });
   const { depths } = figure.state().limits;
   let looked = 1;  // the layer that is read out, or where the pulse is between two
   const player = film(root, { advance(passed) {
@@ -144,8 +152,8 @@ export function render(context) {
   const [now, whole] = [0, 1].map(() => make("div", { class: "ctr-formula", role: "status" }));
   const clipped = hint("");
   const parts = [controlled(depth, norm, ...menus.map(([, one]) => one)), message,
-    player.play && make("div", { class: "ctr-stepper" }, player.play), picture, key, controlled(layers), now, whole,
-    clipped,
+    player.play && make("div", { class: "ctr-stepper" }, player.play), drawingOf(picture, key), controlled(layers),
+    now, whole, clipped,
     hint("The gradient starts at the loss, on the right. The area of the disc, and what is filled of each bar, is its "
       + "size at that layer, as a share of the largest one in that network. Point at a layer, or move the slider "
       + "“layer”, to read the numbers."),

@@ -1,5 +1,5 @@
 // The graph of an expression or a function: values flow down, the slopes stand on the edges, gradients flow up.
-import { button, controlled, explanation, frame, make, menu, parse, slider, stepper } from "./common.js";
+import { button, controlled, drawingOf, explanation, frame, make, menu, parse, slider, stepper } from "./common.js";
 import { plot, pointed, ticks } from "./chart.js";
 import { OPERATIONS, bracketed, evaluate, gradients, graphOf, handed, numeral, phrase, remarks } from "./expression.js";
 
@@ -43,6 +43,15 @@ export function written(values, shape = [], digits = 4) {
   for (let i = 0; i < values.length; i += width) rows.push(values.slice(i, i + width).map((v) =>
     numeral(v, 3)).join(" "));
   return `[${rows.join("; ")}]`;
+}
+
+/** What is said where the challenge is met, or "": of an x that is one number, once its gradient is shown. */
+export function graphMet(state) {
+  const { nodes, inputs, replayable } = shownGraph(state);
+  const leaf = nodes.findIndex(({ op, name }) => op === "leaf" && name === "x");
+  if (leaf < 0 || state.step < lastStep(nodes)) return "";
+  const slope = computed(nodes, inputs, replayable).grads[leaf];
+  return slope.length === 1 && Math.abs(slope[0]) < 0.05 ? `Almost 0: it is ${numeral(slope[0])}.` : "";
 }
 
 /** How wide an edge is: 4 pixels for a gradient of 1, 2 more for each power of ten, from 1 to 11. */
@@ -171,7 +180,8 @@ const NAMES = ["expression", "nodes", "inputs", "replayable", "over", "step", "l
 const ALL = 50;  // every step of any graph
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Graph of a computation", NAMES, graphProblem, draw);
+  const { root, message, ...figure } = frame(context, "Graph of a computation", NAMES, graphProblem, draw,
+    { met: graphMet });
   const shown = () => shownGraph(figure.state());
   const goto = (step) => figure.change({ step: step >= lastStep(shown().nodes) ? ALL : step });
   const step = slider("step", 0, 1, goto);
@@ -199,7 +209,8 @@ export function render(context) {
   const words = explanation("what happens in this step");
   words.elements[0].classList.add("ctr-steady");
   main.append(picture, remark, make("div", { class: "ag-steps" }, steps.element, controlled(step)), ...words.elements);
-  root.append(entry, fields, message, make("div", { class: "ag-both" }, main, beside));
+  root.append(entry, fields, message,
+    drawingOf(make("div", { class: "ag-both" }, main, beside)));
   root.classList.add("ag");
   let built = "", text = null, lastDrawn = null, reach = {}, move = () => {};
 

@@ -1,5 +1,6 @@
 // Gradient descent: a ball on a map of the loss, and the loss after each step.
-import { button, checkbox, codeBox, controlled, folded, frame, hint, make, menu, short, slider } from "./common.js";
+import { button, checkbox, codeBox, controlled, drawingOf, folded, frame, hint, make, menu, short,
+  slider } from "./common.js";
 import { curve, logarithmic, plot, ticks } from "./chart.js";
 import { rateAt } from "./descent.js";
 import { FALLS, HILLS, MAP, codeOf, descended, goneSince, hillProblem, raced, relief, told } from "./surfaces.js";
@@ -29,6 +30,14 @@ export function edgeBetween(a, b) {
     .filter((share) => share >= 0 && share <= 1);
   const share = shares.length ? Math.min(...shares) : 1;
   return a.map((one, i) => one + share * (b[i] - one));
+}
+
+/** What is said where the challenge is met, or "": a ball that starts high is below a loss of 0.001 after at most 20
+    steps. */
+export function hillMet(state) {
+  const losses = descended(state).slice(0, 21).map((w) => HILLS[state.surface].loss(...w));
+  const step = losses.findIndex((loss) => loss < 0.001);
+  return losses[0] > 0.1 && step > 0 ? `Below 0.001 after ${step} steps.` : "";
 }
 
 /** The shape of a ball of a kind around a place in pixels. */
@@ -102,7 +111,7 @@ const NAMES = ["surface", "lr", "momentum", "nesterov", "noise", "schedule", "ra
   "starts", "captions"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw);
+  const { root, message, ...figure } = frame(context, "Gradient descent", NAMES, hillProblem, draw, { met: hillMet });
   const { limits, starts, captions } = figure.state();
   // how far the ball has rolled; what was computed for which state
   let at = Infinity, seen = "", runs = [], painted = "", general = null;  // and what the card says of every surface
@@ -135,8 +144,8 @@ export function render(context) {
   const key = make("div", { class: "ctr-key" }, ...Object.keys(BALLS).map((kind) => make("span", {},
     make("svg", { width: 20, height: 16, viewBox: "0 0 20 16", "aria-hidden": "true" }, shape(kind, 10, 8, 5)), " ",
       make("span"))));
-  root.append(controlled(lr, momentum, schedule, surface, noise, race), message, key,
-    make("div", { class: "ctr-boxes" }, map, chart), roll.element, controlled(where), text, spoken,
+  root.append(controlled(lr, momentum, schedule, surface, noise, race), message,
+    drawingOf(key, make("div", { class: "ctr-boxes" }, map, chart)), roll.element, controlled(where), text, spoken,
     folded("more settings, and the code", controlled(...Object.values(rest)),
       hint("Noise is added to every gradient, as by batches. The ring can be moved with the arrow keys, too."),
         code.element));

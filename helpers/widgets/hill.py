@@ -34,8 +34,7 @@ class GradientDescent(Figure):
     """
 
     title = "A ball on the loss"
-    challenge = ("Get below a loss of 0.001 within 20 steps; then find the rate at which the "
-                 "ball flies out.")
+    challenge = "The ball flies out. Get it below a loss of 0.001 within 20 steps."
     caption = "The map shows the loss of two weights: the more color, the higher it is."
     presets = {
         "diverges": {"surface": "bowl", "x": -1.8, "y": 0.4, "lr": 0.21, "momentum": 0.0,

@@ -1,10 +1,12 @@
 // Lines that join a patch of a picture to its arithmetic, and that to the output: an overlay of the stage.
 import { make } from "./common.js";
+import { enlarged } from "./full.js";
 
 /** Where an element stands on the `stage`. */
 export function placed(stage, element) {
-  const base = stage.getBoundingClientRect(), { left, top, width, height } = element.getBoundingClientRect();
-  return { x: left - base.left, y: top - base.top, width, height };
+  const base = stage.getBoundingClientRect(), box = element.getBoundingClientRect(), times = enlarged(stage);
+  return { x: (box.left - base.left) / times, y: (box.top - base.top) / times, width: box.width / times,
+    height: box.height / times };
 }
 
 /** A frame that is seen on any ground. */
@@ -47,7 +49,7 @@ export function stops({ left, top, step }, { padded, span }, stride, at, near) {
 
 /** Draw on `lines`, an SVG over the `stage`. `window`, `lens`, `sum` and `pixel` are boxes, `marks` are drawn. */
 export function join(lines, stage, { window, lens, sum, pixel, around, marks }) {
-  const { width, height } = stage.getBoundingClientRect(), small = Math.max(0, (7 - pixel.width) / 2);
+  const { width, height } = placed(stage, stage), small = Math.max(0, (7 - pixel.width) / 2);
   const size = pixel.width + 2 * small, dot = { x: pixel.x - small, y: pixel.y - small, width: size, height: size };
   lines.setAttribute("viewBox", `0 0 ${width} ${height}`);
   lines.replaceChildren(...beam(window, lens), ...framed(window), ...marks, ...arrow(sum, dot, around ? width - 4 : 0),

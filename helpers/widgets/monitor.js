@@ -1,5 +1,5 @@
 // The training monitor: curves that grow while `fit` runs, and a picture to read afterwards.
-import { checkbox, controlled, frame, hint, make, short, slider } from "./common.js";
+import { checkbox, controlled, drawingOf, frame, hint, make, short, slider } from "./common.js";
 import { curve, half, plot, ticks } from "./chart.js";
 import { film } from "./motion.js";
 
@@ -113,7 +113,7 @@ export function render(context) {
   if (player.play) steps.append(player.play);
   const tell = hint(`Move the slider “epoch” to read the numbers of each${player.play
     ? "; “play” draws the curves once more" : ""}. Smoothing draws the mean of neighboring batches.`);
-  root.append(status, message, key, charts, steps, controlled(epoch, smooth, log), numbers, table, tell);
+  root.append(status, message, drawingOf(key, charts), steps, controlled(epoch, smooth, log), numbers, table, tell);
 
   function draw(now) {
     const { epochs, runs } = now, count = epochs.length, most = longest(now), plays = player.playing();

@@ -1,5 +1,5 @@
 // Films: what moves when it is asked to, never before it is in view, and not for who asked for less motion.
-import { button } from "./common.js";
+import { button, make } from "./common.js";
 
 /** Whether the reader's system was asked for less motion. */
 export const isStill = () => Boolean(window.matchMedia
@@ -43,15 +43,24 @@ export function film(root, { advance, begun = () => {}, stopped = () => {} }) {
     end() { stop(); watch.disconnect(); } };
 }
 
-/** Call `then` when most of `element` is in view for the first time; returns what calls that off. */
-export function onceInView(element, then) {
-  const watch = new IntersectionObserver((all) => {
-    if (!all.some((one) => one.isIntersecting)) return;
-    watch.disconnect();
-    then();
-  }, { threshold: 0.75 });
-  watch.observe(element);
-  return () => watch.disconnect();
+/** Previous and next, `step(±1)`, unless that is null; and play: `run(restart)` shows what comes and says how many
+    milliseconds it stays, 0 at the end; `ended()` is called when it has stopped. */
+export function player(what, root, step, run, ended = () => {}) {
+  let left = 0, restart = false;
+  const { play, stop, playing, end } = film(root, { advance(passed) {
+    left -= passed;
+    if (left > 0) return true;
+    left = run(restart);
+    restart = false;
+    return left > 0;
+  }, begun() {
+    left = 0;
+    restart = true;
+  }, stopped: ended });
+  const go = (by) => () => { stop(); step(by); };
+  const element = make("div", { class: "ctr-stepper", role: "group", "aria-label": `step through the ${what}` },
+    step && button("◀", go(-1), `previous ${what}`), step && button("▶", go(1), `next ${what}`), play);
+  return { element, stop, playing, end };
 }
 
 /** From 0 to 1, slow at both ends. */

@@ -1,5 +1,5 @@
 // A network with one picture going through it: every map of every layer, and behind each number what made it.
-import { choiceProblem, frame, make, rangeProblem, short } from "./common.js";
+import { choiceProblem, drawingOf, frame, make, rangeProblem, short } from "./common.js";
 import { argmax, arrived, backward, bytesOf, forward, fromHalf, normalized, sizeOf, softmax,
   unpacked } from "./network_layers.js";
 import { descent, explained, fields, placed, spot } from "./network_sum.js";
@@ -18,6 +18,12 @@ export function networkProblem({ picture, mode, target, path, graph, pictures, c
     || (shown && path.length <= 200 ? "" : "There is no such place in the network.");
 }
 
+/** What is said where the challenge is met, or "": the way leads from the last layer down to the picture. */
+export function networkMet({ path, graph }) {
+  const ends = path.length > 1 && path[0][0] === graph.length - 1 && path[path.length - 1][0] === 0;
+  return ends ? "From the last layer down to a pixel." : "";
+}
+
 /** What the figure opens with where nothing was chosen: the largest number of the last layer of kernels. */
 export function strongest(graph, results) {
   const kernels = graph.map((node) => node.op).lastIndexOf("conv"), layer = kernels < 0 ? graph.length - 1 : kernels;
@@ -33,7 +39,7 @@ export function render(context) {
   const { graph, classes, labels, names, network } = fixed, shape = graph[0].shape.slice(1), last = graph.length - 1;
   const given = fixed.pictures.map(({ data }) => bytesOf(data)), preview = model.get("preview");
   const { root, message, ...figure } = frame(context, "A network, opened", ["picture", "mode", "target", "path"],
-    (now) => networkProblem({ ...now, ...fixed }), draw);
+    (now) => networkProblem({ ...now, ...fixed }), draw, { met: (now) => networkMet({ ...now, ...fixed }) });
   let weights = null, sparse = null, state = "asleep", own = null, ownName = "", before = -1, over = null, cached = {};
 
   const status = make("div", { class: "net-status ctr-hint", role: "status" });
@@ -85,15 +91,15 @@ export function render(context) {
       figure.redraw();
     } });
   const coarse = () => matchMedia("(pointer: coarse)").matches;
-  const keys = make("div", { class: "ctr-hint net-keys" }, coarse()
+  const keys = make("div", { class: "ctr-hint net-keys" }, `${coarse()
     ? "Move the layers sideways; tap a number of a map."
     : "Point at a number, or go with the arrow keys: Page Up and Down to another map, Shift and an arrow to another "
-      + "layer, Enter into its sum, Escape back.");
+      + "layer, Enter into its sum, Escape back."} Maps, rows and columns are counted from 0.`);
   const low = make("span"), high = make("span");
   const scale = make("div", { class: "net-scale", "aria-hidden": "true" }, low, make("i", {}), high,
     make("small", {}, "each layer by its largest number"));
   const above = make("div", { class: "net-above" }, make("div", {}, status, keys), scale);
-  root.append(picked.element, message, above, columns.element);
+  root.append(picked.element, message, above, drawingOf(columns.element));
 
   function path() {
     const now = model.get("path");

@@ -1,7 +1,7 @@
 // The batch normalization explorer: one feature of a batch, before and after in both modes, and the running statistics.
-import { button, controlled, frame, hint, make, menu, rangeProblem, short, slider } from "./common.js";
+import { button, controlled, drawingOf, frame, hint, make, menu, rangeProblem, short, slider } from "./common.js";
 import { curve, half, plot, ticks } from "./chart.js";
-import { player } from "./film.js";
+import { player } from "./motion.js";
 
 const EPS = 1e-5, MOMENTUM = 0.1;
 
@@ -42,6 +42,12 @@ export function histogram(values, low, high, count) {
 export function gapOf(values, now) {
   const mean = (training) => statistics(batchNorm(values, { ...now, training })).mean;
   return mean(false) - mean(true);
+}
+
+/** What is said where the challenge is met, or "". */
+export function normMet(now) {
+  const gap = gapOf(batchOf(now), now);
+  return Math.abs(gap) < 0.05 ? `Closed: the gap is ${fixed(gap)}. Now open it again.` : "";
 }
 
 /** The state after the next batch. */
@@ -167,7 +173,8 @@ const NEW = { running_mean: 0, running_var: 1, draws: 0 };
 const LABELS = { shift: "input mean", scale: "input spread", gamma: "γ", beta: "β" };
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw);
+  const { root, message, ...figure } = frame(context, "Batch normalization of one feature", NAMES, normProblem, draw,
+    { met: normMet });
   const { limits } = figure.state(), still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const modes = ["training", "evaluation"].map((name) => 
     button(name, () => figure.change({ training: name === "training" })));
@@ -177,7 +184,7 @@ export function render(context) {
   let waiting = 0, timer = null;
   const next = () => figure.change(nextBatch(figure.state()));
   const stop = () => { clearInterval(timer); timer = null; waiting = 0; };
-  const film = player("batch", root, null, () => { next(); return 350; }, () => {});
+  const film = player("batch", root, null, () => { next(); return 350; });
   /** Twenty batches, seen one after the other where motion is welcome. */
   function twenty() {
     film.stop();
@@ -206,9 +213,9 @@ export function render(context) {
   dials.classList.add("ctr-n-dials");
   const modesOf = make("div", { class: "ctr-c-views", role: "group", "aria-label": "mode" }, ...modes);
   root.append(make("div", { class: "ctr-c-bar" }, modesOf,
-    size.element, buttons), dials, message, rows, trails,
-  make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
-    key("eval", "running, by which evaluation normalizes"), key("truth", "of all images")),
+    size.element, buttons), dials, message,
+  drawingOf(rows, trails, make("div", { class: "ctr-key" }, key("train", "this batch, by which training normalizes"),
+    key("eval", "running, by which evaluation normalizes"), key("truth", "of all images"))),
   hint("Dots or bars are images; a bracket is their mean, plus and minus one standard deviation. In "
     + "training, each batch moves the running statistics a tenth of the way. What lies outside −8 to 8 is counted at "
     + "the ends."),

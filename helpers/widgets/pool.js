@@ -1,6 +1,6 @@
 // The pooling explorer: a window over the input, and what is kept of it.
-import { button, checkbox, controlled, editable, explanation, frame, hint, make, matrixProblem, menu, rangeProblem,
-  resized, short, sideBySide, slider, walked } from "./common.js";
+import { button, checkbox, controlled, drawingOf, editable, explanation, frame, hint, make, matrixProblem, menu,
+  rangeProblem, resized, short, sideBySide, slider, walked, withWords } from "./common.js";
 
 /** How many windows there are along one axis; below 1 where none fits. As in torch.nn.MaxPool2d. */
 export function poolSize(size, kernel, stride, padding, ceilMode) {
@@ -76,11 +76,30 @@ export function unchanged(state) {
   }));
 }
 
+/** Which output there is to look at first: one whose window reaches beyond the input, if there is one, else the
+    middle. */
+export function firstLook(state) {
+  const { input, kernel_size: kernel, stride, padding, ceil_mode: ceilMode } = state;
+  return [input.length, input[0].length].map((size) => {
+    const last = poolSize(size, kernel, stride, padding, ceilMode) - 1;
+    if (last * stride - padding + kernel > size) return last;
+    return padding ? 0 : (last + 1) >> 1;
+  });
+}
+
+/** What is said where the challenge is met, or "": after the shift more than half of four outputs or more are what they
+    were. */
+export function poolMet(state) {
+  if (!state.shift) return "";
+  const stays = unchanged(state)[state.mode].flat(), count = stays.filter(Boolean).length;
+  return stays.length >= 4 && 2 * count > stays.length ? `${count} of ${stays.length} stay.` : "";
+}
+
 const NAMES = ["input", "mode", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "shift",
   "limits"];
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Pooling explorer", NAMES, poolProblem, draw);
+  const { root, message, ...figure } = frame(context, "Pooling explorer", NAMES, poolProblem, draw, { met: poolMet });
   const { limits } = figure.state();
   const seen = (now) => (now.shift ? movedRight(now.input) : now.input);  // who changes a number keeps what they see
   const input = editable("input", { ...figure, state: () => ({ input: seen(figure.state()) }),
@@ -99,15 +118,15 @@ export function render(context) {
   const ceil = checkbox("ceil mode", figure.set("ceil_mode"));
   const count = checkbox("count the padding", figure.set("count_include_pad"));
   const formula = make("div", { class: "ctr-formula" }), sum = explanation("what is kept of this window");
+  let edges = "";  // whether windows reach beyond the input: then one of them is what there is to see
   root.append(controlled(modes, ...Object.values(sliders), ceil, count), message,
-    make("div", { class: "ctr-boxes" }, input.element, output.element),
-  make("div", { class: "ctr-stepper" }, shift), same,
+    withWords(drawingOf(make("div", { class: "ctr-boxes" }, input.element, output.element)), ...sum.elements,
+      output.steps.element, make("div", { class: "ctr-stepper" }, shift), same, formula),
   hint((window.matchMedia("(pointer: coarse)").matches
     ? "Tap a pixel and type another number; tap an output to see its window."
     : "Click a pixel and type another number; the space bar switches it between 0 and 1. Point at an output, or walk "
       + "with the arrow keys, to see its window.") + " With max, each pixel that wins a window has a blue corner; the winner "
-    + "of this window has a thick frame."),
-  formula, output.steps.element, ...sum.elements);
+    + "of this window has a thick frame. Rows and columns are counted from 0."));
 
   /** Mark the pixels that win a window, and the outputs that stayed. */
   function mark(view, style, which, words) {
@@ -121,7 +140,10 @@ export function render(context) {
 
   function draw(state) {
     const now = { ...state, input: seen(state) };
-    const out = pool2d(now), { mode, kernel_size: kernel, stride, padding } = now, at = output.at(out);
+    const out = pool2d(now), { mode, kernel_size: kernel, stride, padding } = now, first = firstLook(now);
+    const beyond = poolWindow(now, ...first).pixels.length < kernel ** 2 ? `${padding}, ${now.ceil_mode}` : "";
+    const at = output.at(out, beyond && beyond !== edges ? first : null);
+    edges = beyond;
     const { pixels, covered, winner, divisor } = poolWindow(now, ...at), isMax = mode === "max";
     modes.update(mode);
     sliders.size.update(now.input.length);
@@ -130,7 +152,7 @@ export function render(context) {
     count.update(now.count_include_pad);
     count.element.hidden = isMax;
     const all = [...now.input.flat(), 0], range = [Math.min(...all), Math.max(...all)];
-    const size = sideBySide(root, now.input[0].length + 2 * padding, out[0].length);
+    const size = sideBySide(figure.wide(), 56, now.input[0].length + 2 * padding, out[0].length);
     input.update(now.input, { size, range, border: padding, blank: isMax ? "−∞" : "0",
       marked: new Set(covered), strong: new Set(isMax ? [`${winner.row},${winner.column}`] : []) });
     output.update(out, { size, range });
@@ -153,8 +175,11 @@ export function render(context) {
       : `height = ${side(now.input.length)},  width = ${side(now.input[0].length)}`;
     const total = short(out[at[0]][at[1]], 5),
       values = pixels.map(({ value }) => (value < 0 && !isMax ? `(${short(value)})` : short(value)));
-    sum.update(isMax ? `output (${at}) = max(${values.join(", ")}) = ${total}`
-      : `output (${at}) = (${values.join(" + ")}) / ${divisor} = ${total}`,
+    const left = kernel ** 2 - covered.length;
+    const told = left ? `\n${left} of the ${kernel ** 2} places of this window lie beyond the edge and are left out.`
+      : "";
+    sum.update((isMax ? `output (${at.join(", ")}) = max(${values.join(", ")}) = ${total}`
+      : `output (${at.join(", ")}) = (${values.join(" + ")}) / ${divisor} = ${total}`) + told,
       `output row ${at[0]}, column ${at[1]} is ${total}`);
   }
   return figure.start(output.steps.stop);

@@ -28,7 +28,8 @@ class PoolExplorer(Figure):
     """
 
     title = "Pooling, window by window"
-    challenge = "Shift the input by one pixel. How many outputs stay what they were?"
+    challenge = ("Shift the input by one pixel, and find a window with which more than half of the "
+                 "outputs stay.")
     caption = ("Max pooling keeps the largest number of each window and forgets where it stood; "
                "average pooling keeps a little of every number. A number that changes without "
                "being or becoming the largest leaves the maximum alone; the average it changes.")

@@ -1,5 +1,5 @@
 // The schedule explorer: the learning rate of each epoch, and what it does to a descent with noise in its gradient.
-import { checkbox, codeBox, controlled, frame, hint, make, menu, short, slider } from "./common.js";
+import { checkbox, codeBox, controlled, drawingOf, frame, hint, make, menu, short, slider } from "./common.js";
 import { counted, curve, linear, logarithmic, plot, pointed, sample } from "./chart.js";
 import { SCHEDULES, SETTINGS, START, STEPS, WEIGHTS, code, literal, misfit, scheduleProblem,
   trained } from "./descent.js";
@@ -7,6 +7,13 @@ import { SCHEDULES, SETTINGS, START, STEPS, WEIGHTS, code, literal, misfit, sche
 /** A number with three digits. */
 export function amount(value) {
   return (value >= 1e-3 ? String(+value.toPrecision(3)) : value.toExponential(2)).replace("-", "−");
+}
+
+/** What is said where a part of the challenge is met, or "". */
+export function scheduleMet(state) {
+  const last = trained(state).losses[state.epochs - 1], fast = state.epochs <= 10 && last < 0.015;
+  if (!(last < 0.005) && !fast) return "";
+  return `A loss of ${amount(last)}${fast ? ` within ${state.epochs} epochs` : ""}.`;
 }
 
 /** The epoch, from 1 to `count`, at `share` of the axis. */
@@ -44,7 +51,8 @@ const RATES = [1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 300, 500, 700, 1000]
 const LEAST = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((n) => n / 1e4);
 
 export function render(context) {
-  const { root, message, ...figure } = frame(context, "Learning-rate schedules", NAMES, scheduleProblem, draw);
+  const { root, message, ...figure } = frame(context, "Learning-rate schedules", NAMES, scheduleProblem, draw,
+    { met: scheduleMet });
   const { limits } = figure.state(), { set } = figure;
   function choose(schedule) {  // settings that were hidden until now may not fit
     const state = figure.state(), first = misfit(state, schedule)[1];
@@ -67,7 +75,8 @@ export function render(context) {
   const text = codeBox();
   const caption = make("caption"), body = make("tbody");
   const heads = ["schedule", "rate", "loss"].map((name) => make("th", { scope: "col" }, name));
-  root.append(controlled(...Object.values(controls)), message, key, charts, controlled(epochs), now, text.element,
+  root.append(controlled(...Object.values(controls)), message, drawingOf(key, charts), controlled(epochs), now,
+    text.element,
     make("div", { class: "ctr-boxes ctr-compare" },
       make("table", {}, caption, make("thead", {}, make("tr", {}, ...heads)), body),
       hint(`The descent: ${WEIGHTS} weights that start at ${START}, the mean of w²/2 as the loss, ${STEPS} steps an `

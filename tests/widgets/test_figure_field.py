@@ -31,15 +31,16 @@ def test_paths_are_the_slopes_of_a_stack_of_ones():
 def test_any_picture_is_shown_by_its_middle_square_in_gray():
     photo = load_photo("coffee")
     figure = ReceptiveField(picture=photo)
+    assert figure.picture.equal(ReceptiveField(picture="coffee").picture)
     assert figure.picture.shape == (96, 96) and 0 <= figure.picture.min() <= figure.picture.max()
-    small = torch.rand(8, 11)
+    small = torch.rand(16, 19)
     figure.picture = small
-    torch.testing.assert_close(figure.picture, small[:, 1:9], atol=0.002, rtol=0)
-    figure.picture = torch.full((3, 8, 8), 51, dtype=torch.uint8)
+    torch.testing.assert_close(figure.picture, small[:, 1:17], atol=0.002, rtol=0)
+    figure.picture = torch.full((3, 16, 16), 51, dtype=torch.uint8)
     assert figure.picture.eq(51 / 255).all()
-    for bad in (torch.zeros(2, 8, 8), torch.zeros(7, 9), torch.full((8, 8), 1.5), "cat",
-                torch.zeros(8, 8, dtype=torch.int64), {"side": 9, "data": "AAAA"}, {"side": 9},
-                torch.full((8, 8), torch.nan)):
+    for bad in (torch.zeros(2, 16, 16), torch.zeros(15, 19), torch.full((16, 16), 1.5), 7,
+                torch.zeros(16, 16, dtype=torch.int64), None, {"side": 16},
+                {"height": 16, "width": 16, "data": "AAAA"}, torch.full((16, 16), torch.nan)):
         with pytest.raises(BadValue, match=r"^picture [^\n]{20,200}$"):
             figure.picture = bad
     assert figure.picture.eq(51 / 255).all()

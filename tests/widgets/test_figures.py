@@ -100,7 +100,7 @@ def figures():
     history = History(train_loss=[2.0], train_accuracy=[0.2], seconds=[1.0], images=[10],
                       batch_loss=[2.1, 1.9])
     return [ConvExplorer(torch.rand(4, 5), padding=2), ConvExplorer(), PoolExplorer(mode="average"),
-            ReceptiveField("one 7", 20, layer=0), ReceptiveField(picture=torch.eye(9), heat=False),
+            ReceptiveField("one 7", 20, layer=0), ReceptiveField(picture=torch.eye(19), heat=False),
             AutogradGraph("log(x) * y", x=-1.0, over="y", step=3),
             AutogradGraph(lambda x: x * x, x=3.0, step=2), TrainingMonitor(history),
             AllReduce(5, algorithm="to one and back", step=7, megabytes=2.5, latency=3.0),
@@ -128,7 +128,7 @@ def test_a_figure_is_made_again_from_its_saved_state(figure):
                                   "schedule"])
 def test_modules_import_nothing_and_stay_small(name):
     text = module(name)
-    most = 140_000 if name == "network" else 85_000
+    most = 140_000 if name == "network" else 90_000
     assert not re.search(r"^import ", text, re.MULTILINE) and len(text) < most
     assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]
 

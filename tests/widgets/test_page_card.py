@@ -72,7 +72,7 @@ def link_of(page) -> str:
     """The link that "copy link" gives."""
     page.fig.get_by_role("button", name="copy link").first.click()
     page.tab.wait_for_function(
-        "[...document.querySelectorAll('[aria-live]')].some(e => e.innerText)")
+        "[...document.querySelectorAll('.ctr-share [aria-live]')].some(e => e.innerText)")
     return page.fig.locator(".ctr-share input").input_value()
 
 
@@ -213,6 +213,7 @@ def test_the_code_for_another_page_shows_the_same_state(opened, address):
 def test_full_screen_and_back(opened, script):
     page = OnPage(opened(CHAPTER, script=script), 0)
     before = page.fig.locator("figure").bounding_box()
+    place = page.tab.evaluate("scrollY")
     page.button("full screen").click()
     page.tab.wait_for_function(
         "document.querySelector('.ctr-card').getBoundingClientRect().width === innerWidth")
@@ -226,6 +227,7 @@ def test_full_screen_and_back(opened, script):
         page.tab.evaluate("document.exitFullscreen()")
     page.tab.wait_for_function("document.activeElement.innerText === 'full screen'")
     assert page.fig.locator("figure").bounding_box()["width"] == before["width"]
+    assert page.tab.evaluate("scrollY") == place > 1000
 
 
 @pytest.mark.parametrize("name", ALONE.values())

@@ -1,70 +1,21 @@
 """The pooling on its page."""
 
-
 import pytest
-import torch
-import torch.nn.functional as F
+from test_page_numbers import check_pool
 from widget_support import PHONE
 
 from helpers import PoolExplorer
 
 
-def check_pool(page) -> None:
-    page.settle()
-    window = [page.value(name) for name in ("window", "stride", "padding")]
-    pool, settings = F.max_pool2d, {"ceil_mode": page.box("ceil mode").is_checked()}
-    if page.box("count the padding").is_visible():
-        pool = F.avg_pool2d
-        settings["count_include_pad"] = page.box("count the padding").is_checked()
-    expected = pool(page.matrix("input")[None, None], *window, **settings)[0, 0]
-    torch.testing.assert_close(page.matrix("output"), expected, rtol=1e-3, atol=1e-3)
-
-
-FIGURES = [pytest.param("04", PoolExplorer, check_pool, id="pooling")]
-
-
-@pytest.mark.parametrize("chapter, kind, check", FIGURES)
-def test_numbers_and_sliders_by_keyboard_and_mouse(on_page, chapter, kind, check):
-    page = on_page(chapter, kind)
-    cell, stride = page.cells("input").nth(9), page.slider("stride")
-    check(page)
-    before = page.value("stride")
-    stride.press("ArrowRight")
-    check(page)
-    assert page.value("stride") == before + 1
-    page.click_at("stride", 0.01)
-    check(page)
-    assert page.value("stride") == 1
-    cell.click()
-    page.type("-2.5")
-    cell.press("ArrowRight")
-    page.type("7")
-    check(page)
-    assert {-2.5, 7} <= set(page.matrix("input").flatten().tolist())
-    cell.press("Space")
-    page.settle()
-    kept = page.matrix("input")
-    assert -2.5 not in kept
-    for text in ("abc", "1e9"):
-        cell.click()
-        page.type(text)
-        assert "is not a number" in page.alert() and page.matrix("input").equal(kept)
-    stride.press("ArrowRight")
-    assert page.alert() == ""
-    check(page)
-
-
-@pytest.mark.parametrize("chapter, kind, check", FIGURES)
-def test_numbers_are_typed_on_a_phone(on_page, chapter, kind, check):
-    page = on_page(chapter, kind, **PHONE)
-    page.cells("input").nth(9).tap()
-    page.type("5")
-    check(page)
-    assert 5 in page.matrix("input") and page.fits()
-
-
-def test_modes_of_pooling_and_a_padding_that_is_refused(on_page):
+def test_on_the_page_of_its_chapter(on_page):
     page = on_page("04", PoolExplorer)
+    check_pool(page)
+    page.slider("stride").press("ArrowRight")
+    check_pool(page)
+
+
+def test_modes_of_pooling_and_a_padding_that_is_refused(alone):
+    page = alone(PoolExplorer())
     for _ in range(2):
         page.slider("padding").press("ArrowRight")
     assert "half the window" in page.alert() and page.value("padding") == 1
@@ -115,3 +66,32 @@ def test_the_shift_on_a_phone(alone, width):
     page.settle()
     assert page.fits() and page.fig.locator(".ctr-same").is_visible()
     assert page.button("shift by one pixel").bounding_box()["height"] >= 44
+
+
+def test_over_the_edge_one_sees_a_window_over_the_edge(alone):
+    page = alone(PoolExplorer())
+    page.fig.get_by_role("button", name="over the edge").click()
+    page.settle()
+    marked = page.all("[aria-label=input] .ctr-marked", "e.dataset.at")
+    assert marked == ["4,4", "4,5", "5,4", "5,5"]
+    assert "5 of the 9 places of this window lie beyond the edge" in page.text(".ctr-sum")
+    page.cells("output").first.hover()
+    page.box("ceil mode").click()
+    page.box("ceil mode").click()
+    page.fig.get_by_role("button", name="overlapping").click()
+    page.settle()
+    assert "0,0" in page.all("[aria-label=input] .ctr-marked", "e.dataset.at"), "in the corner"
+    page.cells("output").nth(4).hover()
+    page.cells("input").nth(20).click()
+    page.type("3")
+    marked = page.all("[aria-label=output] .ctr-marked", "e.dataset.at")
+    assert marked == ["1,1"], "who changes a number keeps what they look at"
+
+
+@pytest.mark.parametrize("width, beside", [(1280, True), (600, False)])
+def test_the_words_stand_beside_the_numbers_where_there_is_room(alone, width, beside):
+    page = alone(PoolExplorer(), width=width)
+    words, grids = (page.fig.locator(one).bounding_box() for one in (".ctr-words", ".ctr-drawing"))
+    assert (words["y"] < grids["y"] + 30) == beside
+    cells = page.cells("input").first.bounding_box()
+    assert cells["width"] > (50 if beside else 40) and page.fits()
