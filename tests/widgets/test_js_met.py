@@ -23,8 +23,8 @@ from helpers.widgets import SCHEDULES, BadValue, Figure
 
 KINDS = [one for name in widgets.__all__ if isinstance(one := getattr(widgets, name), type)
          and issubclass(one, Figure) and one is not Figure]
-CHECKED = {ConvExplorer, PoolExplorer, BatchNormExplorer, GradientDescent, ScheduleExplorer,
-           GradientFlow, AutogradGraph, Clinic, NetworkExplorer}
+CHECKED = [ConvExplorer, PoolExplorer, BatchNormExplorer, GradientDescent, ScheduleExplorer,
+           GradientFlow, AutogradGraph, Clinic, NetworkExplorer]
 CORNERS = [[1, 0, -1], [0, 0, 0], [-1, 0, 1]]
 
 
