@@ -278,12 +278,12 @@ export function render(context) {
     said.replaceChildren(make("strong", {}, first), ` ${others.join(" ")}`);
     const all = figure.wide(), wide = all >= 600;
     root.classList.toggle("rf-wide", wide);
-    root.classList.toggle("rf-many", layers.length > FEW);
     if (few !== (layers.length <= FEW)) {
       few = layers.length <= FEW;
       if (!held) fold.open = wide && few;
     }
     const room = Math.min(440, wide ? Math.floor(all * 0.46) : all);
+    root.classList.toggle("rf-many", layers.length > FEW || all - room - 24 < 430);
     paintPhoto(now, weights, room);
     drawCone(now, lengths, wide ? all - room - 24 : all - 2);
   }
