@@ -153,7 +153,7 @@ def overhead(data, seed: int, pairs: int = 12) -> float:
     def start() -> tuple[LeNet, Iterable, Mapping]:
         set_seed(seed)
         model = LeNet().to(data.train.images.device)
-        train = data.train.batches(64, num_samples=15_000)
+        train = data.train.batches(64, num_samples=min(15_000, len(data.train)))
         return model, train, {"epochs": 1, **lenet_recipe(model, len(train))}
 
     return fit_over_bare(start, pairs)["ratio"]
