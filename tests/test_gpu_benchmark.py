@@ -9,6 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import nbformat
+import pretended
 import pytest
 import torch
 from support import ROOT
@@ -221,3 +222,18 @@ def test_a_card_is_named(gpu, monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
     assert gpu.measured_on("cuda")["card"] == "NVIDIA H200"
     assert "card" not in gpu.measured_on("cpu")
+
+
+def test_parts_follow_the_data_to_a_card(gpu, monkeypatch, tmp_path):
+    """The card is pretended, so that no tensor is left on the CPU unseen."""
+    monkeypatch.delenv("CI", raising=False)
+    asked = Namespace(**vars(ASKED) | {"device": "cuda", "seeds": 1})
+    with pretended.card():
+        data = gpu.photographs(asked)
+        gpu.as_airbench(data, tmp_path / "cifar10")
+        gpu.final_run(data, 1, "cuda")
+        *_, costs = gpu.fit_cost(asked)
+        classic = gpu.lenet.classic(data, 0, workers=0)
+        ours = gpu.lenet.ours(data, 0)
+        assert gpu.CardMemory("cuda")._used() == 1 and gpu.measured_on("cuda")["card"]
+    assert len(costs) == 2 and classic["images"] == 3_000 and ours["images"] == 4_800
