@@ -26,7 +26,7 @@ def random_flip(images: Tensor, p: float = 0.5) -> Tensor:
     _check(images, "random_flip")
     _fractions(p=p)
     chosen = torch.rand(len(images)) < p
-    return torch.where(_each(chosen, images), images.flip(3), images)
+    return torch.where(_there(chosen.view(-1, 1, 1, 1), images), images.flip(3), images)
 
 
 def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Tensor:
@@ -47,7 +47,7 @@ def random_crop(images: Tensor, padding: int = 4, mode: str = "constant") -> Ten
     padded = F.pad(floats, [padding] * 4, mode=mode).to(images.dtype)  # PyTorch mirrors floats only
     # (N, C, 2p + 1, 2p + 1, H, W): a view, no copy
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-    top, left = torch.randint(2 * padding + 1, (2, len(images))).to(images.device)
+    top, left = _there(torch.randint(2 * padding + 1, (2, len(images))), images)
     return windows[torch.arange(len(images), device=images.device), :, top, left]
 
 
@@ -59,7 +59,7 @@ def cutout(images: Tensor, size: int = 8) -> Tensor:
     """
     _check(images, "cutout")
     size = whole("size", size, 0)
-    hidden = [_span(length, size, len(images)).to(images.device) for length in images.shape[2:]]
+    hidden = [_there(_span(length, size, len(images)), images) for length in images.shape[2:]]
     return images.masked_fill((hidden[0][:, :, None] & hidden[1][:, None, :])[:, None], 0)
 
 
@@ -98,7 +98,8 @@ def random_resized_crop(images: Tensor, scale: tuple[float, float] = (0.3, 1.0),
     zero = torch.zeros(count)
     corners = torch.stack([wide, zero, right, zero, high, down], 1).view(-1, 2, 3)
     floats = images if images.is_floating_point() else images.float()
-    grid = F.affine_grid(corners.to(floats), list(images.shape), align_corners=False)
+    corners = _there(corners.to(floats.dtype), images)
+    grid = F.affine_grid(corners, list(images.shape), align_corners=False)
     cut = F.grid_sample(floats, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return cut if images.is_floating_point() else cut.round().to(images.dtype)
 
@@ -116,8 +117,8 @@ def color_jitter(images: Tensor, brightness: float = 0.0, contrast: float = 0.0,
     floats = images if images.is_floating_point() else images.float() / 255
 
     def stretched(around: Tensor, strength: float) -> Tensor:
-        factor = _each(torch.empty(len(images)).uniform_(1 - strength, 1 + strength), images)
-        return (around + factor * (floats - around)).clamp(0, 1)
+        factor = torch.empty(len(images)).uniform_(1 - strength, 1 + strength).view(-1, 1, 1, 1)
+        return (around + _there(factor, images) * (floats - around)).clamp(0, 1)
 
     if brightness:
         floats = stretched(torch.zeros((), device=images.device), brightness)
@@ -161,15 +162,15 @@ class Mixup:
         beta = torch.distributions.Beta(self.alpha, self.alpha)
         for images, labels in self.batches:
             share = beta.sample().item()
-            other = torch.randperm(len(images)).to(images.device)
+            other = _there(torch.randperm(len(images)), images)
             targets = F.one_hot(labels, len(self.data.classes)).float()
             yield (torch.lerp(images[other], images, share),
                    torch.lerp(targets[other], targets, share))
 
 
-def _each(values: Tensor, images: Tensor) -> Tensor:
-    """Return one value for each image, (N, 1, 1, 1), where the images are."""
-    return values.view(-1, 1, 1, 1).to(images.device)
+def _there(values: Tensor, images: Tensor) -> Tensor:
+    """Bring draws to where the images are; Python need not wait until a GPU has taken them."""
+    return values.to(images.device, non_blocking=images.is_cuda)
 
 
 def _fractions(**settings: float) -> None:
