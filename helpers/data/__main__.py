@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import shutil
 import sys
 from argparse import ArgumentParser
@@ -63,7 +64,7 @@ def clear(folder: Path, yes: bool) -> int:
         return 0
     for path in ours:
         print(f"  {path}  {_size(path) / 1e6:,.1f} MB")
-    if not yes and not (sys.stdin.isatty() and input("Delete these? [y/N] ").lower() == "y"):
+    if not yes and not _agreed():
         print("Nothing was deleted. With --yes it is, without a question.")
         return 1
     with alone_in(folder, 0) as alone:
@@ -79,6 +80,14 @@ def clear(folder: Path, yes: bool) -> int:
             path.rmdir()
     print("Deleted.")
     return 0
+
+
+def _agreed() -> bool:
+    """Ask; where nobody can answer, or ends the input (Ctrl-D), the answer is no."""
+    with suppress(EOFError):
+        return (sys.stdin is not None and sys.stdin.isatty()
+                and input("Delete these? [y/N] ").lower() == "y")
+    return False
 
 
 def _ours(folder: Path) -> list[Path]:
@@ -125,14 +134,19 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the names of folders hold anything
     try:
-        return command(place.folder(place.setting() if _named() else ""), **asked)
+        code = command(place.folder(place.setting() if _named() else ""), **asked)
+        print(end="", flush=True)  # here, where it can be told that this does not work
+        return code
     except KeyboardInterrupt:
         print("\nStopped. The next call goes on from here.", file=sys.stderr)
         return 130
     except (official.BadData, NoDownload) as problem:
         print(problem, file=sys.stderr)
+    except BrokenPipeError:  # whoever read has read enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except OSError as problem:
-        print(f"{problem.filename} cannot be used: {problem.strerror}.", file=sys.stderr)
+        what = problem.filename or "What output goes to"
+        print(f"{what} cannot be used: {problem.strerror}.", file=sys.stderr)
     return 1
 
 

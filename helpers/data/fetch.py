@@ -12,7 +12,7 @@ from http.client import HTTPResponse
 from pathlib import Path
 from textwrap import shorten
 
-from tqdm import tqdm
+from .place import bar as progress
 
 MINIMUM_RATE = 200_000  # bytes per second; slower than this, and the next mirror is tried
 LAST_RATE = 5_000  # the same for the last mirror: slow is better than nothing
@@ -43,7 +43,7 @@ def fetch(url: str, partial: Path, size: int, minimum_rate: float) -> None:
     try:
         start = have if response.status == 206 else 0
         _check(response, start, size)
-        with partial.open("ab" if start else "wb") as file, tqdm(
+        with partial.open("ab" if start else "wb") as file, progress(
                 total=size, initial=start, unit="B", unit_scale=True, desc="CIFAR-10",
                 leave=False) as bar:
             for chunk in _chunks(response, size - start, minimum_rate):

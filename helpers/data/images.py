@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 Augmentation = Callable[[Tensor], Tensor]
+_AT_A_TIME = 5000 * 3 * 32 * 32  # pixels, each of a color
 
 
 @dataclass(frozen=True)
@@ -181,10 +182,10 @@ def assemble(splits: Sequence[tuple[Tensor, Tensor]], classes: Sequence[str], so
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation (C,) of uint8 images (N, C, H, W), full range = 1.
 
-    Exact: sums of integers, a few thousand images at a time, so that no float copy of all is made.
+    Exact: sums of integers, so many images at a time that their float copy has 123 MB.
     """
     total, squares = torch.zeros(2, images.shape[1], dtype=torch.float64)
-    for part in images.split(5000):
+    for part in images.split(max(1, _AT_A_TIME // max(1, math.prod(images.shape[1:])))):
         wide = part.transpose(0, 1).flatten(1).double()
         total += wide.sum(1).cpu()
         squares += wide.square().sum(1).cpu()

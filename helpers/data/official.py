@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import pickled
+from . import arrays
 
 FOLDER = "cifar-10-batches-py"
 MD5 = {
@@ -43,7 +43,7 @@ def _bad(path: Path, what: str, folder: Path | None = None) -> BadData:
 def _read_dict(path: Path, content: bytes) -> dict:
     """Unpickle one file to a dictionary with text keys, whichever Python wrote it."""
     try:
-        found = pickled.read(content)
+        found = arrays.read(content)
     except ValueError as problem:
         raise _bad(path, f"cannot be read: {shorten(str(problem), 150)}. It is damaged, or not a "
                          "CIFAR-10 file") from problem

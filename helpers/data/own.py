@@ -1,27 +1,17 @@
 """Pictures of one's own: files in a folder for each class."""
 
-from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from textwrap import shorten
 
-import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
-from tqdm import tqdm
 
 from .images import ImageData, assemble
 from .official import BadData
+from .pictures import ENDINGS, OTHERS, bad, read_all, some, text
 from .place import say
 
-ENDINGS = (".png", ".jpg", ".jpeg")
-OTHERS = (".heic", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")  # named, not passed over
-# What they may be inside. Others can do more than show a picture, as PostScript does.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-VALIDATION = ("val", "valid", "validation")  # names that its folder may have
+# Names that folders may have, in small letters or capitals
+TRAIN, VALIDATION, TEST = ("train", "training"), ("val", "valid", "validation"), ("test", "testing")
 SHARE = 10  # one in so many pictures of a class is kept for validation, and one for the test
 
 Paths = dict[str, list[Path]]  # the pictures of each class
@@ -53,46 +43,37 @@ def load_folder(folder: str | Path, device: torch.device | str = "cpu", *,
         if isinstance(problem, BadData):
             raise
         what, why = getattr(problem, "filename", folder), getattr(problem, "strerror", problem)
-        raise _bad(f"{what or folder} cannot be opened: "
-                   f"{str(why or problem).rstrip('.')}.") from problem
+        raise bad(f"{what or folder} cannot be opened: "
+                  f"{str(why or problem).rstrip('.')}.") from problem
     files = [(path, label) for split in splits for label, name in enumerate(splits[0])
              for path in split.get(name, ())]
-    images = _read_all([path for path, _ in files], folder, size)
+    images = read_all([path for path, _ in files], folder, size)
     counts = [sum(map(len, split.values())) for split in splits]
     labels = torch.tensor([label for _, label in files])
     data = assemble(list(zip(images.split(counts), labels.split(counts), strict=True)),
-                    [_text(name) for name in splits[0]],
-                    _text(f"own pictures in {folder.resolve().name}"), device)
+                    [text(name) for name in splits[0]],
+                    text(f"own pictures in {folder.resolve().name}"), device)
     if verbose:
         say(data)
     return data
 
 
-def _text(words: str) -> str:
-    """Return words that can be printed, whatever bytes the names of files are made of."""
-    text = words.encode(errors="surrogateescape").decode(errors="replace")
-    return "".join(c if c.isprintable() else "�" for c in text)
-
-
-def _bad(words: str) -> BadData:
-    return BadData(_text(words))
-
-
 def _splits(folder: Path) -> list[Paths]:
     """Return the files of training, validation and test."""
-    below = {path.name: path for path in _folders(folder)}
+    below = {path.name.lower(): path for path in _folders(folder)}
+    whole = next((below[name] for name in TRAIN if name in below), None)
     # or else "train" is a class, as in pictures of vehicles
-    nested = "train" in below and bool(_folders(below["train"])
-                                       or set(below) <= {"train", "test", *VALIDATION})
-    train = _classes(below["train"] if nested else folder)
-    names = [VALIDATION, ("test",)] if nested else [(), ()]
+    nested = whole is not None and bool(_folders(whole)
+                                        or set(below) <= {*TRAIN, *VALIDATION, *TEST})
+    train = _classes(whole if nested and whole is not None else folder)
+    names = [VALIDATION, TEST] if nested else [(), ()]
     places = [next((below[name] for name in several if name in below), None) for several in names]
     shares = {name: max(1, len(paths) // SHARE) for name, paths in train.items()}
     needed = 1 + places.count(None)
     for name, paths in train.items():
         if len(paths) < needed:
-            raise _bad(f"The class {name!r} needs {needed} pictures, to be kept apart for "
-                          f"training, validation and test, but has {len(paths)}.")
+            raise bad(f"The class {name!r} needs {needed} pictures, to be kept apart for "
+                      f"training, validation and test, but has {len(paths)}.")
     generator = torch.Generator().manual_seed(0)
     return [train, *(_classes(place, train) if place else _set_apart(train, shares, generator)
                      for place in places)]
@@ -110,7 +91,7 @@ def _set_apart(train: Paths, shares: dict[str, int], generator: torch.Generator)
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir()
-                  if path.is_dir() and not path.name.startswith((".", "__")))
+                  if path.is_dir() and not path.name.startswith((".", "__", "@eaDir")))
 
 
 def _files(folder: Path, endings: Sequence[str]) -> list[Path]:
@@ -123,74 +104,18 @@ def _classes(folder: Path, known: Paths | None = None) -> Paths:
     found = {path.name: _files(path, (*ENDINGS, *OTHERS)) for path in _folders(folder)}
     empty = [name for name, paths in found.items() if not paths]
     if known is not None and (new := set(found) - set(known)):
-        raise _bad(f"{folder} has pictures of {_some(sorted(new))}, which is no class of the "
-                      "training pictures.")
+        raise bad(f"{folder} has pictures of {some(sorted(new))}, which is no class of the "
+                  "training pictures.")
     if known is None and len(found) < 2:
         here = len(_files(folder, ENDINGS))
-        raise _bad(f"{folder} needs a folder of pictures for each of at least two classes, but "
-                      f"has {_some(list(found)) or 'none'}"
-                      f"{f' (and {here:,} pictures outside of them)' if here else ''}.")
+        raise bad(f"{folder} needs a folder of pictures for each of at least two classes, but "
+                  f"has {some(list(found)) or 'none'}"
+                  f"{f' (and {here:,} pictures outside of them)' if here else ''}.")
     if empty:
-        raise _bad(f"{folder / empty[0]} has no PNG or JPEG files. Each folder in {folder} is "
-                      "a class and holds its pictures.")
+        raise bad(f"{folder / empty[0]} has no PNG or JPEG files. Each folder in {folder} is "
+                  "a class and holds its pictures.")
     for path in (below for name in found for below in _folders(folder / name)):
         if pictures := _files(path, ENDINGS):
-            raise _bad(f"{path} lies in a folder that is a class, and its pictures "
-                       f"({len(pictures):,}) would not be read. Move them up into that folder.")
+            raise bad(f"{path} lies in a folder that is a class, and its pictures "
+                      f"({len(pictures):,}) would not be read. Move them up into that folder.")
     return found
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first few."""
-    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
-
-
-def _read_all(paths: list[Path], folder: Path, size: int | None) -> Tensor:
-    """Return the pictures, uint8 (N, 3, H, W)."""
-    with ThreadPoolExecutor() as pool:  # decoding lets other threads run
-        read = list(tqdm(pool.map(partial(_read, size=size), paths), desc="pictures",
-                         total=len(paths), leave=False))
-    names = [str(path.relative_to(folder)) for path in paths]
-    bad = sorted(f"{name} ({why})" for name, why in zip(names, read, strict=True)
-                 if isinstance(why, str))
-    if bad:
-        raise _bad(f"{len(bad):,} of {len(paths):,} pictures in {folder} cannot be used: "
-                      f"{_some(bad)}. Replace or delete them.")
-    pictures = [pixels for pixels in read if not isinstance(pixels, str)]
-    (height, width), _ = Counter(pixels.shape[:2] for pixels in pictures).most_common(1)[0]
-    odd = sorted(f"{name} ({pixels.shape[1]}×{pixels.shape[0]})" for name, pixels in
-                 zip(names, pictures, strict=True) if pixels.shape[:2] != (height, width))
-    if odd:
-        raise _bad(f"{len(odd):,} of {len(paths):,} pictures in {folder} have another size than "
-                      f"{width}×{height}: {_some(odd)}. With load_folder(…, size=32) all become "
-                      "squares of 32 pixels.")
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
-
-
-def _read(path: Path, size: int | None) -> np.ndarray | str:
-    """Return a picture as uint8 (H, W, 3), or why it cannot be used."""
-    if not path.is_file():
-        return "no file, or a link to nothing"
-    if path.suffix.lower() in OTHERS:
-        return "neither PNG nor JPEG"
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            if picture.mode.startswith(("I", "F")):
-                return "more than 8 bits a channel"
-            if getattr(picture, "is_animated", False) and picture.format != "MPO":
-                return "a moving picture"
-            if size is not None:
-                picture.draft("RGB", (size, size))  # a large JPEG is decoded at half of its size
-            upright = ImageOps.exif_transpose(picture)
-            if "A" in upright.getbands() or "transparency" in upright.info:
-                white = Image.new("RGBA", upright.size, "white")
-                upright = Image.alpha_composite(white, upright.convert("RGBA"))
-            upright = upright.convert("RGB")
-            if size is not None:
-                upright = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
-            return np.asarray(upright)
-    except UnidentifiedImageError:
-        return "no picture"
-    except Exception as problem:  # a damaged picture can raise nearly anything
-        return shorten(str(problem), 80) or type(problem).__name__

@@ -1,98 +1,48 @@
-"""Read pickles of plain data: dictionaries, lists, text, numbers, and arrays of numbers.
+"""Read pickles of plain data: dictionaries, lists, text, numbers, and what a caller adds to these.
 
 `pickle` does what a file tells it to. Here each step makes one plain value out of bytes that the
-file has; nothing it names is called, and memory stays within a few times the file's size.
+file has. What it names is looked up in a table, and is called only if it is one of our functions;
+memory stays within a few times the file's size, and so does time.
 """
 
-import math
 import pickletools
-import re
 import warnings
+from collections.abc import Callable, Mapping
 from types import FunctionType
+from typing import Any
 
-import numpy as np
-
-STEPS = 200_000  # that a file may take; one of CIFAR-10's takes 40,000
-_NDARRAY = object()  # stands for the type numpy.ndarray, which can only be named
-
-
-class _Dtype:
-    """The type of an array's numbers, as a pickle makes it: from a name, then the byte order."""
-
-    def __init__(self, name: object):
-        if not isinstance(name, str) or not re.fullmatch(r"[<>|=]?[biuf][1248]", name):
-            raise ValueError("it has an array of something else than numbers")
-        self.dtype = np.dtype(name)
-
-    def build(self, _: "_Machine", state: tuple) -> None:
-        if state[1] not in ("<", ">", "|", "=") or state[2:5] != (None, None, None):
-            raise ValueError("it has an array of a strange type")
-        self.dtype = self.dtype.newbyteorder(state[1])
+Spend = Callable[[int], None]  # counts bytes that are made, and raises ValueError at too many
+_SINGLE = {str, bytes, int, float, complex, bool, type(None)}
+_SHARED = 10  # times the size of a file: parts that it may have, where one list stands in many
 
 
-class _Array:
-    """An array, as a pickle makes it: empty, then filled."""
-    def __init__(self):
-        self.values = None
+class Building:
+    """What a pickle makes in two steps: by a function, then by `build`."""
 
-    def build(self, machine: "_Machine", state: tuple) -> None:
-        _, shape, dtype, by_columns, raw = state
-        self.fill(machine, raw, dtype, shape, "F" if by_columns is True else "C")
-
-    def fill(self, machine: "_Machine", raw: object, dtype: object, shape: object,
-             order: object) -> None:
-        raw = machine.encoded(raw)
-        if (not isinstance(dtype, _Dtype) or not isinstance(shape, tuple) or len(shape) > 4
-                or not all(type(n) is int and 0 <= n <= len(raw) for n in shape)
-                or math.prod(shape) * dtype.dtype.itemsize != len(raw)):
-            raise ValueError("it has an array whose size is not that of its values")
-        self.values = np.frombuffer(raw, dtype.dtype).reshape(
-            shape, order="F" if order == "F" else "C")
+    def build(self, spend: Spend, state: tuple) -> None:
+        """Take the second step."""
+        raise NotImplementedError
 
 
-def _reconstruct(_: "_Machine", kind: object, *__: object) -> _Array:
-    if kind is not _NDARRAY:
-        raise ValueError("it has an array that is none")
-    return _Array()
-
-
-def _frombuffer(machine: "_Machine", *parts: object) -> _Array:
-    array = _Array()
-    array.fill(machine, *parts)
-    return array
-
-
-def _encode(machine: "_Machine", text: object, codec: object) -> bytes | bytearray:
-    if codec != "latin1":
-        raise ValueError("it has text in an unexpected codec")
-    return machine.encoded(text)
-
-
-# Protocol 2 spells bytes by `_codecs.encode`; modules of NumPy moved from 1 to 2.
-_NAMES = {("numpy", "ndarray"): _NDARRAY, ("numpy", "dtype"): lambda _, name, *__: _Dtype(name),
-          ("_codecs", "encode"): _encode}
-for _core in ("numpy.core", "numpy._core"):
-    _NAMES[f"{_core}.multiarray", "_reconstruct"] = _reconstruct
-    _NAMES[f"{_core}.numeric", "_frombuffer"] = _frombuffer
+def is_key(one: object) -> bool:
+    """Whether this can be a key: to look up nested tuples can take for ever, or all of the stack.
+    """
+    return type(one) in _SINGLE or (type(one) is tuple and {*map(type, one)} <= _SINGLE)
 
 
 class _Machine:
     """The stack and the memo of a pickle; a method for each kind of step."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, names: Mapping[tuple[str, str], Any],
+                 outside: Callable[[Any], object] | None = None):
         self.stack, self.below, self.memo = [], [], {}
-        self.spare = 4 * size  # bytes that encoding may still make: one text can be asked for often
+        self._spare = 4 * size
+        self._names, self._outside = names, outside
 
-    def encoded(self, raw: object) -> bytes | bytearray:
-        """Return bytes as they are and text as Latin-1, as which Python 2's bytes are read."""
-        if isinstance(raw, str):
-            self.spare -= len(raw)
-            if self.spare < 0:
-                raise ValueError("it would need far more memory than its size")
-            return raw.encode("latin1")
-        if not isinstance(raw, bytes | bytearray):
-            raise ValueError("it has an array without values")
-        return raw
+    def spend(self, count: int) -> None:
+        self._spare -= count
+        if self._spare < 0:
+            raise ValueError("it would need far more memory than its size")
 
     def marked(self) -> list:
         items, self.stack = self.stack, self.below.pop()
@@ -105,14 +55,19 @@ class _Machine:
     def name(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
             raise IndexError
-        if (module, name) not in _NAMES:
+        if (module, name) not in self._names:
             raise ValueError(f"it asks for {module:.40}.{name:.40}, which a data file has no use "
                              "for")
-        self.stack.append(_NAMES[module, name])
+        self.stack.append(self._names[module, name])
 
     def stack_name(self) -> None:
         name = self.stack.pop()
         self.name(self.stack.pop(), name)
+
+    def from_outside(self) -> None:
+        if self._outside is None:
+            raise ValueError("it refers to another file, which a data file never does")
+        self.stack.append(self._outside(self.stack.pop()))
 
     def together(self, kind: type, count: int | None = None) -> None:
         """Make a list or tuple of the topmost values, or of those since the mark."""
@@ -130,8 +85,7 @@ class _Machine:
         self.stack[-1].extend(items)
 
     def set(self, items: list) -> None:
-        # Text only: to look up nested tuples can take for ever, or more stack than there is.
-        if type(self.stack[-1]) is not dict or {type(k) for k in items[::2]} - {str, bytes}:
+        if type(self.stack[-1]) is not dict or not all(map(is_key, items[::2])):
             raise IndexError
         self.stack[-1].update(zip(items[::2], items[1::2], strict=True))
 
@@ -143,17 +97,17 @@ class _Machine:
         made_by, values = self.pair()
         if not isinstance(made_by, FunctionType) or not isinstance(values, tuple):
             raise IndexError
-        self.stack.append(made_by(self, *values))
+        self.stack.append(made_by(self.spend, *values))
 
     def build(self) -> None:
         made, state = self.pair()
-        if not isinstance(made, _Array | _Dtype) or not isinstance(state, tuple):
+        if not isinstance(made, Building) or not isinstance(state, tuple):
             raise IndexError
-        made.build(self, state)
+        made.build(self.spend, state)
         self.stack.append(made)
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[[_Machine, Any], object]] = {
     **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "STRING",
                      "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8",
                      "BYTEARRAY8", "UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8",
@@ -172,29 +126,44 @@ _STEPS = {
     "APPEND": lambda m, _: m.extend([m.stack.pop()]), "APPENDS": lambda m, _: m.extend(m.marked()),
     "SETITEM": lambda m, _: m.set(m.pair()), "SETITEMS": lambda m, _: m.set(m.marked()),
     "GLOBAL": lambda m, names: m.name(*names.split(" ", 1)),
-    "STACK_GLOBAL": lambda m, _: m.stack_name(),
+    "STACK_GLOBAL": lambda m, _: m.stack_name(), "BINPERSID": lambda m, _: m.from_outside(),
     "REDUCE": lambda m, _: m.call(), "BUILD": lambda m, _: m.build(),
 }
 
 
-def read(content: bytes) -> object:
-    """Return what a pickle holds, NumPy's arrays among the values of a dictionary included.
+def load(content: bytes, names: Mapping[tuple[str, str], Any], steps: int,
+         outside: Callable[[Any], object] | None = None) -> Any:
+    """Return what a pickle of at most so many steps holds.
 
-    Text of Python 2 is read as Latin-1. Raises ValueError, and nothing else, for all that is not
-    plain data, is damaged, or would take much more memory than the file has bytes.
+    names: by module and name, what a file may ask for. Functions are called with `Spend`, since a
+        file can have the same bytes made often, and with what the file has for them.
+    outside: returns what a file refers to by a "persistent id".
+
+    Raises ValueError, or what these functions raise, for all that is not plain data.
     """
-    machine = _Machine(len(content))
+    machine = _Machine(len(content), names, outside)
     try:
         with warnings.catch_warnings(action="ignore"):  # of what is written in damaged text
             for count, (opcode, value, _) in enumerate(pickletools.genops(content)):
-                if count == STEPS:
+                if count == steps:
                     raise ValueError("it has far more parts than a data file")
                 if opcode.name not in _STEPS:
                     raise ValueError(f"it has a step {opcode.name}, which a data file never has")
                 _STEPS[opcode.name](machine, value)
         found = machine.stack.pop()
-    except (IndexError, KeyError, TypeError) as problem:
+        if _parts(found, {}) > _SHARED * len(content):
+            raise ValueError("it has lists of the same lists, again and again")
+        return found
+    except (IndexError, KeyError, TypeError, RecursionError) as problem:
         raise ValueError("its parts do not fit together") from problem
-    if isinstance(found, dict):
-        return {k: v.values if isinstance(v, _Array) else v for k, v in found.items()}
-    return found
+
+
+def _parts(one: object, known: dict[int, float]) -> float:
+    """Return how many values this is made of; a list that holds itself is made of endless ones."""
+    if not isinstance(one, dict | list | tuple):
+        return 1
+    if id(one) not in known:
+        known[id(one)] = float("inf")
+        known[id(one)] = 1 + sum(_parts(part, known) for part in (
+            one.values() if isinstance(one, dict) else one))
+    return known[id(one)]

@@ -4,8 +4,10 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
+from tqdm import tqdm
 
 from .official import BadData
 
@@ -21,6 +23,11 @@ def say(words: object) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(str(words).encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def bar(*given: Any, **settings: Any) -> tqdm:
+    """Return a progress bar, hidden where there is nothing to write it to: `2>&-`, `pythonw`."""
+    return tqdm(*given, **settings | ({"disable": True} if sys.stderr is None else {}))
 
 
 def setting() -> str:

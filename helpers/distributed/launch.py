@@ -24,9 +24,10 @@ from .start import start_agent
 _POLL = 0.05           # seconds between two looks at the ranks
 _LAST_WORDS = 1.0      # seconds after the deadline in which each rank can say where it stands
 _GRACE = 10.0          # seconds that torchrun has to find the cause and end the other ranks
-# What torchrun tells its ranks: inherited from an outer run it would confuse an inner one. And what
-# lets a Python go on when its program has ended.
-_NOT_FOR_RANKS = ("PYTHONINSPECT", "RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK",
+# What torchrun tells its ranks: inherited from an outer run it would confuse an inner one. What
+# lets a Python go on when its program has ended. And LOGLEVEL=debug, some other program's word:
+# torchrun does not start where it is none of Python's.
+_NOT_FOR_RANKS = ("PYTHONINSPECT", "LOGLEVEL", "RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK",
                   "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
                   "TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_RUN_ID")
 
@@ -144,14 +145,14 @@ def _environment(plan: Plan) -> dict[str, str]:
     own.update({MARK: plan.text(), "PYTHONUNBUFFERED": "1",
                 "PYTHONIOENCODING": "utf-8:backslashreplace",  # in any locale
                 "TQDM_DISABLE": "1",  # a progress bar cannot move in what is shown line by line
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path
-                                             if path and isinstance(path, str)),
+                "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path
+                                             if isinstance(path, str)),
                 "OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // plan.processes)),
                 "TORCH_CPP_LOG_LEVEL": "ERROR"})
     loopback = [name for name, addresses in psutil.net_if_addrs().items()
                 if any(address.address == plan.address for address in addresses)]
     if loopback:  # otherwise gloo looks up the computer's name, which some networks do not know
-        own.setdefault("GLOO_SOCKET_IFNAME", loopback[0])
+        own["GLOO_SOCKET_IFNAME"] = loopback[0]  # where a cluster names one, it is for other nodes
     return own
 
 

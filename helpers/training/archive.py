@@ -3,54 +3,22 @@
 import contextlib
 import errno
 import io
-import math
 import os
-import pickle
 import stat
 import sys
 import zipfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import FunctionType, MethodType
 from typing import Any, BinaryIO
 
-import numpy as np
 import psutil
 import torch
 from torch import Tensor
 
-_STORAGES = {"DoubleStorage": torch.float64, "FloatStorage": torch.float32,
-             "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
-             "LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16,
-             "CharStorage": torch.int8, "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
-             "ComplexFloatStorage": torch.complex64, "ComplexDoubleStorage": torch.complex128}
-_NUMBERS = (type(None), bool, int, float, complex, str)
+from ..data.pickled import load
+from .plain import NAMES
 
-
-def plain(value: Any, name: str) -> Any:
-    """Return `value` made of numbers, texts, tensors, lists, tuples and dictionaries only.
-
-    NumPy's numbers and arrays become Python's, and functions are left out of dictionaries: a
-    schedule has them from its making. Whatever else there is raises a TypeError that says where in
-    `name` it was found.
-    """
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, Counter):
-        return Counter(plain(dict(value), name))
-    if isinstance(value, dict):
-        return {plain(key, name): plain(part, f"{name}[{key!r}]") for key, part in value.items()
-                if not isinstance(part, FunctionType | MethodType)}
-    if isinstance(value, list | tuple):
-        parts = [plain(part, f"{name}[{at}]") for at, part in enumerate(value)]
-        return parts if isinstance(value, list) else tuple(parts)
-    if isinstance(value, torch.nn.Parameter):
-        value = value.detach()
-    if type(value) in _NUMBERS or (type(value) is Tensor and value.layout == torch.strided
-                                   and value.dtype in _STORAGES.values()):
-        return value
-    raise TypeError(f"{name} is a {type(value).__name__}")
+_STEPS = 5_000_000  # of a file's pickle: a long run takes a tenth of it
 
 
 def write(content: dict, path: Path) -> None:
@@ -108,6 +76,8 @@ def read(path: Path) -> Any:
     about = path.stat()
     if not stat.S_ISREG(about.st_mode):  # a pipe would never end
         raise OSError(errno.EINVAL, "it is not a file")
+    if about.st_size > psutil.virtual_memory().total:  # a file with holes takes no room on a disk
+        raise OSError(errno.EFBIG, "it is larger than this computer's memory")
     with path.open("rb") as file:
         try:
             return _read(file, about.st_size)
@@ -120,51 +90,26 @@ def _read(file: BinaryIO, size: int) -> Any:
         members = archive.infolist()
         if (sum(member.file_size for member in members) > size
                 or any(member.compress_type != zipfile.ZIP_STORED for member in members)):
-            raise pickle.UnpicklingError("its members are packed")
+            raise ValueError("its members are packed")
         (name,) = (m.filename for m in members if m.filename.count("/") == 1
                    and m.filename.endswith("/data.pkl"))
         folder = name.removesuffix("data.pkl")
         if archive.read(f"{folder}byteorder") != sys.byteorder.encode():
-            raise pickle.UnpicklingError("it was written on another kind of machine")
-        return _Reader(archive, folder).load()
+            raise ValueError("it was written on another kind of machine")
+        storages = {}
 
+        def storage(pid: tuple) -> Tensor:
+            """Return the numbers that a tensor is a view of."""
+            kind, dtype, key, _, count = pid
+            if kind != "storage" or not isinstance(dtype, torch.dtype) or type(key) is not str:
+                raise ValueError("it asks for something that is no tensor's")
+            if key not in storages:
+                data = bytearray(archive.read(f"{folder}data/{key}"))
+                storages[key] = (torch.frombuffer(data, dtype=dtype) if data
+                                 else torch.empty(0, dtype=dtype))
+            found = storages[key]
+            if found.dtype != dtype or len(found) != count:
+                raise ValueError("a tensor has another size than its numbers")
+            return found
 
-class _Reader(pickle._Unpickler):  # pyright: ignore  # in Python: C's follows forged sizes
-    """Reads the pickle of `torch.save`: tensors, Counters, and what needs no class."""
-
-    def __init__(self, archive: zipfile.ZipFile, folder: str):
-        super().__init__(io.BytesIO(archive.read(f"{folder}data.pkl")))
-        self._archive, self._folder = archive, folder
-        self._storages: dict[str, Tensor] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return what builds the one class or other; a function made anew, that none can spoil."""
-        if module == "torch" and name in _STORAGES:
-            return _STORAGES[name]
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda *arguments: _tensor(*arguments)
-        if (module, name) == ("collections", "OrderedDict"):
-            return lambda: {}  # of a tensor's hooks, which are none
-        if (module, name) == ("collections", "Counter"):
-            return lambda counts: Counter(dict(counts))
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-    def persistent_load(self, pid: tuple) -> Tensor:
-        """Return the numbers that a tensor is a view of."""
-        kind, dtype, key, _, count = pid
-        if kind != "storage" or not isinstance(dtype, torch.dtype):
-            raise pickle.UnpicklingError("it asks for something that is no tensor's")
-        if key not in self._storages:
-            data = bytearray(self._archive.read(f"{self._folder}data/{key}"))
-            self._storages[key] = (torch.frombuffer(data, dtype=dtype) if data
-                                   else torch.empty(0, dtype=dtype))
-        found = self._storages[key]
-        if found.dtype != dtype or len(found) != count:
-            raise pickle.UnpicklingError("a tensor has another size than its numbers")
-        return found
-
-
-def _tensor(storage: Tensor, offset: int, size: tuple, stride: tuple, *_: object) -> Tensor:
-    if not isinstance(storage, Tensor) or math.prod(size) > len(storage):
-        raise pickle.UnpicklingError("a tensor is larger than its numbers")
-    return storage.as_strided(size, stride, offset)
+        return load(archive.read(name), NAMES, _STEPS, storage)

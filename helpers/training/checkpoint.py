@@ -13,6 +13,7 @@ from .contents import is_damaged, marks, misfit, same_batch, state_for
 from .history import History
 from .memory import Memory
 from .meter import Meter
+from .plain import plain
 from .settings import settings
 from .states import out_of_reach
 
@@ -41,7 +42,7 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike, every: int = 100):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
             raise ValueError(f"every must be a number of batches, from 1, not {every!r}.")
-        self.path, self.every = Path(path), every
+        self.path, self.every = Path(os.path.expanduser(path)), every  # noqa: PTH111  # or with "~"
 
     def attach(self, history: History, *, train: Any = None, loss_fn: Any = None,
                val: Any = None, autocast: Any = None, **parts: Any) -> None:
@@ -129,13 +130,13 @@ class Checkpoint:
         archive.write(self._content(epoch, batch, meter), self.path)
 
     def _content(self, epoch: int, batch: int, meter: dict) -> dict:
-        history = {**vars(self.history), "best_weights": archive.plain(
+        history = {**vars(self.history), "best_weights": plain(
             self.history.best_weights, "best_weights")}
         return {"epoch": epoch, "batch": batch, "meter": meter, "start": self._at_start,
                 "now": self._memory.states(), "mark": self._mark, "history": history,
                 "memory": self._memory.settings,
                 "settings": settings(self._train, self._autocast, **self.parts),
-                **{name: archive.plain(part.state_dict(), f"the {name}'s state")
+                **{name: plain(part.state_dict(), f"the {name}'s state")
                    for name, part in self.parts.items()}}
 
     def _try_to_write(self) -> None:
@@ -195,5 +196,5 @@ class Checkpoint:
                                 f"{_WAY_OUT} ({problem})") from problem
 
     def _not_ours(self) -> BadCheckpoint:
-        return BadCheckpoint(f"{self.path} is not a checkpoint of this course, or is damaged. Move "
-                             "it away, or name another file, to begin anew.")
+        return BadCheckpoint(f"{self.path} is not a checkpoint of this course, or is damaged, or "
+                             "of another version. To begin anew, move it away or name another.")

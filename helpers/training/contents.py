@@ -25,6 +25,7 @@ def is_damaged(content: dict, mine: dict) -> bool:
             or not all(type(count) is int and 0 <= count < _MOST for count in counts)
             or not all(type(content[name]) is dict for name in ("meter", "settings", "start",
                                                                   "memory"))
+            or type(content["meter"].get("losses", [])) is not list
             or not _is_list(content["mark"], float) or not _are_states(content["now"], mine["now"])
             or (content["start"] != {} and not _are_states(content["start"], mine["now"]))
             or history.keys() != {field.name for field in fields(History)}

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
-from tqdm import tqdm
 
+from ..data.place import bar
 from .checkpoint import BadCheckpoint, Checkpoint
 from .forms import pair
 from .history import History, TrainingStopped
@@ -99,8 +99,8 @@ class Guard:
         quiet = not self.verbose or self.monitor is not None
         hidden: dict[str, Any] = {"disable": True} if quiet else {}  # else TQDM_DISABLE decides
         try:
-            yield from tqdm(counted(train), desc=self._title, leave=False, mininterval=0.5,
-                            total=length_hint(train) or None, **hidden)
+            yield from bar(counted(train), desc=self._title, leave=False, mininterval=0.5,
+                           total=length_hint(train) or None, **hidden)
         except Exception as problem:
             raise self.stopped(f"the training data raised {type(problem).__name__}: {problem}. "
                                "Iterate over it alone, without a model, to find the batch that "

@@ -9,8 +9,8 @@ from typing import Any
 import torch.distributed as dist
 from torch import nn
 
-from .archive import plain
 from .forms import device_of
+from .plain import plain
 
 _MOMENTS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 # Of an optimizer's options: how it computes; and what schedules change.

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from .archive import plain
+from .plain import plain
 
 _GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _PYTHON, _NUMPY = random.getstate.__self__, np.random.get_state.__self__  # the common ones
@@ -135,9 +135,19 @@ def _set_state(one: Any, state: Any) -> None:
         version, numbers, gauss = state
         one.setstate((version, tuple(numbers.tolist()), gauss))
     elif isinstance(one, np.random.RandomState):
-        kind, keys, *rest = state
-        one.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+        kind, keys, place, *rest = state
+        _check_place(place, len(keys))
+        one.set_state((kind, keys.numpy().astype(np.uint32), place, *rest))
     elif isinstance(one, np.random.Generator):
+        for numbers, place in ((state["state"].get("key", ()), state["state"].get("pos", 0)),
+                               (state.get("buffer", ()), state.get("buffer_pos", 0))):
+            _check_place(place, len(numbers))
         one.bit_generator.state = state
     else:
         one.epoch = state
+
+
+def _check_place(place: int, count: int) -> None:
+    """Raise ValueError for a place outside of a generator's numbers: NumPy reads there, unasked."""
+    if not 0 <= place <= count:
+        raise ValueError(f"place {place} of {count} numbers")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .archive import plain
+from .plain import plain
 
 _SAMPLE = 256  # numbers by which a tensor is known again
 _SINGLE = (type(None), bool, int, float, str, np.generic)

@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+import os
+import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 from filelock import FileLock
 from made import batch, meta, python2_pickle
 from misbehaving import well
+from support import ROOT
 
 from helpers.data import official, place
 from helpers.data.__main__ import main
@@ -181,3 +185,27 @@ def test_fault_names_that_the_console_does_not_have(cache, monkeypatch, tmp_path
     console.flush()
     assert rb"\u8ab2" in console.buffer.getvalue().splitlines()[0]
     assert rb"\u8ab2\u7a0b" in console.buffer.getvalue()
+
+
+@pytest.mark.parametrize("terminal", ["no more input", "none"])
+def test_fault_nobody_can_answer(cache, monkeypatch, capsys, terminal):
+    """Ctrl-D, and a program that was started without an input: a traceback."""
+    assert main(["fetch"]) == 0
+    console = Mock(isatty=lambda: True)
+    monkeypatch.setattr(sys, "stdin", console if terminal == "no more input" else None)
+    monkeypatch.setattr("builtins.input", Mock(side_effect=EOFError))
+    assert main(["clear"]) == 1 and "Nothing was deleted" in capsys.readouterr().out
+    assert (cache / FOLDER).exists()
+
+
+@pytest.mark.slow  # a Python of its own for each
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("output, code, words", [
+    ("| true", 0, ""), (">&-", 0, ""), ("2>&- >&-", 0, ""),
+    ("> /dev/full", 1, "What output goes to cannot be used: No space left on device.\n")])
+def test_fault_output_that_goes_nowhere(tmp_path, output, code, words):
+    environment = {**os.environ, "COURSE_DATA": str(tmp_path),
+                   "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
+    done = subprocess.run(["sh", "-c", f"'{sys.executable}' -m helpers.data show {output}"],
+                          env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, words)

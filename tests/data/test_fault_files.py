@@ -16,7 +16,7 @@ import pytest
 from fuzz import Case, feed, feed_long
 from made import archive, batch, meta, python2_pickle
 
-from helpers.data import BadData, official, pickled
+from helpers.data import BadData, arrays, official
 from helpers.data.official import CLASSES, FOLDER, MD5
 from helpers.data.unpack import unpack
 
@@ -244,7 +244,7 @@ def test_fault_of_a_batch_file(tmp_path, monkeypatch, name):
 def test_fault_of_a_batch_file_is_seen_by_the_reader_itself(name, words):
     """Not later, by what it gave being no images: these would have taken time, memory or worse."""
     with pytest.raises(ValueError, match=words):
-        pickled.read(HOSTILE[name])
+        arrays.read(HOSTILE[name])
 
 
 def test_the_parts_of_hostile_files_are_well_made():
@@ -253,7 +253,7 @@ def test_the_parts_of_hostile_files_are_well_made():
     read(data_of(PIXELS, three))
     read(NESTED + data_of(array_of("u1", (3, 3072), b"x" * 9216), three))
     read(data_of(PIXELS, array_of("i8", (3,), bytes(24))))
-    once = pickled.read(TEXT + b"c_codecs\nencode\n(h\x01X\x06\x00\x00\x00latin1tR.")
+    once = arrays.read(TEXT + b"c_codecs\nencode\n(h\x01X\x06\x00\x00\x00latin1tR.")
     assert once == b"x" * 100_000
 
 

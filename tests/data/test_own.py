@@ -2,14 +2,20 @@
 
 import io
 import os
+import sys
+import time
 import zlib
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 
 from helpers import BadData, LeNet, evaluate, fit, lenet_recipe, load_folder, set_seed
+from helpers.data import channel_statistics, pictures
 
 
 def picture(path, color=(10, 20, 30), size=(8, 8), mode="RGB", **settings):
@@ -280,3 +286,105 @@ def test_fault_links_to_nothing_and_names_of_two_lines(pets):
 def test_fault_a_path_that_is_none():
     refused("a\0b", "cannot be opened: embedded null")
     refused("~no-such-user/x", r"cannot be opened: [^.]*\.$")
+
+
+def chunk(kind, content):
+    return (len(content).to_bytes(4, "big") + kind + content
+            + zlib.crc32(kind + content).to_bytes(4, "big"))
+
+
+def test_fault_what_a_camera_has_noted_may_be_damaged(pets):
+    """The picture was refused for it, which every other program shows."""
+    (pets / "cat" / "20.png").write_bytes(PNG[:33] + chunk(b"eXIf", b"no TIFF at all") + PNG[33:])
+    assert len(load_folder(pets).train) == 33
+
+
+def test_fault_no_picture_is_passed_over_for_its_ending(pets):
+    """Browsers on Windows save .jfif; it was left out, and nobody was told."""
+    (pets / "cat" / "20.jfif").write_bytes(bytes_of("JPEG"))
+    (pets / "cat" / "21.JPE").write_bytes(bytes_of("JPEG"))
+    assert len(load_folder(pets).train) == 34
+    for ending in ("heif", "jxl", "jp2", "ppm", "svg", "dng"):
+        (pets / "dog" / f"20.{ending}").touch()
+    refused(pets, r"6 of 48 .*dog.20.dng \(neither PNG nor JPEG\)")
+
+
+@pytest.mark.parametrize("train, test", [("Train", "Test"), ("TRAIN", "test"),
+                                         ("training", "testing"), ("Training", "Test")])
+def test_fault_folders_of_splits_in_other_words(pets, tmp_path, train, test):
+    pets.rename(tmp_path / train)
+    for name in ("cat", "dog"):
+        picture(tmp_path / test / name / "0.png", (99, 99, 99))
+    data = load_folder(tmp_path)
+    assert data.classes == ("cat", "dog") and numbers(data.test) == [99, 99]
+
+
+def test_fault_folders_that_a_store_adds(pets):
+    picture(pets / "@eaDir" / "00.png")
+    picture(pets / "cat" / "@eaDir" / "00.png")
+    assert load_folder(pets).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("size, words", [
+    (None, "The 40 pictures in .* need 0.7 GB of memory, and 0.5 GB are free. With load_folder"),
+    (10**6, "need 240,000.0 GB of memory, and 0.5 GB are free")])
+def test_fault_more_than_the_memory_is_refused_before_it_is_read(pets, monkeypatch, size, words):
+    """Photographs in full size ended the kernel without a word."""
+    for number in range(20):
+        (pets / "cat" / f"{number:02}.png").write_bytes(large(12_000, 500))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=5e8))
+    monkeypatch.setattr(np, "asarray", lambda _: pytest.fail("it has begun to read"))
+    refused(pets, words, size=size)
+
+
+def large(width, height):
+    """A black and white PNG of a size that its header says; it need not be whole."""
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\1\0\0\0\0"
+    return PNG[:12] + header + zlib.crc32(header).to_bytes(4, "big") + PNG[33:]
+
+
+def test_fault_large_pictures_are_read_one_by_one(pets, monkeypatch):
+    """A PNG of 20 kB may be one of 144 million pixels, and many were in memory at once."""
+    now, most = [0], [0]
+    real = pictures._pixels
+
+    def counted(*given):
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        time.sleep(0.01)
+        now[0] -= 1
+        return real(*given)
+
+    monkeypatch.setattr(pictures, "_pixels", counted)
+    monkeypatch.setattr(pictures, "_MANY", 63)
+    load_folder(pets, size=8)
+    assert most == [1]
+
+
+def test_fault_channels_are_measured_in_little_memory():
+    """It took 16 bytes for each of a thousand photographs at once."""
+    images = torch.randint(256, (40, 3, 300, 300), dtype=torch.uint8)
+    parts = []
+    with patch.object(torch.Tensor, "double", lambda self, double=torch.Tensor.double: (
+            parts.append(self.numel()), double(self))[1]):
+        mean, std = channel_statistics(images)
+    assert max(parts) <= 5000 * 3072
+    whole = images.double() / 255
+    torch.testing.assert_close(mean, whole.mean((0, 2, 3)).float())
+    torch.testing.assert_close(std, whole.std((0, 2, 3), correction=0).float())
+    huge = torch.zeros(3, 1, 4000, 4000, dtype=torch.uint8)
+    parts.clear()
+    with patch.object(torch.Tensor, "double", lambda self, double=torch.Tensor.double: (
+            parts.append(len(self[0]) // (4000 * 4000)), double(self))[1]):
+        channel_statistics(huge)
+    assert parts == [1, 1, 1]
+
+
+def test_fault_there_is_no_stream_for_errors(pets, monkeypatch):
+    """As with `2>&-` and under pythonw: the progress bar raised AttributeError."""
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.delenv("TQDM_DISABLE")
+    assert len(load_folder(pets).train) == 32
+    model = LeNet(classes=2)
+    fit(model, load_folder(pets, size=32).train.batches(8), epochs=1,
+        optimizer=torch.optim.SGD(model.parameters(), 0.01))

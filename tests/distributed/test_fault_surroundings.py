@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.distributed.launching import asked, in_namespace, instead_of
+from tests.distributed.launching import asked, in_namespace, instead_of, start_program
 
 pytestmark = [
     pytest.mark.slow,
@@ -98,3 +98,31 @@ def test_fault_warnings_are_the_workers_own(tmp_path):
 def test_fault_folder_for_temporary_files_that_is_not_there(tmp_path):
     call = "(setattr(__import__('tempfile'), 'tempdir', '/not/there'), launch(workers.hello, 1))"
     assert "The process could not be started: [Errno 2]" in asked(call, tmp_path)["error"]
+
+
+SETTINGS = {
+    "a word of another program": {"LOGLEVEL": "debug"},  # torchrun asks Python for such a level
+    "a network of the cluster's": {"GLOO_SOCKET_IFNAME": "ib9"},
+    "modules of the working folder are not imported": {"PYTHONSAFEPATH": "1"},
+}
+
+
+@pytest.mark.parametrize("warm", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_fault_variables_that_are_meant_for_others(tmp_path, settings, warm):
+    """What this program can import, the ranks can; what is said to others, they do not hear."""
+    (tmp_path / "own_worker.py").write_text("from helpers.distributed.workers import hello\n"
+                                            "def work():\n    return hello()['all_reduce']\n")
+    call = (f"(__import__('sys').path.insert(0, ''), keep_warm({warm}),"
+            " launch(__import__('own_worker').work, 2, timeout=100))[2]")
+    assert asked(call, tmp_path, **settings)["found"] == [[30.0]] * 2
+
+
+@pytest.mark.parametrize("closed", ["<&- >&- 2>&-", pytest.param("<&-", marks=pytest.mark.long)])
+def test_fault_streams_that_are_closed(tmp_path, closed):
+    code = ("from helpers import launch, workers; from pathlib import Path; "
+            "Path('found').write_text(repr([one['all_reduce'] for one in "
+            "launch(workers.hello, 2, timeout=100)]))")
+    program = start_program(code, tmp_path, ["sh", "-c", f'"$@" {closed}', "sh"])
+    program.communicate(timeout=200)
+    assert (tmp_path / "found").read_text() == "[[30.0], [30.0]]"
