@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
-from helpers.training import archive
+from helpers.training import plain
 
 CHECK = "_accelerator_graph_capture_health_check"
 CUDA, aten = torch.device("cuda", 0), torch.ops.aten
@@ -231,7 +231,7 @@ def card(capability: tuple[int, int] = (9, 0)):
         # asks the driver whether the card is recording
         stack.enter_context(patch.object(torch.optim.Optimizer, CHECK, lambda self: None,
                                          create=True))
-        stack.enter_context(patch.object(archive, "_NUMBERS", (*archive._NUMBERS, OnCard)))
+        stack.enter_context(patch.object(plain, "_NUMBERS", (*plain._NUMBERS, OnCard)))
         stack.enter_context(patch.object(torch, "save", _saved(torch.save)))
         stack.enter_context(patch.object(torch, "load", _loaded(torch.load)))
         stack.enter_context(_Numbered())
