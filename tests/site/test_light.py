@@ -11,6 +11,7 @@ from sphinx.errors import SphinxError
 from support import PAGES, ROOT
 
 sys.path.insert(0, str(ROOT / "tools" / "sphinx"))
+import first_paint
 import formulas
 import icons
 import search_index
@@ -54,6 +55,48 @@ def test_icons_are_drawn_once_and_keep_what_the_theme_asks_of_them():
 def test_a_rule_stays_if_something_on_a_page_can_use_it(sheet, kept):
     words = styles.words_of(['<p class="used">', "let x = 'turn'"])
     assert ("a:b" in styles.purged(sheet, words)) == (kept and "a:b" in sheet)
+
+
+def test_a_page_asks_for_one_sheet_with_the_rules_of_all_in_their_order(tmp_path):
+    static = tmp_path / "_static"
+    (static / "styles").mkdir(parents=True)
+    (static / "base.css").write_text("a{background:url('up.png')}")
+    (static / "styles" / "theme.css").write_text('@import "../base.css";\nb{c:url(side.png)}')
+    (static / "last.css").write_text("d{e:url(data:x)}")
+    path = tmp_path / "book" / "page.html"
+    page = """<head><link href="../_static/styles/theme.css?v=1" rel="stylesheet" />
+    <link rel="stylesheet" href="https://elsewhere.org/_static/other.css" />
+    <link rel="stylesheet" type="text/css" href="../_static/last.css" /></head>"""
+    joined = first_paint.with_one_sheet(page, path, static)
+    (sheet,) = static.glob("site.*.css")
+    assert sheet.read_text() == (
+        "a{background:url(up.png)}\nb{c:url(styles/side.png)}d{e:url(data:x)}")
+    assert joined.startswith(
+        f'<head><link rel="stylesheet" href="../_static/{sheet.name}" />\n')
+    assert "elsewhere.org" in joined and "last.css" not in joined
+    assert first_paint.with_one_sheet(joined, path, static) == joined
+
+
+def test_no_script_is_waited_for_and_their_order_stays(tmp_path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static/documentation_options.js").write_text("const OPTIONS = {};\n")
+    page = """<head><link rel="preload" as="script" href="_static/big.js" />
+    <script src="_static/documentation_options.js?v=1"></script><script src="_static/a.js"></script>
+    <script>OPTIONS.page = 1;</script></head><body><script src="_static/b.js"></script></body>"""
+    swift = first_paint.without_waiting(page, tmp_path / "page.html")
+    assert swift.replace("\n", "") == (
+        '<head>    <script>const OPTIONS = {};</script>'
+        '<script defer="defer" src="_static/a.js"></script>'
+        '    <script>OPTIONS.page = 1;</script></head>'
+        '<body><script src="_static/b.js"></script></body>')
+    assert first_paint.without_waiting(swift, tmp_path / "page.html") == swift
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_seen_after_one_sheet(page, site):
+    head = (site / page).read_text(encoding="utf-8").partition("</head>")[0]
+    assert head.count('rel="stylesheet"') == 1 and "preload" not in head
+    assert not [tag for tag in re.findall("<script[^>]* src[^>]*>", head) if "defer" not in tag]
 
 
 def test_a_formula_is_mathml_and_a_wrong_one_fails_the_build():

@@ -7,6 +7,7 @@ once more without a change.
 import re
 from pathlib import Path
 
+from first_paint import with_one_sheet, without_waiting
 from icons import drawn
 from PIL import Image
 from styles import purge
@@ -95,6 +96,14 @@ def slimmed(app, error: Exception | None) -> None:
     for old in names:
         (folder / "_images" / old).unlink()
     purge(folder, SHEETS)
+    static = folder / "_static"
+    for path in folder.rglob("*.html"):  # when the sheets are as they will be
+        if static in path.parents:  # a template of the theme
+            continue
+        page = path.read_text(encoding="utf-8")
+        swift = without_waiting(with_one_sheet(page, path, static), path)
+        if swift != page:
+            path.write_text(swift, encoding="utf-8")
 
 
 def setup(app):
