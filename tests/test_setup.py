@@ -1,13 +1,16 @@
 """`make` in a folder that only sets up: what breaks environments in a class, and how it goes on."""
 
 import ast
+import errno
 import os
+import re
 import runpy
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -109,8 +112,9 @@ BROKEN = {
 
 
 def old(course):
-    """Let the stamp be older than the requirements: something is to be installed."""
-    os.utime(course / "requirements.txt", (time.time() + 5, time.time() + 5))
+    """Let the requirements be others than those that were installed."""
+    with (course / "requirements.txt").open("a") as file:
+        file.write("# another line\n")
 
 
 def sampled(cases, *sample):
@@ -149,22 +153,106 @@ SETTINGS = {
                         "PATH": "{tmp}/conda/bin:" + os.environ["PATH"]},
     "another environment is active": {"VIRTUAL_ENV": "{tmp}/other"},
     "pip.conf of one's own": {"PIP_CONFIG_FILE": "{tmp}/pip.conf"},
+    "a pip.conf that leads elsewhere": {"PIP_CONFIG_FILE": "{tmp}/elsewhere.conf"},
+    "PIP_REQUIREMENT": {"PIP_REQUIREMENT": "/nowhere/requirements.txt"},
+    "PIP_PLATFORM": {"PIP_PLATFORM": "win_amd64"},
     "no home": {"HOME": "/nowhere"},
 }
 
 
+def wheel(folder, name, requires=""):
+    """Make a package of one module, which pip can install without a network."""
+    with zipfile.ZipFile(folder / f"{name}-1-py3-none-any.whl", "w") as file:
+        file.writestr(f"{name}.py", "")
+        about = f"{name}-1.dist-info"
+        file.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+                      + requires)
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true"
+                      "\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+
+
 @pytest.mark.parametrize("name", sampled(SETTINGS, "M06 PIP_USER", "PYTHONHOME",
-                                         "N08 PYTHONPATH with other modules"))
+                                         "N08 PYTHONPATH with other modules",
+                                         "a pip.conf that leads elsewhere"))
 def test_fault_settings_of_ones_own_do_not_lead_elsewhere(course, tmp_path, name):
+    """Nor do they hinder: what is asked for is installed, and in this folder."""
+    wheel(tmp_path, "little")
+    wheel(tmp_path, "larger", "Requires-Dist: little\n")
+    (course / "requirements.txt").write_text("larger\n")
+    (course / "requirements-dev.txt").write_text("-r requirements.txt\n")
     (tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    (tmp_path / "elsewhere.conf").write_text(
+        f"[global]\ntarget = {tmp_path}/target\nno-deps = true\n[install]\nprefix = /nowhere\n"
+        f"find-links = {tmp_path}\n")
     (tmp_path / "conda/bin").mkdir(parents=True)
     (tmp_path / "conda/bin/python3").write_text("#!/bin/sh\necho conda; exit 3\n")
     (tmp_path / "other").mkdir()
     for module in ("helpers", "pip", "argparse"):
         (tmp_path / f"other/{module}.py").write_text("raise SystemExit('another module')")
-    old(course)
-    done = make(course, **{k: v.format(tmp=tmp_path) for k, v in SETTINGS[name].items()})
+    links = {} if name == "a pip.conf that leads elsewhere" else {"PIP_FIND_LINKS": str(tmp_path)}
+    done = make(course, **{k: v.format(tmp=tmp_path) for k, v in SETTINGS[name].items()}, **links)
     assert done.returncode == 0 and works(course), done.stdout + done.stderr
+    assert all((packages(course) / f"{one}.py").exists() for one in ("little", "larger"))
+
+
+@pytest.mark.slow  # starts pip
+def test_fault_requirements_of_another_day_are_seen(course):
+    """An archive that is unpacked over the course brings the times of its own; clocks go wrong."""
+    for when in (1_000_000_000, time.time() + 1e6):
+        with (course / "requirements.txt").open("a") as file:
+            file.write("# another line\n")
+        os.utime(course / "requirements.txt", (when, when))
+        assert "Setting up" in make(course).stderr
+        assert "Setting up" not in make(course).stderr, "it is not done twice"
+
+
+@pytest.mark.slow  # makes an environment
+def test_fault_two_set_ups_at_once(course):
+    """One took the other's environment away, for one that did not run yet."""
+    shutil.rmtree(course / ".venv")
+    both = [subprocess.Popen(["make", "setup", f"PYTHON={BASE}"], cwd=course, env=settings(),
+                             stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=200)[1] for one in both]
+    assert [one.returncode for one in both] == [0, 0] and works(course), said
+    assert sorted("Waiting for another set-up" in words for words in said) == [False, True]
+    assert sorted("Setting up .venv" in words for words in said) == [False, True]
+
+
+@pytest.mark.slow  # makes an environment
+def test_fault_a_pip_that_was_left_behind_is_waited_for(course):
+    """Its set-up was killed, but not what that had started."""
+    shutil.rmtree(course / ".venv")
+    names = runpy.run_path(str(course / "tools/setup.py"))
+    names["lock"]()
+    left = subprocess.Popen(["sleep", "2"], pass_fds=names["LOCKS"])
+    os.close(names["LOCKS"][0])
+    done = make(course)
+    assert left.poll() == 0 and "Waiting for another set-up" in done.stderr and works(course)
+
+
+@pytest.mark.parametrize("number, words", [
+    (errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"),
+    (errno.EROFS, "Copy the course into a folder of your own"),
+    (errno.EACCES, "Copy the course into a folder of your own")], ids=errno.errorcode.get)
+def test_fault_a_full_disk_is_told_from_a_closed_one(course, monkeypatch, number, words):
+    names = runpy.run_path(str(course / "tools/setup.py"))
+
+    def refuses(kind):
+        raise OSError(number, os.strerror(number), ".venv/dev.stamp")
+
+    monkeypatch.setitem(names["main"].__globals__, "set_up", refuses)
+    monkeypatch.setattr(sys, "argv", ["setup.py"])
+    assert re.fullmatch(r"The environment cannot be written: [^.]+, \.venv/dev\.stamp\. "
+                        f"{words}.*", names["main"]())
+
+
+@pytest.mark.slow  # starts pip
+@pytest.mark.parametrize("stamp", [b"\0" * 64, b"half"], ids=["zeros", "half"])
+def test_fault_a_stamp_that_was_half_written(course, stamp):
+    for name in ("dev", "learner"):
+        (course / f".venv/{name}.stamp").write_bytes(stamp)
+    assert "Setting up" in make(course).stderr and works(course)
 
 
 @pytest.mark.slow  # makes an environment
@@ -173,16 +261,16 @@ def test_fault_e4_debian_without_venv_says_why_each_time(course):
     names = runpy.run_path(str(course / "tools/setup.py"))
     real = names["call"]
 
-    def debian(command, quiet=False):
+    def debian(command, quiet=False, environment=None):
         """As there: an environment without pip, the package's name, a failure."""
         if "ensurepip" in command:
             return False
         if "venv" in command:
             assert real([*command, "--without-pip"])
             return False
-        return real(command, quiet)
+        return real(command, quiet, environment)
 
-    names["set_up"].__globals__["call"] = debian
+    names["set_up"].__globals__.update(call=debian, lock=lambda: None)  # else this would hold it
     for _ in range(2):
         with pytest.raises(SystemExit, match="could not be made, for the reason above"):
             names["set_up"]("dev")

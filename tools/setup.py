@@ -13,6 +13,9 @@ if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit("The course needs Python 3.11 or newer; this is " + sys.version.split()[0] +
              ". Name another: make PYTHON=python3.12 (on Windows: py -3.12 tools/setup.py).")
 
+import ast
+import errno
+import hashlib
 import os
 import subprocess
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -28,10 +31,17 @@ KINDS = {
     # It is Colab's: without `helpers`, which the first cell of a page gets.
     "colab": (".venv-colab", ["-r requirements-colab.txt"], ["requirements-colab.txt"]),
 }
-# Settings of somebody's own that would lead Python, or what pip installs, to another place
-ELSEWHERE = {"PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",
-             "PIP_PYTHON", "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_REQUIRE_HASHES"}
+ELSEWHERE = {"PYTHONHOME", "PYTHONPATH"}  # would lead Python to another place
+# Of somebody's own settings of pip those that say where packages come from, and how they are got.
+# All others, as `target`, `user` or `no-deps`, say what is installed and where to: that is ours.
+FROM = {"index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "proxy", "cert",
+        "client-cert", "keyring-provider", "retries", "resume-retries", "timeout",
+        "default-timeout", "cache-dir", "no-cache-dir", "constraint", "build-constraint",
+        "prefer-binary", "only-binary", "use-feature", "use-deprecated", "log", "no-color",
+        "progress-bar"}
 PIP = "-m pip install --quiet --disable-pip-version-check --no-user "
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+LOCKS = []  # files that this process, and what it starts, have locked
 # An environment, new enough, with its own packages: it has none where Python was upgraded in place.
 FIT = ("import os, sys, sysconfig, tomllib; assert sys.prefix != sys.base_prefix; "
        "os.listdir(sysconfig.get_path('purelib'))")
@@ -46,15 +56,59 @@ if not note.exists() or note.read_text() != line:
 """
 
 
-def call(command, quiet=False):
+def own():
+    """Return the environment without what leads Python elsewhere."""
+    return {k: v for k, v in os.environ.items() if k not in ELSEWHERE}
+
+
+def call(command, quiet=False, environment=None):
     """Run `command` in the course's folder; return whether that succeeded."""
-    environment = {k: v for k, v in os.environ.items() if k not in ELSEWHERE}
     to = subprocess.DEVNULL if quiet else None
     try:
-        return subprocess.run(command, cwd=ROOT, env=environment, stdout=to, stderr=to,
-                              check=False).returncode == 0
+        return subprocess.run(command, cwd=ROOT, env=environment or own(), stdout=to, stderr=to,
+                              check=False, pass_fds=LOCKS).returncode == 0
     except OSError:
         return False  # no such file, or a link to nothing
+
+
+def pip_settings(python):
+    """Return the environment for pip, with those of somebody's settings that are in `FROM`."""
+    found, order = {}, ["global", "install", ":env:"]  # what comes later counts
+    said = subprocess.run([python, "-m", "pip", "config", "list"], cwd=ROOT, env=own(),
+                          stdout=subprocess.PIPE, check=False).stdout.decode("utf-8", "replace")
+    for section in order:
+        for line in said.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith(section + ".") and name[len(section) + 1:] in FROM:
+                found["PIP_" + name[len(section) + 1:].upper().replace("-", "_")] = value
+    environment = {k: v for k, v in own().items() if not k.startswith("PIP_")}
+    environment.update((k, ast.literal_eval(v)) for k, v in found.items())
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    try:
+        str(ROOT).encode()
+    except UnicodeEncodeError:  # pip cannot take a folder with letters that the locale has not
+        environment["PYTHONUTF8"] = "1"
+    return environment
+
+
+def lock():
+    """Wait until no other set-up works in this folder, nor a pip that one has left behind."""
+    try:
+        import fcntl  # not on Windows
+        file = os.open(str(ROOT / "Makefile"), os.O_RDONLY)
+        LOCKS.append(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write("Waiting for another set-up of this folder to end.\n")
+            fcntl.flock(file, fcntl.LOCK_EX)
+    except (ImportError, OSError):
+        pass  # there are disks without locks
+
+
+def stamp_of(files):
+    """Return what a stamp says when nothing is left to install."""
+    return hashlib.sha256(b"\0".join((ROOT / f).read_bytes() for f in files)).hexdigest().encode()
 
 
 def make(venv, python):
@@ -72,25 +126,40 @@ def make(venv, python):
                  "the same command again once it is gone.")
 
 
+def is_ready(kind):
+    """Whether the environment for `kind` runs, and has all that its files ask for now.
+
+    What they say counts, and not when they were written: an unpacked archive brings old times.
+    """
+    name, _, files = KINDS[kind]
+    stamp = ROOT / name / (kind + ".stamp")
+    return (stamp.exists() and stamp.read_bytes() == stamp_of(files)
+            and call([interpreter(name), "-c", FIT + "; import pip"], quiet=True))
+
+
+def interpreter(name):
+    """Return the path of an environment's Python."""
+    return str(ROOT / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
 def set_up(kind):
     """Bring the environment for `kind` up to date, if it is not."""
-    name, installs, files = KINDS[kind]
-    venv = ROOT / name
-    # A stamp is newer than the files it depends on exactly when nothing is left to install.
-    stamp = venv / (kind + ".stamp")
-    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if (not stamp.exists() or not call([python, "-c", FIT + "; import pip"], quiet=True)
-            or any(stamp.stat().st_mtime <= (ROOT / f).stat().st_mtime for f in files)):
+    name, installs, _ = KINDS[kind]
+    python = interpreter(name)
+    if not is_ready(kind):
+        lock()
+    if not is_ready(kind):  # nor has another one made it meanwhile
         sys.stderr.write("Setting up " + name + ". The first time takes some minutes.\n")
-        make(venv, python)
+        make(ROOT / name, python)
         for words in installs:
-            command = [str(python)]
+            command = [python]
             command.extend((PIP + words).split())
-            if not call(command):
+            if not call(command, environment=pip_settings(python)):
                 sys.exit("Not all packages could be installed, for the reason above. Run the same "
-                         "command again: what is installed stays.")
+                         "command again: what is installed stays. (If a disk is full: pip unpacks "
+                         "in the folder for temporary files, and TMPDIR names another one.)")
         for done in ("learner", "dev") if kind == "dev" else (kind,):
-            (venv / (done + ".stamp")).touch()
+            (ROOT / name / (done + ".stamp")).write_bytes(stamp_of(KINDS[done][2]))
     if kind != "colab":
         call([python, "-c", POINT_HERE], quiet=True)  # what is not writable was set up before
 
@@ -106,8 +175,11 @@ def main():
         print("\nStopped. The next call goes on from here.")
         return 130
     except OSError as error:
+        way_out = ("Free some space: the packages need some gigabytes. Then run the same command "
+                   "again." if error.errno in FULL else
+                   "Copy the course into a folder of your own.")
         return ("The environment cannot be written: " + str(error.strerror) + ", " +
-                str(error.filename) + ". Copy the course into a folder of your own.")
+                str(error.filename) + ". " + way_out)
     return 0
 
 
