@@ -41,7 +41,6 @@ FROM = {"index-url", "extra-index-url", "no-index", "find-links", "trusted-host"
         "progress-bar"}
 PIP = "-m pip install --quiet --disable-pip-version-check --no-user "
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-LOCKS = []  # files that this process, and what it starts, have locked
 # An environment, new enough, with its own packages: it has none where Python was upgraded in place.
 FIT = ("import os, sys, sysconfig, tomllib; assert sys.prefix != sys.base_prefix; "
        "os.listdir(sysconfig.get_path('purelib'))")
@@ -66,7 +65,7 @@ def call(command, quiet=False, environment=None):
     to = subprocess.DEVNULL if quiet else None
     try:
         return subprocess.run(command, cwd=ROOT, env=environment or own(), stdout=to, stderr=to,
-                              check=False, pass_fds=LOCKS).returncode == 0
+                              check=False).returncode == 0
     except OSError:
         return False  # no such file, or a link to nothing
 
@@ -89,21 +88,6 @@ def pip_settings(python):
     except UnicodeEncodeError:  # pip cannot take a folder with letters that the locale has not
         environment["PYTHONUTF8"] = "1"
     return environment
-
-
-def lock():
-    """Wait until no other set-up works in this folder, nor a pip that one has left behind."""
-    try:
-        import fcntl  # not on Windows
-        file = os.open(str(ROOT / "Makefile"), os.O_RDONLY)
-        LOCKS.append(file)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write("Waiting for another set-up of this folder to end.\n")
-            fcntl.flock(file, fcntl.LOCK_EX)
-    except (ImportError, OSError):
-        pass  # there are disks without locks
 
 
 def stamp_of(files):
@@ -147,8 +131,6 @@ def set_up(kind):
     name, installs, _ = KINDS[kind]
     python = interpreter(name)
     if not is_ready(kind):
-        lock()
-    if not is_ready(kind):  # nor has another one made it meanwhile
         sys.stderr.write("Setting up " + name + ". The first time takes some minutes.\n")
         make(ROOT / name, python)
         for words in installs:

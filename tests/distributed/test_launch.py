@@ -217,11 +217,14 @@ def test_fault_the_working_folder_is_gone(nothing_is_left, tmp_path):
 
 
 def test_fault_paths_and_settings_that_are_not_for_ranks(monkeypatch):
-    """Python passes over a path that is no text, and PYTHONINSPECT keeps one that has ended."""
+    """Python passes over a path that is no text, and PYTHONINSPECT keeps one that has ended.
+
+    An empty path is the working folder.
+    """
     monkeypatch.setattr(sys, "path", [*sys.path, Path("/somewhere"), b"/bytes", ""])
     monkeypatch.setenv("PYTHONINSPECT", "1")
     monkeypatch.setenv("RANK", "7")
     environment = start_environment(Plan(Path(), "", 1, 1.0, 0.0, 0))
     assert environment["PYTHONPATH"].split(os.pathsep) == [
-        path for path in sys.path if isinstance(path, str) and path]
+        path or str(Path.cwd()) for path in sys.path if isinstance(path, str)]
     assert not {"PYTHONINSPECT", "RANK"} & set(environment)
