@@ -16,6 +16,8 @@ from .traits import BadValue
 
 _FOLDER = resources.files("helpers.widgets")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+# On lines of their own, as all are that take more than some words
+_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
 _SHARED = ("common", "card", "full")  # elements, and the card that `frame` puts around every figure
 _Widget = anywidget.AnyWidget
 _LIVE = "With JavaScript, this is a figure to play with."
@@ -36,8 +38,11 @@ def shared() -> str:
 
 
 def _part(name: str) -> str:
-    """Return a file without its imports, to be joined with what it imports."""
-    return _IMPORT.sub("", _read(f"{name}.js"))
+    """Return a file without its imports, to be joined with what it imports, and without comments.
+
+    Pages and notebooks carry this, and an eighth of it would be comments.
+    """
+    return _COMMENT.sub("", _IMPORT.sub("", _read(f"{name}.js")))
 
 
 def _read(name: str) -> str:

@@ -27,6 +27,9 @@ def test_pages_without_figures_load_none_of_their_code(site):
         assert "widget-state+json" not in text and "require.js" not in text
 
 
+TWO_FRAMES = "() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))"
+
+
 @pytest.mark.parametrize("page, scheme", [
     *((page, "light") for page in [*PAGES, "search.html", "genindex.html"]),
     *(pytest.param(*page.values, "dark", marks=page.marks) for page in SAMPLED),
@@ -51,6 +54,7 @@ def test_no_serious_finding_of_axe(open_page, page, scheme):
     findings = Axe().run(tab, code, quick | only).response["violations"]
     if scheme == "light":
         tab.set_viewport_size({"width": 390, "height": 900})
+        tab.evaluate(TWO_FRAMES)  # what is too wide now gets its tab stop with the next one
         narrow = quick | {"rules": {"color-contrast": {"enabled": False}}}
         findings += Axe().run(tab, options=narrow).response["violations"]
     assert not [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in findings
