@@ -17,7 +17,7 @@ from .traits import BadValue
 _FOLDER = resources.files("helpers.widgets")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 # On lines of their own, as all are that take more than some words
-_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)[ \t]*\n", re.M | re.S)
 _SHARED = ("common", "card", "full")  # elements, and the card that `frame` puts around every figure
 _Widget = anywidget.AnyWidget
 _LIVE = "With JavaScript, this is a figure to play with."
