@@ -22,6 +22,7 @@ from helpers import (
     TrainingMonitor,
 )
 from helpers.widgets import AllReduce, BadValue, Figure
+from helpers.widgets import figure as figure_file
 from helpers.widgets.figure import module
 
 BAD = {
@@ -131,6 +132,14 @@ def test_modules_import_nothing_and_stay_small(name):
     most = 140_000 if name == "network" else 90_000
     assert not re.search(r"^import ", text, re.MULTILINE) and len(text) < most
     assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_a_module_leaves_out_comments_on_lines_of_their_own_and_nothing_else(monkeypatch):
+    code = ('export const a = 1;  // kept\n/** kept */ const b = "//";\nlet c = 2; /* kept */\n'
+            "/** an end on the same line is followed by code */ c();\n")
+    text = "// why\n/** What.\n    More. */\n  // inside\n" + code + "/**\n * Last.\n */\n"
+    monkeypatch.setattr(figure_file, "_read", lambda name: text)
+    assert figure_file._part("some") == code
 
 
 def test_figures_of_chapters_7_and_8_leave_the_random_numbers_alone_and_are_small():
