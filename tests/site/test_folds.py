@@ -23,11 +23,11 @@ WIDGET = nbformat.v4.new_output("display_data", data={
 PAGES_TRIED = {
     "an output under a prediction": (["**Predict:** how many?", 1, "So many.", 2], {1}),
     "in the next section, no": (["**Predict:** how many?", "## Next", 1], set()),
-    "a cell without an output": (["**Predict.** How many?", None, 1, 2], {1}),
+    "a cell without an output": (["**Predict.** How many?", None, 1, 2], {1, 2}),
     "answered in words first": (
         ["**Predict:** why?", "<details><summary>Answer</summary>\n\nSo.\n\n</details>", 1], set()),
     "no question": (["We *predict* nothing, and **predictions** are bold.", 1], set()),
-    "two": (["**Predict:** a", 1, "Then **predict** b.", 2, 3], {1, 2}),
+    "two": (["**Predict:** a", 1, "Then **predict** b.", 2, 3, "So.", 4], {1, 2, 3}),
     "a figure to touch": (["**Predict:** a", WIDGET, 1], set()),
 }
 

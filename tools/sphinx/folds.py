@@ -48,24 +48,26 @@ def _fold(part: nodes.Element, kind: str, summary: str) -> None:
 
 
 def folded(app, doctree: nodes.document) -> None:
-    """Fold the first cell's imports, and of each prediction the first output that follows.
+    """Fold the first cell's imports, and of each prediction the outputs that follow.
 
-    A prediction that is answered in words before an output follows has its own fold in the text.
+    Those of cells that stand together, since the second may tell what the first has kept. A
+    prediction that is answered in words before an output follows has its own fold in the text.
     """
-    asked, first, found = False, True, []
+    asked, shown, first, found = False, False, True, []
     for node in _cells(doctree):
         if node.get("nb_element") != "cell_code":
             answered = isinstance(node, nodes.raw) and "<details" in node.astext()
             asked = predicts(node) or (
-                asked and not answered and not isinstance(node, nodes.title))
+                asked and not (shown or answered or isinstance(node, nodes.title)))
+            shown = False
             continue
         source, output = _part(node, "cell_code_source"), _part(node, "cell_code_output")
         if first and source is not None and "import " in source.astext():
             found.append((source, "imports", IMPORTS))
         first = False
         if asked and output is not None:
-            asked = False
-            if not _shows_a_widget(output):
+            shown, asked = True, not _shows_a_widget(output)
+            if asked:
                 found.append((output, "answer", OUTPUT))
     for one in found:
         _fold(*one)
